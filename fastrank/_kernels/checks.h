@@ -1,0 +1,46 @@
+/* Domain checks of columns: one vectorised pass that says whether all is well. */
+#ifndef FASTRANK_CHECKS_H
+#define FASTRANK_CHECKS_H
+
+#include <stdint.h>
+
+#include "dispatch.h"
+
+/* NaN compares false, so it is outside every interval. */
+#define FR_OUTSIDE(suffix, real)                                                                         \
+    FR_BODY void any_outside_##suffix##_body(const real *x, real low, real high, long n, int *found) {   \
+        int outside = 0;                                                                                 \
+        for (long i = 0; i < n; i++) outside |= !((x[i] >= low) & (x[i] <= high));                       \
+        *found = outside;                                                                                \
+    }                                                                                                    \
+    FR_CLONES(any_outside_##suffix, (const real *x, real low, real high, long n, int *found),            \
+              (x, low, high, n, found))
+
+/* small = x as one byte; found says whether one is no integer in 0..top (top below 128). */
+#define FR_SMALL(suffix, type)                                                                           \
+    FR_BODY void to_small_##suffix##_body(const type *x, uint8_t *small, int top, long n, int *found) {  \
+        int bad = 0;                                                                                     \
+        for (long i = 0; i < n; i++) {                                                                   \
+            int inside = (x[i] >= 0) & (x[i] <= top);                                                    \
+            int8_t byte = (int8_t)(inside ? x[i] : 0);                                                   \
+            bad |= !inside | ((type)byte != x[i]);                                                       \
+            small[i] = (uint8_t)byte;                                                                    \
+        }                                                                                                \
+        *found = bad;                                                                                    \
+    }                                                                                                    \
+    FR_CLONES(to_small_##suffix, (const type *x, uint8_t *small, int top, long n, int *found),           \
+              (x, small, top, n, found))
+
+FR_OUTSIDE(f32, float)
+FR_OUTSIDE(f64, double)
+FR_SMALL(i8, int8_t)
+FR_SMALL(u8, uint8_t)
+FR_SMALL(i16, int16_t)
+FR_SMALL(u16, uint16_t)
+FR_SMALL(i32, int32_t)
+FR_SMALL(u32, uint32_t)
+FR_SMALL(i64, int64_t)
+FR_SMALL(u64, uint64_t)
+FR_SMALL(f32, float)
+FR_SMALL(f64, double)
+#endif

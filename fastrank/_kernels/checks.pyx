@@ -1,0 +1,80 @@
+"""Domain checks of columns: does every value lie inside, and small integers as bytes."""
+
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+import numpy as np
+
+cdef extern from "checks.h" nogil:
+    void any_outside_f32(const float *, float, float, long, int *)
+    void any_outside_f64(const double *, double, double, long, int *)
+    void to_small_i8(const int8_t *, uint8_t *, int, long, int *)
+    void to_small_u8(const uint8_t *, uint8_t *, int, long, int *)
+    void to_small_i16(const int16_t *, uint8_t *, int, long, int *)
+    void to_small_u16(const uint16_t *, uint8_t *, int, long, int *)
+    void to_small_i32(const int32_t *, uint8_t *, int, long, int *)
+    void to_small_u32(const uint32_t *, uint8_t *, int, long, int *)
+    void to_small_i64(const int64_t *, uint8_t *, int, long, int *)
+    void to_small_u64(const uint64_t *, uint8_t *, int, long, int *)
+    void to_small_f32(const float *, uint8_t *, int, long, int *)
+    void to_small_f64(const double *, uint8_t *, int, long, int *)
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused number:
+    int8_t
+    uint8_t
+    int16_t
+    uint16_t
+    int32_t
+    uint32_t
+    int64_t
+    uint64_t
+    float
+    double
+
+
+def any_outside(const real[::1] values, double low, double high):
+    """Whether a value is NaN or outside [low, high]."""
+    cdef int found = 0
+    if values.shape[0] == 0:
+        return False
+    with nogil:
+        if real is float:
+            any_outside_f32(&values[0], <float> low, <float> high, values.shape[0], &found)
+        else:
+            any_outside_f64(&values[0], low, high, values.shape[0], &found)
+    return bool(found)
+
+
+def to_small(const number[::1] values, int top):
+    """(values as uint8, whether all were integers in 0..top); bytes of others are meaningless."""
+    small = np.empty(values.shape[0], np.uint8)
+    cdef uint8_t[::1] out = small
+    cdef Py_ssize_t n = values.shape[0]
+    cdef int bad = 0
+    if n == 0:
+        return small, True
+    with nogil:
+        if number is int8_t:
+            to_small_i8(&values[0], &out[0], top, n, &bad)
+        elif number is uint8_t:
+            to_small_u8(&values[0], &out[0], top, n, &bad)
+        elif number is int16_t:
+            to_small_i16(&values[0], &out[0], top, n, &bad)
+        elif number is uint16_t:
+            to_small_u16(&values[0], &out[0], top, n, &bad)
+        elif number is int32_t:
+            to_small_i32(&values[0], &out[0], top, n, &bad)
+        elif number is uint32_t:
+            to_small_u32(&values[0], &out[0], top, n, &bad)
+        elif number is int64_t:
+            to_small_i64(&values[0], &out[0], top, n, &bad)
+        elif number is uint64_t:
+            to_small_u64(&values[0], &out[0], top, n, &bad)
+        elif number is float:
+            to_small_f32(&values[0], &out[0], top, n, &bad)
+        else:
+            to_small_f64(&values[0], &out[0], top, n, &bad)
+    return small, not bad

@@ -1,0 +1,114 @@
+/* Exact sums of float64 terms.
+
+   A sum is kept as DIGITS words of 32 bits each, in units of 2^-1074, the last one signed: wide enough
+   for 2^63 terms of any size, so nothing is ever rounded.  Carried digits are unique for a value, so
+   equal sums have equal states whatever the order of the terms was.
+
+   Long runs of terms go through 4096 cells first, one a sign and exponent: an integer add a half of
+   the mantissa, no carry and no shift on the way (Neal 2015, "Fast exact summation using small and
+   large superaccumulators", arXiv:1505.05571, is the same idea). */
+#ifndef FASTRANK_EXACT_SUM_H
+#define FASTRANK_EXACT_SUM_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define FR_DIGITS 68
+#define FR_CELLS 4096
+#define FR_BLOCK 2048 /* terms made at a time: they stay in the first-level cache */
+
+typedef struct {
+    int64_t low[FR_CELLS], high[FR_CELLS];
+} fr_cells;
+
+static inline void fr_fill_cells(const double *term, long n, fr_cells *cells) {
+    const int64_t fraction = ((int64_t)1 << 52) - 1;
+    for (long i = 0; i < n; i++) {
+        int64_t bits, exponent, m;
+        memcpy(&bits, &term[i], 8);
+        exponent = (bits >> 52) & 0x7FF;
+        m = (bits & fraction) | ((int64_t)(exponent != 0) << 52);
+        cells->low[(bits >> 52) & 0xFFF] += m & 0xFFFFFFFF;
+        cells->high[(bits >> 52) & 0xFFF] += m >> 32;
+    }
+}
+
+/* digits += sign * m * 2^(position - 1074) for m below 2^63 */
+static inline void fr_add_shifted(int64_t *digits, uint64_t m, int position, int negative) {
+    int64_t *digit = digits + (position >> 5);
+    unsigned __int128 shifted = (unsigned __int128)m << (position & 31);
+    int64_t a = (int64_t)(shifted & 0xFFFFFFFF), b = (int64_t)((shifted >> 32) & 0xFFFFFFFF),
+            c = (int64_t)(shifted >> 64);
+    if (negative) a = -a, b = -b, c = -c;
+    digit[0] += a;
+    digit[1] += b;
+    digit[2] += c;
+}
+
+/* Adds one finite term; at most 2^30 of them between two carries. */
+static inline void fr_add_term(int64_t *digits, double term) {
+    int64_t bits, exponent;
+    memcpy(&bits, &term, 8);
+    exponent = (bits >> 52) & 0x7FF;
+    uint64_t m = ((uint64_t)bits & ((1ULL << 52) - 1)) | ((uint64_t)(exponent != 0) << 52);
+    fr_add_shifted(digits, m, exponent ? (int)exponent - 1 : 0, bits < 0);
+}
+
+static inline void fr_carry(int64_t *digits) {
+    for (int j = 0; j < FR_DIGITS - 1; j++) {
+        int64_t carry = digits[j] >> 32; /* arithmetic shift: rounds down, so the digit left is never negative */
+        digits[j] -= carry * ((int64_t)1 << 32);
+        digits[j + 1] += carry;
+    }
+}
+
+/* Infinities and NaN have no digits: they are counted apart and taken out of the cells again. */
+enum { FR_POSITIVE_INFINITY, FR_NEGATIVE_INFINITY, FR_NAN, FR_SPECIALS };
+
+static inline void fr_count_special(double term, int64_t *special) {
+    special[term != term ? FR_NAN : term > 0 ? FR_POSITIVE_INFINITY : FR_NEGATIVE_INFINITY] += 1;
+}
+
+static inline int fr_is_special(double term) {
+    int64_t bits;
+    memcpy(&bits, &term, 8);
+    return ((bits >> 52) & 0x7FF) == 0x7FF;
+}
+
+static inline void fr_move_specials(const double *term, long n, fr_cells *cells, int64_t *special) {
+    if (!(cells->low[0x7FF] | cells->high[0x7FF] | cells->low[0xFFF] | cells->high[0xFFF])) return;
+    for (long i = 0; i < n; i++)
+        if (fr_is_special(term[i])) fr_count_special(term[i], special);
+    cells->low[0x7FF] = cells->high[0x7FF] = cells->low[0xFFF] = cells->high[0xFFF] = 0;
+}
+
+/* Empties the cells into the digits. */
+static inline void fr_drain_cells(fr_cells *cells, int64_t *digits) {
+    for (int cell = 0; cell < FR_CELLS; cell++) {
+        if (!(cells->low[cell] | cells->high[cell])) continue;
+        int exponent = cell & 0x7FF, position = exponent ? exponent - 1 : 0;
+        fr_add_shifted(digits, (uint64_t)cells->low[cell], position, cell & 0x800);
+        fr_add_shifted(digits, (uint64_t)cells->high[cell], position + 32, cell & 0x800);
+        cells->low[cell] = cells->high[cell] = 0;
+    }
+    fr_carry(digits);
+}
+
+/* One block of terms into the sum of its slice: by cells where all rows are of one slice, else term by
+   term.  Terms are multiplied by their weights first; a row of weight zero is absent, whatever its term. */
+static inline void fr_add_block(double *term, const double *weight, const int32_t *slice, long n, fr_cells *cells,
+                                int64_t *digits, int64_t *special) {
+    if (weight)
+        for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] * weight[i] : 0.0;
+    if (!slice) {
+        fr_fill_cells(term, n, cells);
+        fr_move_specials(term, n, cells, special);
+        return;
+    }
+    for (long i = 0; i < n; i++) {
+        if (fr_is_special(term[i])) fr_count_special(term[i], special + FR_SPECIALS * (long)slice[i]);
+        else fr_add_term(digits + FR_DIGITS * (long)slice[i], term[i]);
+    }
+}
+
+#endif

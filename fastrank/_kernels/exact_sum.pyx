@@ -1,0 +1,153 @@
+"""Exact sums: float64 terms, products with weights, the terms of the binary losses.
+
+Every adder takes `digits` int64[slices, DIGITS] and `special` int64[slices, 3] and adds in place:
+term i goes to row `slices[i]`, or to row `at` where `slices` is None.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport calloc, free
+
+cdef extern from "exact_sum.h" nogil:
+    enum:
+        FR_DIGITS, FR_SPECIALS, FR_BLOCK
+    ctypedef struct fr_cells:
+        pass
+    void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
+    void fr_drain_cells(fr_cells *, int64_t *)
+    void fr_carry(int64_t *)
+
+cdef extern from "binary.h" nogil:
+    void log_loss_terms_f32(const float *, const uint8_t *, double, double *, long)
+    void log_loss_terms_f64(const double *, const uint8_t *, double, double *, long)
+    void brier_terms_f32(const float *, const uint8_t *, double *, long)
+    void brier_terms_f64(const double *, const uint8_t *, double *, long)
+    double fr_log(double)
+    double fr_log1m(double)
+
+DIGITS = FR_DIGITS
+SPECIALS = FR_SPECIALS
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused value:
+    float
+    double
+    uint8_t
+
+cdef enum Terms:
+    VALUES, LOG_LOSS, BRIER
+
+
+cdef class _Sum:
+    """Where the terms of one call go; frees its cells on every way out."""
+
+    cdef fr_cells *cells
+    cdef int64_t[:, ::1] digits
+    cdef int64_t[:, ::1] special
+    cdef const double[::1] weights
+    cdef const int32_t[::1] slices
+    cdef Py_ssize_t at
+
+    def __cinit__(self, digits, special, weights, slices, Py_ssize_t at, Py_ssize_t rows):
+        if digits.shape[1] != FR_DIGITS or special.shape[1] != FR_SPECIALS or digits.shape[0] != special.shape[0]:
+            raise ValueError("digits and special do not fit")
+        self.digits, self.special, self.weights, self.slices, self.at = digits, special, weights, slices, at
+        if (weights is not None and weights.shape[0] != rows) or (slices is not None and slices.shape[0] != rows):
+            raise ValueError("weights, slices and terms differ in length")
+        self.cells = NULL
+        if slices is None:
+            self.cells = <fr_cells *> calloc(1, sizeof(fr_cells))
+            if self.cells == NULL:
+                raise MemoryError
+
+    def __dealloc__(self):
+        free(self.cells)
+
+    cdef void add(self, double *term, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef const double *weight = &self.weights[start] if self.weights is not None else NULL
+        if self.cells != NULL:
+            fr_add_block(term, weight, NULL, n, self.cells, &self.digits[self.at, 0], &self.special[self.at, 0])
+        else:
+            fr_add_block(term, weight, &self.slices[start], n, NULL, &self.digits[0, 0], &self.special[0, 0])
+
+    cdef void close(self) noexcept nogil:
+        cdef Py_ssize_t s
+        if self.cells != NULL:
+            fr_drain_cells(self.cells, &self.digits[self.at, 0])
+        else:
+            for s in range(self.digits.shape[0]):
+                fr_carry(&self.digits[s, 0])
+
+
+cdef void _add(Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total) noexcept nogil:
+    cdef double term[FR_BLOCK]
+    cdef Py_ssize_t start = 0, i, n
+    while start < rows:
+        n = min(<Py_ssize_t> FR_BLOCK, rows - start)
+        if terms == LOG_LOSS:
+            if value is float:
+                log_loss_terms_f32(values + start, labels + start, eps, term, n)
+            elif value is double:
+                log_loss_terms_f64(values + start, labels + start, eps, term, n)
+        elif terms == BRIER:
+            if value is float:
+                brier_terms_f32(values + start, labels + start, term, n)
+            elif value is double:
+                brier_terms_f64(values + start, labels + start, term, n)
+        else:
+            for i in range(n):
+                term[i] = values[start + i]
+        total.add(term, start, n)
+        start += n
+    total.close()
+
+
+def add_values(const value[::1] values, weights, slices, digits, special, Py_ssize_t at=0):
+    """Adds values, times weights where there are any."""
+    cdef Py_ssize_t rows = values.shape[0]
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    if rows == 0:
+        return
+    with nogil:
+        _add(VALUES, <value *> &values[0], NULL, 0.0, rows, total)
+
+
+def add_log_loss(const real[::1] scores, const uint8_t[::1] labels, double eps, weights, slices, digits, special,
+                 Py_ssize_t at=0):
+    """Adds -(y log p + (1 - y) log1p(-p)), with p clipped to [eps, 1 - eps]."""
+    cdef Py_ssize_t rows = scores.shape[0]
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    if rows == 0:
+        return
+    with nogil:
+        _add(LOG_LOSS, <real *> &scores[0], &labels[0], eps, rows, total)
+
+
+def add_brier(const real[::1] scores, const uint8_t[::1] labels, weights, slices, digits, special, Py_ssize_t at=0):
+    """Adds (p - y)^2."""
+    cdef Py_ssize_t rows = scores.shape[0]
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    if rows == 0:
+        return
+    with nogil:
+        _add(BRIER, <real *> &scores[0], &labels[0], 0.0, rows, total)
+
+
+def carry(int64_t[:, ::1] digits):
+    """Makes the digits canonical after they were added or subtracted word by word."""
+    cdef Py_ssize_t s
+    with nogil:
+        for s in range(digits.shape[0]):
+            fr_carry(&digits[s, 0])
+
+
+def log(double x):
+    """Natural logarithm of a positive normal number, the same bits on every machine."""
+    return fr_log(x)
+
+
+def log1m(double p):
+    """log(1 - p) for p in [0, 1 - 2^-52], the same bits on every machine."""
+    return fr_log1m(p)

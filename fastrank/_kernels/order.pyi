@@ -1,0 +1,34 @@
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+AVERAGE: int
+INPUT: int
+ITEM_DESC: int
+ITEM_ASC: int
+PESSIMISTIC: int
+OPTIMISTIC: int
+
+Runs: TypeAlias = tuple[
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.uint8],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.int64],
+]
+
+def rank_top(
+    scores: NDArray[np.floating[Any]], labels: NDArray[np.uint8], offsets: NDArray[np.int64], depth: int
+) -> Runs: ...
+def rank_all(
+    scores: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    rule: int,
+    items: NDArray[np.int64] | None,
+    depth: int,
+) -> Runs: ...
+def find_duplicates(codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> int: ...

@@ -1,0 +1,345 @@
+"""Ranked lists as tie runs.
+
+The rows of a list are ordered by score; rows of equal score are one tie group, and those of them that have the same
+label one run.  What is measured on a ranked list depends on the runs only (see ranked.pyx).
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+import numpy as np
+
+cdef extern from "order_sort.h" nogil:
+    ctypedef struct fr_pair:
+        uint64_t key
+        int64_t row
+    uint64_t fr_ascending(double x)
+    uint64_t fr_descending(double x)
+    double fr_from_descending(uint64_t key)
+    void fr_sort_pairs(fr_pair *a, fr_pair *spare, int64_t n)
+
+cdef extern from "order_top.h" nogil:
+    int FR_LABELS
+    ctypedef struct fr_runs:
+        double *label
+        int64_t *count
+        uint8_t *opens
+        int64_t size
+    ctypedef struct fr_top_job:
+        const void *scores
+        const uint8_t *labels
+        const int64_t *offsets
+        int64_t lists, depth
+        int64_t *run_offsets
+        int64_t *ideal_offsets
+        fr_runs runs, ideal
+        int64_t *rows
+        fr_pair *pairs
+        fr_pair *spare
+    void fr_add_run(fr_runs *runs, double label, int64_t count, int opens)
+    void fr_rank_top_f32(fr_top_job *job)
+    void fr_rank_top_f64(fr_top_job *job)
+    void fr_gather_f64(const double *scores, int64_t n, int64_t depth, int64_t *rows, int64_t *count, double *bound)
+
+AVERAGE = 0
+INPUT = 1
+ITEM_DESC = 2
+ITEM_ASC = 3
+PESSIMISTIC = 4
+OPTIMISTIC = 5
+
+cdef enum:
+    BY_AVERAGE = 0
+    BY_INPUT = 1
+    BY_ITEM_DESC = 2
+    BY_ITEM_ASC = 3
+    BY_LABEL_ASC = 4
+    BY_LABEL_DESC = 5
+
+ctypedef fused real:
+    float
+    double
+
+
+cdef class Runs:
+    """Arrays with room for `most` runs, of which the first `runs.size` are filled."""
+
+    cdef fr_runs runs
+    cdef object label, count, opens
+
+    def __cinit__(self, int64_t most, bint with_opens):
+        cdef double[::1] label
+        cdef int64_t[::1] count
+        cdef uint8_t[::1] opens
+        # At least one element, so that there is an address.
+        self.label = label = np.empty(most + 1, np.float64)
+        self.count = count = np.empty(most + 1, np.int64)
+        self.runs.label, self.runs.count, self.runs.opens, self.runs.size = &label[0], &count[0], NULL, 0
+        if with_opens:
+            self.opens = opens = np.empty(most + 1, np.uint8)
+            self.runs.opens = &opens[0]
+
+    def arrays(self):
+        """The filled part.  Untouched pages of the rest were never given memory, so nothing is copied."""
+        size = self.runs.size
+        filled = (self.label[:size], self.count[:size])
+        return filled if self.opens is None else (*filled, self.opens[:size])
+
+
+cdef class Room:
+    """Working memory for lists of up to `longest` rows."""
+
+    cdef int64_t *rows
+    cdef fr_pair *pairs
+    cdef fr_pair *spare
+
+    def __cinit__(self, int64_t longest):
+        cdef size_t room = <size_t> longest + 1
+        self.rows = <int64_t *> malloc(room * sizeof(int64_t))
+        self.pairs = <fr_pair *> malloc(room * sizeof(fr_pair))
+        self.spare = <fr_pair *> malloc(room * sizeof(fr_pair))
+        if self.rows == NULL or self.pairs == NULL or self.spare == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.rows)
+        free(self.pairs)
+        free(self.spare)
+
+
+cdef int measure(const int64_t[::1] offsets, int64_t rows, int64_t cap, int64_t *longest, int64_t *capped) except -1:
+    """Finds the longest list and the sum of min(length, cap); offsets that leave the columns are refused."""
+    cdef int64_t q, n, lists = offsets.shape[0] - 1
+    cdef bint descends = False
+    if lists < 0:
+        raise ValueError("offsets must hold at least one value")
+    longest[0] = capped[0] = 0
+    for q in range(lists):
+        n = offsets[q + 1] - offsets[q]
+        descends = descends or n < 0
+        longest[0] = max(longest[0], n)
+        capped[0] += min(n, cap)
+    if descends or offsets[0] < 0 or offsets[lists] > rows:
+        raise ValueError("offsets must ascend within the rows")
+    return 0
+
+
+def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
+    """Tie runs of the first `depth` ranks of each list under expected-value ties, for labels 0..31.
+
+    The tie group that crosses the boundary is whole.  Returns (run_offsets, run_label, run_count, run_opens,
+    ideal_offsets, ideal_label, ideal_count); a run's opens is 1 where a tie group begins; ideal holds the
+    distinct labels of all rows, descending, without 0.
+    """
+    cdef int64_t lists = offsets.shape[0] - 1, longest, most_runs, most_ideal
+    cdef fr_top_job job
+    if depth < 1:
+        raise ValueError("depth must be at least 1")
+    if labels.shape[0] != scores.shape[0]:
+        raise ValueError("scores and labels must have the same length")
+    measure(offsets, scores.shape[0], FR_LABELS, &longest, &most_ideal)
+    depth = min(depth, max(longest, 1))
+    measure(offsets, scores.shape[0], depth + FR_LABELS, &longest, &most_runs)
+    run_offsets, ideal_offsets = np.zeros(lists + 1, np.int64), np.zeros(lists + 1, np.int64)
+    cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets
+    cdef Runs runs = Runs(most_runs, True), ideal = Runs(most_ideal, False)
+    cdef Room room = Room(longest)
+    if most_runs > 0:
+        job.scores, job.labels, job.offsets = &scores[0], &labels[0], &offsets[0]
+        job.lists, job.depth = lists, depth
+        job.run_offsets, job.ideal_offsets = &run_at[0], &ideal_at[0]
+        job.runs, job.ideal = runs.runs, ideal.runs
+        job.rows, job.pairs, job.spare = room.rows, room.pairs, room.spare
+        with nogil:
+            if real is float:
+                fr_rank_top_f32(&job)
+            else:
+                fr_rank_top_f64(&job)
+        runs.runs, ideal.runs = job.runs, job.ideal
+    return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
+
+
+cdef uint64_t tie_key(int rule, double label, int64_t item) noexcept nogil:
+    """The key by which a rule orders rows of equal score."""
+    cdef uint64_t item_key = <uint64_t> item ^ (<uint64_t> 1 << 63)
+    if rule == BY_ITEM_DESC:
+        return ~item_key
+    if rule == BY_ITEM_ASC:
+        return item_key
+    return fr_ascending(label) if rule == BY_LABEL_ASC else fr_descending(label)
+
+
+cdef void order_group(
+    fr_pair *group, fr_pair *spare, int64_t n, int rule, const double *labels, const int64_t *items
+) noexcept nogil:
+    """Orders rows of equal score; their keys are lost.  Rows of the same item are ordered by label, descending."""
+    cdef int64_t i
+    if rule == BY_INPUT:
+        return
+    if rule == BY_ITEM_DESC or rule == BY_ITEM_ASC:
+        for i in range(n):
+            group[i].key = tie_key(BY_LABEL_DESC, labels[group[i].row], 0)
+        fr_sort_pairs(group, spare, n)
+    for i in range(n):
+        group[i].key = tie_key(rule, labels[group[i].row], 0 if items == NULL else items[group[i].row])
+    fr_sort_pairs(group, spare, n)
+
+
+cdef void add_group(fr_runs *runs, const fr_pair *group, int64_t n, const double *labels) noexcept nogil:
+    """One tie group, its rows ordered by label."""
+    cdef int64_t i, begin = 0
+    for i in range(1, n + 1):
+        if i == n or labels[group[i].row] != labels[group[begin].row]:
+            fr_add_run(runs, labels[group[begin].row] + 0.0, i - begin, begin == 0)
+            begin = i
+
+
+cdef void add_list(
+    fr_runs *runs, Room room, const double *scores, const double *labels, const int64_t *items, int64_t n, int rule,
+    int64_t depth,
+) noexcept nogil:
+    cdef fr_pair *pairs = room.pairs
+    cdef int64_t i, j, end, found
+    cdef double bound
+    fr_gather_f64(scores, n, depth, room.rows, &found, &bound)
+    for i in range(found):
+        pairs[i].row = room.rows[i]
+        pairs[i].key = fr_descending(scores[pairs[i].row])
+    fr_sort_pairs(pairs, room.spare, found)
+    i = 0
+    while i < found and i < depth:
+        end = i + 1
+        while end < found and pairs[end].key == pairs[i].key:
+            end += 1
+        if end > i + 1:
+            order_group(pairs + i, room.spare, end - i, rule, labels, items)
+        if rule == BY_AVERAGE:
+            add_group(runs, pairs + i, end - i, labels)
+        else:
+            for j in range(i, min(end, depth)):
+                fr_add_run(runs, labels[pairs[j].row] + 0.0, 1, 1)
+        i = end
+
+
+cdef void add_ideal(fr_runs *ideal, Room room, const double *labels, int64_t n) noexcept nogil:
+    """The distinct labels but 0, descending; labels of a small whole number are counted, others sorted."""
+    cdef int64_t counts[32]
+    cdef fr_pair *pairs = room.pairs
+    cdef int64_t i, begin = 0
+    cdef int label
+    memset(counts, 0, sizeof(counts))
+    for i in range(n):
+        if not 0.0 <= labels[i] < FR_LABELS or <double> (<int> labels[i]) != labels[i]:
+            break
+        counts[<int> labels[i]] += 1
+    else:
+        for label in range(FR_LABELS - 1, 0, -1):
+            if counts[label]:
+                fr_add_run(ideal, label, counts[label], 0)
+        return
+    for i in range(n):
+        pairs[i].key = fr_descending(labels[i])
+    fr_sort_pairs(pairs, room.spare, n)
+    for i in range(1, n + 1):
+        if i == n or pairs[i].key != pairs[begin].key:
+            if fr_from_descending(pairs[begin].key) != 0.0:
+                fr_add_run(ideal, fr_from_descending(pairs[begin].key), i - begin, 0)
+            begin = i
+
+
+def rank_all(
+    const double[::1] scores,
+    const double[::1] labels,
+    const int64_t[::1] offsets,
+    int rule,
+    const int64_t[::1] items,
+    int64_t depth,
+):
+    """Tie runs of each list for any labels, under any tie rule, whole (depth 0) or of the first `depth` ranks.
+
+    Returns the same as `rank_top`.  Under AVERAGE rows of equal score are one tie group, and the one that
+    crosses the boundary is whole; under every other rule each row is a group of its own.
+    """
+    cdef int64_t lists = offsets.shape[0] - 1, n = scores.shape[0], longest, most, most_runs, q, begin
+    if not BY_AVERAGE <= rule <= BY_LABEL_DESC:
+        raise ValueError("rule must be one of the tie rules")
+    if (rule == BY_ITEM_DESC or rule == BY_ITEM_ASC) and items is None:
+        raise ValueError("the tie rules by item need items")
+    if depth < 0:
+        raise ValueError("depth must be at least 0")
+    if labels.shape[0] != n or (items is not None and items.shape[0] != n):
+        raise ValueError("scores, labels and items must have the same length")
+    measure(offsets, n, n, &longest, &most)
+    depth = min(depth, longest) if depth else longest
+    measure(offsets, n, n if rule == BY_AVERAGE else depth, &longest, &most_runs)
+    run_offsets, ideal_offsets = np.zeros(lists + 1, np.int64), np.zeros(lists + 1, np.int64)
+    cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets
+    cdef Runs runs = Runs(most_runs, True), ideal = Runs(most, False)
+    cdef Room room = Room(longest)
+    cdef const int64_t *item = NULL
+    cdef const int64_t *list_items = NULL
+    if most > 0:
+        if items is not None:
+            item = &items[0]
+        with nogil:
+            for q in range(lists):
+                begin = offsets[q]
+                n = offsets[q + 1] - begin
+                list_items = item
+                if item != NULL:
+                    list_items = item + begin
+                add_list(&runs.runs, room, &scores[begin], &labels[begin], list_items, n, rule, depth)
+                add_ideal(&ideal.runs, room, &labels[begin], n)
+                run_at[q + 1] = runs.runs.size
+                ideal_at[q + 1] = ideal.runs.size
+    return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
+
+
+cdef inline uint64_t mix(uint64_t x) noexcept nogil:
+    """Finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
+    x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB
+    return x ^ (x >> 31)
+
+
+cdef int64_t first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, uint64_t mask) noexcept nogil:
+    """Index of the first code that occurred before, or -1.  Slots hold index + 1; 0 is empty."""
+    cdef int64_t i
+    cdef uint64_t j
+    memset(slots, 0, (mask + 1) * sizeof(int64_t))
+    for i in range(n):
+        j = mix(<uint64_t> codes[i]) & mask
+        while slots[j] != 0:
+            if codes[slots[j] - 1] == codes[i]:
+                return i
+            j = (j + 1) & mask
+        slots[j] = i + 1
+    return -1
+
+
+def find_duplicates(const int64_t[::1] codes, const int64_t[::1] offsets):
+    """Lowest row whose code occurred earlier in its list, or -1."""
+    cdef int64_t lists = offsets.shape[0] - 1, q, n, longest, total, at, found = -1
+    cdef uint64_t size = 2
+    cdef int64_t *slots
+    measure(offsets, codes.shape[0], codes.shape[0], &longest, &total)
+    if total == 0:
+        return -1
+    while size < 2 * <uint64_t> longest:
+        size *= 2
+    slots = <int64_t *> malloc(size * sizeof(int64_t))
+    if slots == NULL:
+        raise MemoryError
+    with nogil:
+        for q in range(lists):
+            n = offsets[q + 1] - offsets[q]
+            size = 2
+            while size < 2 * <uint64_t> n:
+                size *= 2
+            at = first_duplicate(&codes[offsets[q]], n, slots, size - 1)
+            if at >= 0:
+                found = offsets[q] + at
+                break
+    free(slots)
+    return found

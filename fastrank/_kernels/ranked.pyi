@@ -1,0 +1,77 @@
+import numpy as np
+from numpy.typing import NDArray
+
+LINEAR: int
+EXP2: int
+REL: int
+MIN_REL_K: int
+
+def count_relevant(
+    ideal_offsets: NDArray[np.int64], ideal_label: NDArray[np.float64], ideal_count: NDArray[np.int64], level: float
+) -> NDArray[np.int64]: ...
+def count_tied(
+    run_offsets: NDArray[np.int64], run_count: NDArray[np.int64], run_opens: NDArray[np.uint8], k: int
+) -> NDArray[np.uint8]: ...
+def precision(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def recall(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    relevant: NDArray[np.int64],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def hit_rate(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def reciprocal_rank(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def average_precision(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    relevant: NDArray[np.int64],
+    level: float,
+    k: int,
+    denominator: int,
+) -> NDArray[np.float64]: ...
+def discounts(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def dcg(
+    run_offsets: NDArray[np.int64],
+    run_gain: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    k: int,
+) -> NDArray[np.float64]: ...
+def ideal_dcg(
+    ideal_offsets: NDArray[np.int64],
+    ideal_gain: NDArray[np.float64],
+    ideal_count: NDArray[np.int64],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    k: int,
+) -> NDArray[np.float64]: ...
+def gains(labels: NDArray[np.float64], kind: int) -> NDArray[np.float64]: ...

@@ -1,0 +1,442 @@
+"""Measures of ranked lists, read off tie runs (see order.pyx).
+
+Where a tie group holds several rows, each value is its mean over all orders of the tied rows (McSherry and
+Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores, 2008).
+Inside a list every sum runs down the ranks, so that it depends on the values only.  k = 0 means un-cut; a row is
+relevant where its label is at least `level`.
+"""
+
+from libc.math cimport ldexp
+from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport free, malloc
+
+import numpy as np
+
+cdef extern from "elementary.h" nogil:
+    double fr_log(double x)
+
+LINEAR = 0
+EXP2 = 1
+
+REL = 0
+MIN_REL_K = 1
+
+cdef enum:
+    BY_MIN_REL_K = 1
+    BY_EXP2 = 1
+
+cdef double LN2 = 0.693147180559945309417232121458
+
+
+cdef struct Cursor:
+    # The runs of one list, and the tie group that next_group has read last.
+    const double *label
+    const int64_t *count
+    const uint8_t *opens
+    int64_t run
+    int64_t end
+    double level
+    int64_t k
+    int64_t begin  # rank of the group's first row
+    int64_t rows
+    int64_t relevant
+    int64_t inside  # how many of its rows are above the cut, whichever they are
+
+ctypedef double (*measure)(Cursor *group) noexcept nogil
+
+
+cdef inline bint next_group(Cursor *group) noexcept nogil:
+    """Reads the next tie group; False at the end of the list and at the cut."""
+    cdef int64_t t = group.run
+    group.begin += group.rows
+    if t >= group.end or (group.k > 0 and group.begin >= group.k):
+        return False
+    group.rows = group.relevant = 0
+    while True:
+        group.rows += group.count[t]
+        if group.label[t] >= group.level:
+            group.relevant += group.count[t]
+        t += 1
+        if t >= group.end or group.opens[t]:
+            break
+    group.run = t
+    group.inside = min(group.rows, group.k - group.begin) if group.k > 0 else group.rows
+    return True
+
+
+cdef double hits_of(Cursor *group) noexcept nogil:
+    """Expected number of relevant rows above the cut."""
+    cdef int64_t whole = 0
+    while next_group(group):
+        if group.inside < group.rows:
+            return <double> whole + <double> group.relevant * <double> group.inside / <double> group.rows
+        whole += group.relevant
+    return <double> whole
+
+
+cdef double hit_of(Cursor *group) noexcept nogil:
+    """Probability of a relevant row above the cut.
+
+    In the group at the cut, m of c rows are above it.  The probabilities that the i-th of them is the first of the r
+    relevant rows are summed: all are positive, so nothing cancels.  m and r may change places (both ask whether two
+    random subsets meet), which leaves the shorter sum.
+    """
+    cdef int64_t i, draws, good
+    cdef double missed = 1.0, hit = 0.0
+    while next_group(group):
+        if group.relevant == 0:
+            continue
+        if group.inside + group.relevant > group.rows:
+            return 1.0
+        draws, good = min(group.inside, group.relevant), max(group.inside, group.relevant)
+        for i in range(draws):
+            hit += missed * <double> good / <double> (group.rows - i)
+            missed *= <double> (group.rows - good - i) / <double> (group.rows - i)
+        return min(hit, 1.0)
+    return 0.0
+
+
+cdef double reciprocal_rank_of(Cursor *group) noexcept nogil:
+    """Expected 1 / rank of the first relevant row; 0 below the cut."""
+    cdef int64_t j, last
+    cdef double missed = 1.0, value = 0.0
+    while next_group(group):
+        if group.relevant == 0:
+            continue
+        if group.relevant == 1:
+            for j in range(group.inside):
+                value += 1.0 / <double> (group.begin + j + 1)
+            return value / <double> group.rows
+        # The first relevant row has at most the group's other rows before it.
+        last = min(group.inside, group.rows - group.relevant + 1)
+        for j in range(last):
+            value += missed * <double> group.relevant / (<double> (group.rows - j) * <double> (group.begin + j + 1))
+            missed *= <double> (group.rows - group.relevant - j) / <double> (group.rows - j)
+        return value
+    return 0.0
+
+
+cdef double precisions_of(Cursor *group) noexcept nogil:
+    """Expected sum, over the relevant rows above the cut, of the precision at their ranks.
+
+    Place j of a group holds a relevant row with probability r / c; then the group's other r - 1 relevant rows are
+    spread evenly over its other c - 1 places, of which j are above.
+    """
+    cdef int64_t j, hits = 0
+    cdef double share, above, value = 0.0
+    while next_group(group):
+        if group.relevant == 0:
+            continue
+        share = <double> group.relevant / <double> group.rows
+        for j in range(group.inside):
+            above = <double> hits + 1.0
+            if j > 0:
+                above += <double> j * <double> (group.relevant - 1) / <double> (group.rows - 1)
+            value += share * above / <double> (group.begin + j + 1)
+        hits += group.relevant
+    return value
+
+
+cdef check_runs(
+    const int64_t[::1] run_offsets, Py_ssize_t values, const int64_t[::1] run_count, const uint8_t[::1] run_opens,
+    int64_t k,
+):
+    cdef Py_ssize_t lists = run_offsets.shape[0] - 1
+    if lists < 0 or run_offsets[lists] > values or values != run_count.shape[0] or values != run_opens.shape[0]:
+        raise ValueError("the arrays of the runs do not fit together")
+    if k < 0:
+        raise ValueError("k must be at least 0")
+
+
+cdef apply(
+    measure of, const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, int64_t k,
+):
+    """The measure of each list."""
+    check_runs(run_offsets, run_label.shape[0], run_count, run_opens, k)
+    cdef Py_ssize_t q, lists = run_offsets.shape[0] - 1
+    cdef Cursor group
+    result = np.zeros(lists, np.float64)
+    cdef double[::1] out = result
+    with nogil:
+        for q in range(lists):
+            group = Cursor(
+                &run_label[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], level, k, 0, 0, 0, 0
+            )
+            out[q] = of(&group)
+    return result
+
+
+def count_relevant(
+    const int64_t[::1] ideal_offsets, const double[::1] ideal_label, const int64_t[::1] ideal_count, double level
+):
+    """int64 number of relevant rows of each list.  level is above 0, since label 0 is not among the ideal's."""
+    cdef Py_ssize_t q, t, lists = ideal_offsets.shape[0] - 1
+    if not level > 0.0:
+        raise ValueError("level must be above 0")
+    if lists < 0 or ideal_offsets[lists] > ideal_label.shape[0] or ideal_label.shape[0] != ideal_count.shape[0]:
+        raise ValueError("the arrays of the ideal do not fit together")
+    result = np.zeros(lists, np.int64)
+    cdef int64_t[::1] out = result
+    with nogil:
+        for q in range(lists):
+            for t in range(ideal_offsets[q], ideal_offsets[q + 1]):
+                if ideal_label[t] >= level:
+                    out[q] += ideal_count[t]
+    return result
+
+
+def count_tied(const int64_t[::1] run_offsets, const int64_t[::1] run_count, const uint8_t[::1] run_opens, int64_t k):
+    """uint8: 1 where a tie group of more than one row begins above rank k."""
+    check_runs(run_offsets, run_count.shape[0], run_count, run_opens, k)
+    cdef Py_ssize_t q, t, lists = run_offsets.shape[0] - 1
+    cdef int64_t begin
+    result = np.zeros(lists, np.uint8)
+    cdef uint8_t[::1] out = result
+    with nogil:
+        for q in range(lists):
+            begin = 0
+            for t in range(run_offsets[q], run_offsets[q + 1]):
+                if k > 0 and run_opens[t] and begin >= k:
+                    break
+                if run_count[t] > 1 or not run_opens[t]:
+                    out[q] = 1
+                    break
+                begin += run_count[t]
+    return result
+
+
+cdef divide(values, const int64_t[::1] by):
+    """values / by; 0 where by is 0."""
+    cdef double[::1] out = values
+    cdef Py_ssize_t q
+    if by.shape[0] != out.shape[0]:
+        raise ValueError("one number is needed for each list")
+    for q in range(out.shape[0]):
+        out[q] = out[q] / <double> by[q] if by[q] > 0 else 0.0
+    return values
+
+
+def precision(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, const int64_t[::1] rows, double level, int64_t k,
+):
+    """Expected share of relevant rows among the first k ranks, also past the end of the list; un-cut: of its rows."""
+    hits = apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k)
+    return hits / <double> k if k > 0 else divide(hits, rows)
+
+
+def recall(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, const int64_t[::1] relevant, double level, int64_t k,
+):
+    """Expected share of the relevant rows that are above the cut; 0 where none is relevant."""
+    return divide(apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k), relevant)
+
+
+def hit_rate(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, int64_t k,
+):
+    """Probability that a relevant row is above the cut."""
+    return apply(hit_of, run_offsets, run_label, run_count, run_opens, level, k)
+
+
+def reciprocal_rank(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, int64_t k,
+):
+    """Expected 1 / rank of the first relevant row, 0 where it is below the cut."""
+    return apply(reciprocal_rank_of, run_offsets, run_label, run_count, run_opens, level, k)
+
+
+def average_precision(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, const int64_t[::1] relevant, double level, int64_t k, int denominator,
+):
+    """Expected sum of the precisions at the relevant rows above the cut, divided by the number of relevant rows.
+
+    denominator MIN_REL_K divides by min(relevant, k) instead; 0 where none is relevant.
+    """
+    values = apply(precisions_of, run_offsets, run_label, run_count, run_opens, level, k)
+    if denominator == BY_MIN_REL_K and k > 0:
+        return divide(values, np.minimum(relevant, k))
+    return divide(values, relevant)
+
+
+def discounts(int64_t n):
+    """(high, low): sums of the first 0..n discounts 1 / log2(rank + 2), each as the pair of doubles high + low.
+
+    The sum over ranks a..b-1 is (high[b] - high[a]) + (low[b] - low[a]).
+    """
+    if n < 0:
+        raise ValueError("n must be at least 0")
+    highs, lows = np.zeros(n + 1, np.float64), np.zeros(n + 1, np.float64)
+    cdef double[::1] high = highs, low = lows
+    cdef int64_t r, power = 2, exponent = 1
+    cdef double discount, total, kept, tail
+    with nogil:
+        for r in range(n):
+            discount = LN2 / fr_log(<double> (r + 2))
+            if r + 2 == power:
+                # Exact, whatever the rounding of log.
+                discount = 1.0 / <double> exponent
+                power *= 2
+                exponent += 1
+            # Two-sum: total + tail is high + discount exactly.
+            total = high[r] + discount
+            kept = total - high[r]
+            tail = (high[r] - (total - kept)) + (discount - kept)
+            tail += low[r]
+            high[r + 1] = total + tail
+            low[r + 1] = tail - (high[r + 1] - total)
+    return highs, lows
+
+
+cdef inline double stretch(const double *high, const double *low, int64_t begin, int64_t end) noexcept nogil:
+    return (high[end] - high[begin]) + (low[end] - low[begin])
+
+
+cdef inline double mean_gain(const double *gain, const int64_t *count, int64_t runs) noexcept nogil:
+    """The gain that all runs share, or else their mean by rows."""
+    cdef double total = 0.0
+    cdef int64_t t, rows = 0
+    cdef bint same = True
+    for t in range(runs):
+        same = same and gain[t] == gain[0]
+        total += gain[t] * <double> count[t]
+        rows += count[t]
+    return gain[0] if same else total / <double> rows
+
+
+cdef double dcg_of(
+    const double *gain, const int64_t *count, const uint8_t *opens, int64_t t, int64_t end, const double *high,
+    const double *low, int64_t k,
+) noexcept nogil:
+    """Stretches of ranks with equal mean gain, each times the sum of its discounts."""
+    cdef int64_t next_run, i, begin = 0, at = 0
+    cdef double mean, current = 0.0, value = 0.0
+    while t < end and (k == 0 or at < k):
+        next_run = t + 1
+        while next_run < end and not opens[next_run]:
+            next_run += 1
+        mean = mean_gain(gain + t, count + t, next_run - t)
+        if mean != current:
+            value += current * stretch(high, low, begin, at)
+            begin, current = at, mean
+        for i in range(t, next_run):
+            at += count[i]
+        t = next_run
+    if k > 0:
+        at = min(at, k)
+    return value + current * stretch(high, low, begin, at)
+
+
+cdef check_table(const int64_t[::1] offsets, const int64_t[::1] count, int64_t k, Py_ssize_t high, Py_ssize_t low):
+    """Refuses a table of discounts that is shorter than the longest list above the cut."""
+    cdef Py_ssize_t q, t
+    cdef int64_t rows, longest = 0
+    for q in range(offsets.shape[0] - 1):
+        rows = 0
+        for t in range(offsets[q], offsets[q + 1]):
+            rows += count[t]
+        longest = max(longest, min(rows, k) if k > 0 else rows)
+    if high <= longest or low <= longest:
+        raise ValueError(f"the table of discounts must hold {longest + 1} sums")
+
+
+def dcg(
+    const int64_t[::1] run_offsets, const double[::1] run_gain, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, const double[::1] high, const double[::1] low, int64_t k,
+):
+    """Expected discounted cumulative gain above the cut; high and low come from `discounts`."""
+    check_runs(run_offsets, run_gain.shape[0], run_count, run_opens, k)
+    check_table(run_offsets, run_count, k, high.shape[0], low.shape[0])
+    cdef Py_ssize_t q, lists = run_offsets.shape[0] - 1
+    result = np.zeros(lists, np.float64)
+    cdef double[::1] out = result
+    with nogil:
+        for q in range(lists):
+            out[q] = dcg_of(
+                &run_gain[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], &high[0], &low[0], k
+            )
+    return result
+
+
+cdef double ideal_dcg_of(
+    const double *gain, const int64_t *count, int64_t runs, const double *high, const double *low, int64_t k
+) noexcept nogil:
+    """Like dcg_of, over gains that descend."""
+    cdef int64_t t, begin = 0, at = 0
+    cdef double current = 0.0, value = 0.0
+    for t in range(runs):
+        if not gain[t] > 0.0 or (k > 0 and at >= k):
+            break
+        if gain[t] != current:
+            value += current * stretch(high, low, begin, at)
+            begin, current = at, gain[t]
+        at += count[t]
+    if k > 0:
+        at = min(at, k)
+    return value + current * stretch(high, low, begin, at)
+
+
+cdef void sort_gains(
+    const double *gain, const int64_t *count, int64_t runs, double *sorted_gain, int64_t *sorted_count
+) noexcept nogil:
+    """Copies the runs by gain, descending.  A stretch sums the counts of equal gains, so their order is free."""
+    cdef int64_t t, j
+    for t in range(runs):
+        j = t
+        while j > 0 and sorted_gain[j - 1] < gain[t]:
+            sorted_gain[j], sorted_count[j] = sorted_gain[j - 1], sorted_count[j - 1]
+            j -= 1
+        sorted_gain[j], sorted_count[j] = gain[t], count[t]
+
+
+def ideal_dcg(
+    const int64_t[::1] ideal_offsets, const double[::1] ideal_gain, const int64_t[::1] ideal_count,
+    const double[::1] high, const double[::1] low, int64_t k,
+):
+    """The discounted cumulative gain of the rows in the order of their gains; gains of 0 or less add nothing.
+
+    A ranking in that order has a `dcg` of the same bits.
+    """
+    cdef Py_ssize_t q, lists = ideal_offsets.shape[0] - 1
+    cdef int64_t runs, longest = 0
+    cdef double *gain
+    cdef int64_t *count
+    if lists < 0 or ideal_offsets[lists] > ideal_gain.shape[0] or ideal_gain.shape[0] != ideal_count.shape[0]:
+        raise ValueError("the arrays of the ideal do not fit together")
+    if k < 0:
+        raise ValueError("k must be at least 0")
+    check_table(ideal_offsets, ideal_count, k, high.shape[0], low.shape[0])
+    for q in range(lists):
+        longest = max(longest, ideal_offsets[q + 1] - ideal_offsets[q])
+    result = np.zeros(lists, np.float64)
+    cdef double[::1] out = result
+    gain = <double *> malloc((longest + 1) * sizeof(double))
+    count = <int64_t *> malloc((longest + 1) * sizeof(int64_t))
+    if gain != NULL and count != NULL:
+        with nogil:
+            for q in range(lists):
+                runs = ideal_offsets[q + 1] - ideal_offsets[q]
+                sort_gains(&ideal_gain[0] + ideal_offsets[q], &ideal_count[0] + ideal_offsets[q], runs, gain, count)
+                out[q] = ideal_dcg_of(gain, count, runs, &high[0], &low[0], k)
+    free(gain)
+    free(count)
+    if gain == NULL or count == NULL:
+        raise MemoryError
+    return result
+
+
+def gains(const double[::1] labels, int kind):
+    """Gains of labels, 0 for those of 0 and less.  LINEAR: the label.  EXP2: 2 ** label - 1, for whole labels."""
+    cdef Py_ssize_t i
+    result = np.zeros(labels.shape[0], np.float64)
+    cdef double[::1] out = result
+    with nogil:
+        for i in range(labels.shape[0]):
+            if labels[i] > 0.0:
+                out[i] = ldexp(1.0, <int> labels[i]) - 1.0 if kind == BY_EXP2 else labels[i]
+    return result

@@ -1,0 +1,170 @@
+"""What an accumulator is: declared fields, four verbs (grow, update, merge, copy), and an identity.
+
+A subclass is a dataclass whose fields are its parameters; together with `kind` they are its identity.
+Its state is declared as class attributes: a `Field` is an array of fixed shape a slice, and gives zeros,
+merging and Arrow form for free.  State that grows with the data is `ragged`: named one-dimensional arrays
+a slice, for which the subclass says how to make and how to merge them.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import fields as parameter_fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+
+import numpy as np
+
+from fastrank._kernels import exact_sum
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from fastrank.columns import Rows
+    from fastrank.grouping import Lists
+
+__all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
+
+ACCUMULATORS: dict[str, type[Accumulator]] = {}
+
+
+class Field:
+    """State of fixed shape: an array [slices, *shape].  `merge` is "sum", or "digits" for exact sums,
+    whose words are added and then carried."""
+
+    def __init__(self, dtype: DTypeLike, shape: tuple[int, ...] = (), merge: str = "sum") -> None:
+        self.dtype = np.dtype(dtype)
+        self.shape = shape
+        self.merge = merge
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Field: ...
+    @overload
+    def __get__(self, instance: Accumulator, owner: type) -> NDArray[Any]: ...
+    def __get__(self, instance: Accumulator | None, owner: type) -> Field | NDArray[Any]:
+        return self if instance is None else instance.state[self.name]
+
+
+class Accumulator(ABC):
+    """State of all slices, by number of slice.
+
+    Merging is exact, commutative and associative: the state does not depend on how rows were split.
+    """
+
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    fields: ClassVar[dict[str, Field]] = {}
+    ragged: ClassVar[dict[str, DTypeLike]] = {}
+
+    rows = Field(np.int64)
+    rows_dropped = Field(np.int64)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.fields = {
+            name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()
+            if isinstance(value, Field)
+        }  # fmt: skip
+        if "kind" in vars(cls):
+            ACCUMULATORS[cls.kind] = cls
+
+    def __post_init__(self) -> None:
+        self.slices = 0
+        self.state: dict[str, NDArray[Any]] = {
+            name: np.zeros((0, *field.shape), field.dtype) for name, field in self.fields.items()
+        }
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return {field.name: getattr(self, field.name) for field in parameter_fields(self)}  # type: ignore[arg-type]
+
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """The roles whose columns it reads, where they have one."""
+
+    @property
+    def identity(self) -> tuple[str, int, tuple[tuple[str, Any], ...]]:
+        """Kind, version and parameters: equal for states that may be merged."""
+        return self.kind, self.version, tuple(self.parameters.items())
+
+    def grow(self, slices: int) -> None:
+        """Makes room for slices numbered below `slices`; new ones are zero.
+
+        Room doubles, so that slices which come one by one are not copied each time; zeros that were never
+        written take no memory.
+        """
+        for name, array in self.state.items():
+            if len(array) < slices:
+                room = np.zeros((max(slices, 2 * len(array)), *array.shape[1:]), array.dtype)
+                room[: len(array)] = array
+                self.state[name] = room
+        self.slices = max(self.slices, slices)
+
+    def count_dropped(self, slices: NDArray[np.int32] | None, count: int) -> None:
+        """Counts rows that were dropped as invalid, by slice or in slice 0."""
+        self._count("rows_dropped", slices, count)
+
+    def _count(self, name: str, slices: NDArray[np.int32] | None, count: int) -> None:
+        if slices is None:
+            self.state[name][0] += count
+        else:
+            self.state[name][: self.slices] += np.bincount(slices, minlength=self.slices)
+
+    def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
+        for name, field in self.fields.items():
+            mine, theirs = self.state[name], other.state[name][: other.slices]
+            merged = mine[numbers] + theirs
+            if field.merge == "digits":
+                exact_sum.carry(merged)
+            mine[numbers] = merged
+        if self.ragged:
+            for s in range(other.slices):
+                self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
+
+    def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
+        """The ragged state of a slice, in a form that depends on its value only."""
+        raise NotImplementedError
+
+    def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """Adds ragged state to a slice."""
+        raise NotImplementedError
+
+    def copy(self) -> Self:
+        """An independent copy."""
+        return copy.deepcopy(self)
+
+    @abstractmethod
+    def at(self, s: int) -> Any:
+        """What finalizers read of slice s."""
+
+
+class RowAccumulator(Accumulator):
+    """Fed with rows."""
+
+    @abstractmethod
+    def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
+        """Adds rows to their slices, or to slice 0."""
+
+    def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
+        """Counts the rows; one of weight zero is absent."""
+        weights = rows.get("weight")
+        if weights is None or bool(weights.all()):
+            self._count("rows", slices, rows.count)
+        else:
+            present = weights > 0
+            self._count("rows", None if slices is None else slices[present], int(np.count_nonzero(present)))
+
+
+class ListAccumulator(Accumulator):
+    """Fed with ranked lists."""
+
+    @abstractmethod
+    def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
+        """Adds lists to their slices, or to slice 0; `split` marks those whose query falls into several."""

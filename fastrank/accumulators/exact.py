@@ -1,0 +1,139 @@
+"""Distinct scores with the weight of each class: the state of the exact AUC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrank._kernels import runs
+from fastrank.accumulators.base import RowAccumulator
+from fastrank.accumulators.binned import PairCounts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastrank.columns import Rows
+
+__all__ = ["ScoreRuns"]
+
+# Rows wait until there are this many, or half as many as there are distinct scores: each row then takes part
+# in a number of merges that grows with the logarithm of the number of rows only.
+WAITING_ROWS = 1 << 22
+
+Arrays = tuple["NDArray[Any]", ...]
+
+
+class _Slice:
+    """Sorted runs of one slice, and rows that wait to be sorted."""
+
+    def __init__(self, weighted: bool) -> None:
+        self.weighted = weighted
+        self.runs: Arrays | None = None
+        self.waiting: list[Arrays] = []
+        self.waiting_rows = 0
+
+    def add(self, rows: Arrays) -> None:
+        self.waiting.append(rows)
+        self.waiting_rows += len(rows[0])
+        distinct = 0 if self.runs is None else len(self.runs[0])
+        if self.waiting_rows >= max(WAITING_ROWS, distinct // 2):
+            self.compact()
+
+    def compact(self) -> Arrays | None:
+        """Sorts what waits and merges it into the runs."""
+        if self.waiting:
+            # Columns of a mixed stream may be float32 in one batch and float64 in the next.
+            columns = [np.concatenate(column) for column in zip(*self.waiting, strict=True)]
+            self.waiting, self.waiting_rows = [], 0
+            self.merge(runs.weigh_runs(*columns) if self.weighted else runs.sort_runs(*columns))
+        return self.runs
+
+    def merge(self, more: Arrays) -> None:
+        if self.runs is None:
+            self.runs = more
+            return
+        mine = self.runs
+        if mine[0].dtype != more[0].dtype:
+            mine, more = _widened(mine), _widened(more)
+        self.runs = (runs.merge_weighted_runs if self.weighted else runs.merge_runs)(*mine, *more)
+
+
+def _widened(arrays: Arrays) -> Arrays:
+    keys = arrays[0]
+    return (keys if keys.dtype == np.uint64 else runs.widen_keys(keys), *arrays[1:])
+
+
+@dataclass(eq=False)
+class ScoreRuns(RowAccumulator):
+    """Each distinct score with the rows, or the weight, of its negatives and positives.
+
+    Memory grows with the number of distinct scores: 20 bytes each for float32, 24 for float64 (36 and 40 with
+    weights), and 5 bytes (9; 13 and 17) for each of up to four million rows that wait to be sorted.
+    """
+
+    kind = "score_runs"
+    weighted: bool = False
+
+    ragged = {  # noqa: RUF012  (constant)
+        "keys": np.uint64,
+        "negative_high": np.uint64,
+        "negative_low": np.uint64,
+        "positive_high": np.uint64,
+        "positive_low": np.uint64,
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._slices: list[_Slice] = []
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Score, class and weight."""
+        return ("label", "score", "weight")
+
+    def grow(self, slices: int) -> None:
+        """Makes room for slices numbered below `slices`."""
+        super().grow(slices)
+        self._slices.extend(_Slice(self.weighted) for _ in range(slices - len(self._slices)))
+
+    def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
+        """Takes the score, class and weight of each row."""
+        self.count_rows(rows, slices)
+        if rows.count == 0:
+            return
+        columns: Arrays = (rows["score"], rows["label"], *((rows["weight"],) if self.weighted else ()))
+        if slices is None:
+            self._slices[0].add(columns)
+            return
+        order = np.argsort(slices, kind="stable")
+        numbers, starts = np.unique(slices[order], return_index=True)
+        for number, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+            self._slices[number].add(tuple(column[part] for column in columns))
+
+    def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
+        """The runs, keys as those of float64."""
+        compact = self._slices[s].compact()
+        if compact is None:
+            return {name: np.empty(0, dtype) for name, dtype in self.ragged.items()}
+        keys, *words = _widened(compact)
+        if not self.weighted:
+            negatives, positives = (count.view(np.uint64) for count in words)
+            words = [np.zeros_like(negatives), negatives, np.zeros_like(positives), positives]
+        return dict(zip(self.ragged, (keys, *words), strict=True))
+
+    def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """Merges runs."""
+        if not arrays["keys"].size:
+            return
+        names = list(self.ragged) if self.weighted else ["keys", "negative_low", "positive_low"]
+        keys, *words = (np.ascontiguousarray(arrays[name]) for name in names)
+        self._slices[s].merge((keys, *(words if self.weighted else (word.view(np.int64) for word in words))))
+
+    def at(self, s: int) -> PairCounts:
+        """Pairs of slice s."""
+        compact = self._slices[s].compact()
+        if compact is None:
+            return PairCounts(0, 0, 0, 0)
+        return PairCounts(*(runs.twice_wins_weighted if self.weighted else runs.twice_wins)(*compact[1:]))

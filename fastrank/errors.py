@@ -1,0 +1,65 @@
+"""Every error fastrank raises on purpose.  Each is also the built-in that a caller would catch."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ColumnTypeError",
+    "EmptyInputError",
+    "FastrankError",
+    "InvalidValueError",
+    "MissingColumnError",
+    "ParameterError",
+    "QueryOrderError",
+    "SourceError",
+    "StateMismatchError",
+    "UnknownMetricError",
+    "UnknownResultError",
+]
+
+
+class FastrankError(Exception):
+    """Base of all errors of fastrank."""
+
+    def __str__(self) -> str:
+        # KeyError would print the message in quotes.
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingColumnError(FastrankError, KeyError):
+    """A role or a metric names a column that the source does not have."""
+
+
+class ColumnTypeError(FastrankError, TypeError):
+    """A column has a type that cannot play its role."""
+
+
+class InvalidValueError(FastrankError, ValueError):
+    """A row holds a value outside the domain of its role."""
+
+
+class QueryOrderError(FastrankError, ValueError):
+    """The rows of a query are not adjacent."""
+
+
+class EmptyInputError(FastrankError, ValueError):
+    """There is no row to evaluate."""
+
+
+class SourceError(FastrankError, OSError):
+    """A file cannot be found or read."""
+
+
+class ParameterError(FastrankError, ValueError):
+    """A parameter, or a combination of parameters, is not allowed."""
+
+
+class UnknownMetricError(FastrankError, ValueError):
+    """No metric of that name exists."""
+
+
+class UnknownResultError(FastrankError, KeyError):
+    """A result holds no such metric or slice."""
+
+
+class StateMismatchError(FastrankError, ValueError):
+    """Two states, or a state and a request, do not fit together."""

@@ -1,0 +1,390 @@
+"""One pass: batches in, state and result out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from fastrank.accumulators.ranked import ListSums
+from fastrank.columns import Columns
+from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
+from fastrank.grouping import Slices
+from fastrank.plan import Plan, Request, Roles, read_metrics
+from fastrank.result import MetricValue, Result
+from fastrank.wire import State, from_table, to_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from fastrank.accumulators.base import Accumulator, ListAccumulator
+    from fastrank.columns import Rows
+    from fastrank.grouping import Lists
+    from fastrank.metrics.base import Metric, Value
+    from fastrank.plan import Identity
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator:
+    """Evaluates metrics batch by batch, with a state that can be stored, sent and merged.
+
+    Parameters
+    ----------
+    metrics : Metric, str, or list of them
+        `fastrank.metrics.auc()`, `"ndcg@10"`, ...
+    label, score, weight, query, query_weight, item : str, optional
+        The column in each role.  `score` may be a list of columns: several models in one pass.
+    by : str, list of str, or list of lists of str, optional
+        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.  The overall row is
+        always there.
+    where : str or pyarrow.compute.Expression, optional
+        Only rows that meet the condition count, e.g. `"clicked = 1 and country <> 'DE'"`.
+    on_invalid : "raise" or "drop"
+        What to do with rows that hold a null, a NaN, or a value that is not allowed in its role; dropped rows are
+        counted in `rows_dropped`.
+
+    Raises
+    ------
+    UnknownMetricError, ParameterError
+        A metric or a parameter does not exist, or a metric lacks a column.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> import fastrank as fr
+    >>> ev = fr.Evaluator(["auc"], label="y", score="p")
+    >>> ev.update(pa.record_batch({"y": [0, 1], "p": [0.2, 0.7]}))
+    >>> ev.update(pa.record_batch({"y": [0, 1], "p": [0.9, 0.8]}))
+    >>> ev.result()["auc"]
+    0.5
+    """
+
+    def __init__(
+        self,
+        metrics: Metric | str | Iterable[Metric | str],
+        *,
+        label: str | None = None,
+        score: str | Sequence[str] | None = None,
+        weight: str | None = None,
+        query: str | None = None,
+        query_weight: str | None = None,
+        item: str | None = None,
+        by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
+        where: Any = None,
+        on_invalid: str = "raise",
+    ) -> None:
+        self._metrics = read_metrics(metrics)
+        columns = {"label": label, "weight": weight, "query": query, "query_weight": query_weight, "item": item}
+        self._arguments = {**columns, "score": score, "by": by, "where": where, "on_invalid": on_invalid}
+        self._roles = Roles.make(where, on_invalid, score=score, **columns)
+        self._slices = Slices(_groupings(by))
+        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
+        self._row = 0
+        self._broken: str | None = None
+
+    def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
+        """The columns that an update reads.
+
+        Parameters
+        ----------
+        schema : pyarrow.Schema
+            The columns there are.
+
+        Returns
+        -------
+        (list of str, set of str)
+            All of them, and those that play a numeric role.
+        """
+        return self._plan.columns(schema)
+
+    def update(self, batch: Any, *, describe_row: Callable[[int], str] | None = None) -> None:
+        """Adds the rows of a record batch.
+
+        Parameters
+        ----------
+        batch : pyarrow.RecordBatch, or an object with `__arrow_c_array__`
+            Rows; columns beyond those that are named do not matter.
+        describe_row : callable, optional
+            Gives the words by which an error names row i of the batch; default: its number since the first batch.
+
+        Raises
+        ------
+        MissingColumnError, ColumnTypeError, InvalidValueError, QueryOrderError
+            The batch does not fit.  After an error about columns or values nothing of the batch was added.
+        """
+        self._check()
+        if not isinstance(batch, pa.RecordBatch):
+            batch = pa.record_batch(batch)
+        first = self._row
+        columns = Columns(batch, describe_row or (lambda i: f"row {first + i}"))
+        self._check_columns(batch.schema)
+        rows_of = self._find_rows(columns)
+        codes = self._slices.codes(columns)
+        self._broken = "an update failed half-way"
+        for accumulator in self._plan.accumulators.values():
+            accumulator.grow(self._slices.count)
+        self._count_dropped(rows_of, codes)
+        for row_set, accumulator in self._plan.row_accumulators:
+            rows = rows_of[row_set]
+            for code in codes:
+                accumulator.update(rows, None if code is None else rows.select(code))
+        for identity, stream in self._plan.streams.items():
+            for lists in stream.update(rows_of[stream.row_set]):
+                self._update_lists(lists, self._plan.list_accumulators(identity))
+        self._broken = None
+        self._row += batch.num_rows
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise FastrankError(f"{self._broken}, so that this Evaluator holds part of a batch; make a new one")
+
+    def _check_columns(self, schema: pa.Schema) -> None:
+        for name in self._plan.columns(schema)[0]:
+            if len(schema.get_all_field_indices(name)) != 1:
+                how = "no" if name not in schema.names else "more than one"
+                raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(schema.names)}")
+
+    def _find_rows(self, columns: Columns) -> dict[Any, Rows]:
+        found = {row_set: row_set.find(columns) for row_set in self._plan.distinct_row_sets}
+        problems = [problem for _, problem in found.values() if problem is not None]
+        if problems:
+            raise min(problems, key=lambda problem: problem.row).error(columns)
+        return {row_set: rows for row_set, (rows, _) in found.items()}
+
+    def _count_dropped(self, rows_of: Mapping[Any, Rows], codes: Sequence[Any]) -> None:
+        for identity, accumulator in self._plan.accumulators.items():
+            dropped = rows_of[self._plan.row_sets[identity]].dropped
+            if dropped is not None:
+                for code in codes:
+                    accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
+
+    def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
+        codes = self._slices.codes(lists.rows.columns)
+        for _, accumulator in accumulators:
+            accumulator.grow(self._slices.count)
+        splits = [lists.split(lists.rows.select(code)) for code in codes if code is not None]
+        several = np.logical_or.reduce([split.queries for split in splits]) if splits else None
+        for _, accumulator in accumulators:
+            accumulator.update(lists, None, several)
+            for split in splits:
+                accumulator.update(split.lists, split.slices, split.several)
+
+    def merge(self, other: Evaluator | pa.Table, *, missing: str = "error") -> None:
+        """Adds the state of other rows.
+
+        Parameters
+        ----------
+        other : Evaluator or pyarrow.Table
+            Another evaluator, or what its `state()` gave; it is not changed.
+        missing : "error" or "drop"
+            What to do where one side lacks an accumulator of the other: refuse, or go on without its metrics.
+
+        Raises
+        ------
+        StateMismatchError
+            The states do not fit together, or a query has rows in both that would be evaluated twice.
+        """
+        if missing not in ("error", "drop"):
+            raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
+        self._check()
+        state = other._as_state() if isinstance(other, Evaluator) else from_table(other)
+        if state.slices.groupings != self._slices.groupings:
+            raise StateMismatchError(
+                f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
+                f"by={[list(g) for g in state.slices.groupings]} there"
+            )
+        mine = {_text(identity): identity for identity in self._plan.accumulators}
+        self._drop_missing(mine, set(state.accumulators), missing)
+        for name, kind in state.slices.types.items():
+            self._slices.set_type(name, kind)
+        self._broken = "a merge failed half-way"
+        numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
+        for identity, stream in self._plan.streams.items():
+            theirs = state.streams.get(_text(identity))
+            if theirs is not None:
+                stream.merge(*theirs)
+        for text, identity in mine.items():
+            if identity in self._plan.accumulators:
+                accumulator = self._plan.accumulators[identity]
+                accumulator.grow(self._slices.count)
+                accumulator.merge(state.accumulators[text], numbers)
+        self._broken = None
+
+    def _drop_missing(self, mine: Mapping[str, Identity], theirs: set[str], missing: str) -> None:
+        lacking = [text for text in mine if text not in theirs]
+        surplus = [text for text in theirs if text not in mine]
+        if missing == "error" and (lacking or surplus):
+            side = "the other state lacks" if lacking else "this state lacks"
+            raise StateMismatchError(f'{side} {(lacking or surplus)[0]}; missing="drop" keeps what both have')
+        if len(lacking) == len(mine):
+            raise StateMismatchError("the states have no accumulator in common")
+        gone = {mine[text] for text in lacking}
+        self._plan.remove(gone)
+        kept = {request.metric for request in self._plan.requests}
+        self._metrics = [metric for metric in self._metrics if metric in kept]
+
+    def state(self) -> pa.Table:
+        """The state as a table: one row a slice, one column an accumulator.
+
+        Returns
+        -------
+        pyarrow.Table
+            Merging states of shards in any order gives the same bits as evaluating all rows at once.
+        """
+        self._check()
+        accumulators = {}
+        for identity, accumulator in self._plan.accumulators.items():
+            accumulator.grow(self._slices.count)
+            accumulators[_text(identity)] = accumulator
+        return to_table(self._slices, accumulators, {_text(i): stream for i, stream in self._plan.streams.items()})
+
+    def _as_state(self) -> State:
+        self._check()
+        return State(
+            self._slices,
+            {_text(identity): accumulator for identity, accumulator in self._plan.accumulators.items()},
+            {_text(identity): stream.hand_over() for identity, stream in self._plan.streams.items()},
+        )
+
+    def save_state(self, path: str | os.PathLike[str]) -> None:
+        """Writes the state to an Arrow IPC file; the file appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced.
+        """
+        table = self.state()
+        target = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+            os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  (mkstemp makes private files)
+            os.replace(temporary, target)  # noqa: PTH105
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def result(self, metrics: Metric | str | Iterable[Metric | str] | None = None) -> Result:
+        """The values so far; may be asked again, and updating may go on.
+
+        Parameters
+        ----------
+        metrics : Metric, str, or list of them, optional
+            Any metrics that the accumulators can answer; default: those of the evaluator.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        StateMismatchError
+            The state does not hold what a metric reads.
+        """
+        self._check()
+        requests = self._plan.requests
+        if metrics is not None:
+            requests = [request for metric in read_metrics(metrics) for request, _ in self._plan.bind(metric)]
+        accumulators = self._closed()
+        for request in requests:
+            for identity in request.states.values():
+                if identity not in accumulators:
+                    raise StateMismatchError(f"{request.metric.name} reads {_text(identity)}, which the state does not hold")
+        table = to_table(self._slices, {}, {})
+        order = self._slices.display_order()
+        values = [[_metric_value(request, accumulators, s) for request in requests] for s in order]
+        groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in order)]
+        return Result(table.select(self._slices.column_names).take(order), groupings, values)
+
+    def _closed(self) -> dict[Identity, Accumulator]:
+        """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
+        accumulators = dict(self._plan.accumulators)
+        for identity, stream in self._plan.streams.items():
+            lists = stream.open_lists()
+            if lists is not None:
+                copies = [(i, accumulator.copy()) for i, accumulator in self._plan.list_accumulators(identity)]
+                self._update_lists(lists, copies)
+                accumulators.update(copies)
+        for accumulator in accumulators.values():
+            accumulator.grow(self._slices.count)
+        return accumulators
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self._metrics, self._arguments, self._row, self.state())
+
+
+def _restore(metrics: list[Metric], arguments: dict[str, Any], row: int, state: pa.Table) -> Evaluator:
+    evaluator = Evaluator(metrics, **arguments)
+    evaluator.merge(state)
+    evaluator._row = row
+    return evaluator
+
+
+def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator], s: int) -> MetricValue:
+    owned = {name: accumulators[identity] for name, identity in request.states.items()}
+    views = {name: accumulator.at(s) for name, accumulator in owned.items()}
+    value: Value = request.metric.finalize(views)
+    first = next(iter(owned.values()))
+    lists = next((view for view in views.values() if isinstance(view, ListSums)), None)
+    return MetricValue(
+        metric=request.metric.name,
+        model=request.model,
+        value=value.value,
+        bound_lower=value.lower,
+        bound_upper=value.upper,
+        exact=value.lower == value.upper,
+        rows=int(first.rows[s]),
+        rows_dropped=int(first.rows_dropped[s]),
+        rows_clipped=value.clipped,
+        queries=None if lists is None else lists.queries,
+        queries_without_relevant=None if lists is None else lists.queries_without_relevant,
+        queries_tied=None if lists is None else lists.queries_tied,
+        queries_split=None if lists is None else lists.queries_split,
+        undefined=int(math.isnan(value.value)),
+    )
+
+
+def _groupings(by: Any) -> list[list[str]]:
+    if by is None:
+        return []
+    if isinstance(by, str):
+        return [[by]]
+    entries = list(by)
+    groupings = [entries] if all(isinstance(entry, str) for entry in entries) else [list(entry) for entry in entries]
+    for grouping in groupings:
+        names = [name for name in grouping if isinstance(name, str)]
+        if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
+            raise ParameterError(f"by={by!r}; allowed: names of columns, or lists of them, each once")
+    return cast("list[list[str]]", groupings) if entries else []
+
+
+def _text(identity: Identity) -> str:
+    """An identity as JSON."""
+    return json.dumps(
+        {
+            "kind": identity.kind,
+            "version": identity.version,
+            "parameters": dict(identity.parameters),
+            "inputs": dict(identity.inputs),
+            "where": identity.where,
+            "valid": identity.valid,
+        },
+        separators=(",", ":"),
+    )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+

@@ -1,0 +1,398 @@
+"""Rows into slices and into ranked lists, across batches.
+
+`Slices` numbers the slices of all groupings: 0 is the overall row.  `QueryStream` cuts the rows of one
+row set into lists, one a query; the rows of a query that a batch border cuts wait until it is complete.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastrank._kernels import ids as id_kernels
+from fastrank.columns import Columns, Rows, RowSet, buffer_view
+from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Lists", "QueryStream", "SeenIds", "Slices", "plain_ids"]
+
+
+def plain_ids(array: pa.Array) -> pa.Array:
+    """Ids in one of few types, so that equal ids of different layouts are equal: int64, uint64, string,
+    binary, or the type itself."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return pc.cast(array, pa.int64())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pc.cast(array, pa.string())
+    if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
+        return pc.cast(array, pa.binary())
+    return array
+
+
+def _integers(array: pa.Array) -> NDArray[np.int64] | None:
+    """Plain ids that are integers underneath, as int64; None for other types."""
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        array = pc.cast(array, pa.int8())
+        return buffer_view(array, np.int8).astype(np.int64)
+    if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
+        if kind.bit_width == 32:
+            return buffer_view(array, np.int32).astype(np.int64)
+        if kind.bit_width == 64:
+            return buffer_view(array, np.int64)
+    return None
+
+
+def _as_binary(array: pa.Array) -> pa.Array:
+    """Text, binary and decimal ids as binary with 64-bit offsets."""
+    if pa.types.is_decimal(array.type):
+        array = pc.cast(array, pa.string())
+    return pc.cast(pc.cast(array, pa.binary()), pa.large_binary())
+
+
+def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Where the runs of equal ids start, and a 64-bit id of each: the integer itself, or a fingerprint."""
+    array = plain_ids(array)
+    integers = _integers(array)
+    if integers is not None:
+        changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
+        starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
+        return starts, integers[starts].view(np.uint64)
+    binary = _as_binary(array)
+    encoded = pc.run_end_encode(binary, run_end_type=pa.int64())
+    ends = buffer_view(encoded.run_ends, np.int64)
+    starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))
+    values = encoded.values
+    offsets = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + len(values) + 1]
+    data = values.buffers()[2]
+    text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+    return starts, id_kernels.fingerprints(offsets, text)
+
+
+class Slices:
+    """Numbers of slices.  Slice 0 is all rows; slice s > 0 is one combination of values of one grouping."""
+
+    def __init__(self, groupings: Sequence[Sequence[str]]) -> None:
+        self.groupings = tuple(tuple(grouping) for grouping in groupings)
+        self.types: dict[str, pa.DataType] = {}
+        self.keys: list[tuple[int, tuple[pa.Scalar, ...]]] = [(0, ())]
+        self._numbers: dict[tuple[int, tuple[pa.Scalar, ...]], int] = {(0, ()): 0}
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns of all groupings, each once."""
+        return list(dict.fromkeys(name for grouping in self.groupings for name in grouping))
+
+    @property
+    def count(self) -> int:
+        """How many slices there are."""
+        return len(self.keys)
+
+    def number(self, grouping: int, key: tuple[pa.Scalar, ...]) -> int:
+        """The number of a slice; a new one where it was never seen.  Grouping 0 is the overall row."""
+        full = (grouping, key)
+        if full not in self._numbers:
+            self._numbers[full] = len(self.keys)
+            self.keys.append(full)
+        return self._numbers[full]
+
+    def set_type(self, name: str, kind: pa.DataType) -> None:
+        """Fixes the type of a slice column when first seen."""
+        if self.types.setdefault(name, kind) != kind:
+            raise ColumnTypeError(
+                f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
+                "has one type in all batches and states"
+            )
+
+    def display_order(self) -> list[int]:
+        """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
+        order: list[int] = []
+        for g in range(len(self.groupings) + 1):
+            members = [s for s, (grouping, _) in enumerate(self.keys) if grouping == g]
+            if g == 0 or not members:
+                order += members
+                continue
+            columns = [pa.concat_arrays([pa.repeat(self.keys[s][1][j], 1) for s in members])
+                       for j in range(len(self.groupings[g - 1]))]
+            keys = pa.RecordBatch.from_arrays(columns, names=[str(j) for j in range(len(columns))])
+            ranks = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.schema.names])
+            order += [members[i] for i in ranks.to_pylist()]
+        return order
+
+    def codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
+        """The slice of each row, a grouping each; None for grouping 0, where all rows are of slice 0."""
+        if "slices" not in columns.derived:
+            columns.derived["slices"] = self._codes(columns)
+        codes: list[NDArray[np.int32] | None] = columns.derived["slices"]
+        return codes
+
+    def _codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
+        result: list[NDArray[np.int32] | None] = [None]
+        encoded = {name: self._encode(columns, name) for name in self.column_names}
+        for j, grouping in enumerate(self.groupings, start=1):
+            mixed = np.zeros(columns.batch.num_rows, np.int64)
+            for name in grouping:
+                indices, values = encoded[name]
+                mixed = mixed * len(values) + indices
+            distinct, places = np.unique(mixed, return_inverse=True)
+            numbers = np.empty(distinct.size, np.int32)
+            for at, code in enumerate(distinct.tolist()):
+                key: list[pa.Scalar] = []
+                for name in reversed(grouping):
+                    values = encoded[name][1]
+                    key.append(values[code % len(values)])
+                    code //= len(values)
+                numbers[at] = self.number(j, tuple(reversed(key)))
+            result.append(numbers[places])
+        return result
+
+    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
+        array = columns.array(name)
+        if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
+            raise ColumnTypeError(
+                f"column {name!r} (by) is of type {array.type}; allowed: integer, string, binary, bool, date, time, "
+                "timestamp, decimal, or a dictionary of these"
+            )
+        array = plain_ids(array)
+        self.set_type(name, array.type)
+        encoded = array.dictionary_encode(null_encoding="encode")
+        return buffer_view(encoded.indices, np.int32).astype(np.int64), encoded.dictionary
+
+
+class Lists:
+    """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
+
+    `depths` says for each rule of ties how many ranks the metrics need (0: all); `derived` holds what several
+    metrics share.
+    """
+
+    def __init__(self, rows: Rows, offsets: NDArray[np.int64], depths: Mapping[str, int]) -> None:
+        self.rows = rows
+        self.offsets = offsets
+        self.depths = depths
+        self.derived: dict[object, Any] = {}
+
+    @property
+    def count(self) -> int:
+        """How many lists there are."""
+        return self.offsets.size - 1
+
+    def split(self, codes: NDArray[np.int32]) -> Split:
+        """These lists cut by the slice of each row."""
+        starts = self.offsets[:-1]
+        changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+        if not np.setdiff1d(changes, starts, assume_unique=True).size:
+            none = np.zeros(self.count, np.bool_)
+            return Split(self, codes[starts], none, none)
+        query = np.repeat(np.arange(self.count), np.diff(self.offsets))
+        order = np.lexsort((codes, query))
+        codes, query = codes[order], query[order]
+        cuts = np.flatnonzero((codes[1:] != codes[:-1]) | (query[1:] != query[:-1])) + 1
+        offsets = np.concatenate(([0], cuts, [codes.size])).astype(np.int64)
+        owner = query[offsets[:-1]]
+        several = np.bincount(owner, minlength=self.count) > 1
+        return Split(Lists(self.rows.reorder(order), offsets, self.depths), codes[offsets[:-1]], several[owner], several)
+
+
+class Split(NamedTuple):
+    """Lists cut by slices: the slice of each, and which belong to a query that falls into several slices;
+    `queries` says the latter of each list before the cut."""
+
+    lists: Lists
+    slices: NDArray[np.int32]
+    several: NDArray[np.bool_]
+    queries: NDArray[np.bool_]
+
+
+class SeenIds:
+    """The ids of finished queries.  Ids that only grow are kept as they came and cost one comparison;
+    the first that does not turns them into a hash set.  8 bytes a query (16 to 32 as a set)."""
+
+    def __init__(self) -> None:
+        self._ascending: list[NDArray[np.uint64]] = []
+        self._last: int | None = None
+        self._set: id_kernels.IdSet | None = None
+
+    def add(self, ids: NDArray[np.uint64]) -> int:
+        """Adds ids; returns the index of the first that was there already, or -1."""
+        if ids.size == 0:
+            return -1
+        if self._set is None:
+            signed = ids.view(np.int64)
+            if (self._last is None or int(signed[0]) > self._last) and bool((signed[1:] > signed[:-1]).all()):
+                self._ascending.append(ids)
+                self._last = int(signed[-1])
+                return -1
+            self._set = id_kernels.IdSet()
+            for chunk in self._ascending:
+                self._set.add(chunk)
+            self._ascending = []
+        return self._set.add(ids)
+
+    def contains_any(self, ids: NDArray[np.uint64]) -> bool:
+        """Whether one of the ids was added before."""
+        if self._set is not None:
+            return self._set.contains_any(ids)
+        if self._last is None:
+            return False
+        candidates = ids[ids.view(np.int64) <= self._last]
+        return any(
+            bool((chunk[np.minimum(np.searchsorted(chunk.view(np.int64), candidates.view(np.int64)), chunk.size - 1)]
+                  == candidates).any())
+            for chunk in self._ascending
+        ) if candidates.size else False
+
+    def values(self) -> NDArray[np.uint64]:
+        """All ids, in ascending order of the unsigned integer."""
+        if self._set is not None:
+            return self._set.values()
+        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]))
+
+
+class QueryStream:
+    """The lists of one row set, across batches, shards and merges.
+
+    The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
+    """
+
+    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[str, int]) -> None:
+        self.row_set = row_set
+        self.column_names = list(column_names)
+        self.depths = depths
+        self.query_column = row_set.domain("query")[0]
+        self.open: dict[int, list[pa.RecordBatch]] = {}
+        self.seen = SeenIds()
+        self._head: int | None = None
+        self._current: int | None = None
+        self._foreign: set[int] = set()
+
+    def update(self, rows: Rows) -> Iterator[Lists]:
+        """Takes the rows of the next batch; yields the lists that are complete."""
+        if rows.count == 0:
+            return
+        starts, ids = find_lists(rows["query"])
+        bounds = np.append(starts, rows.count)
+        first = 0
+        if self._current is not None and int(ids[0]) == self._current:
+            self._hold(self._current, rows.slice(0, int(bounds[1])))
+            first = 1
+        if first < ids.size:
+            self._refuse_returning(rows, starts, ids, first)
+            yield from self._close_current(rows)
+            last = ids.size - 1
+            if self._head is None:
+                self._head = int(ids[first])
+                self._hold(self._head, rows.slice(int(bounds[first]), int(bounds[first + 1])))
+                first += 1
+            yield from self._complete(rows, bounds, ids, first, last)
+            if last >= first:
+                self._hold(int(ids[last]), rows.slice(int(bounds[last]), int(bounds[last + 1])))
+            self._current = int(ids[last])
+
+    def _complete(
+        self, rows: Rows, bounds: NDArray[np.int64], ids: NDArray[np.uint64], first: int, last: int
+    ) -> Iterator[Lists]:
+        """Lists first..last, all rows of which are in this batch, but for those open in another shard."""
+        if last <= first:
+            return
+        inner = ids[first:last]
+        foreign = np.flatnonzero(np.isin(inner, np.array(sorted(self._foreign), np.uint64))) if self._foreign else ()
+        start = first
+        for q in [*(first + int(j) for j in foreign), last]:
+            if q > start:
+                self._mark_seen(ids[start:q], rows, bounds[start:q])
+                a, b = int(bounds[start]), int(bounds[q])
+                yield Lists(rows.slice(a, b), bounds[start : q + 1] - a, self.depths)
+            if q < last:
+                self._hold(int(ids[q]), rows.slice(int(bounds[q]), int(bounds[q + 1])))
+            start = q + 1
+
+    def _close_current(self, rows: Rows) -> Iterator[Lists]:
+        current = self._current
+        if current is None or current == self._head or current in self._foreign:
+            return
+        self._mark_seen(np.array([current], np.uint64), rows, np.zeros(1, np.int64))
+        yield self._join([self.open.pop(current)])
+
+    def _hold(self, query: int, rows: Rows) -> None:
+        self.open.setdefault(query, []).append(rows.to_batch(self.column_names))
+
+    def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], first: int) -> None:
+        """Errors for queries that came before and that `SeenIds.add` will not meet: those that are open, and
+        the first and the last of this batch, which stay open."""
+        new = ids[first:]
+        open_ = [query for query in (self._head, self._current) if query is not None]
+        back = np.isin(new, np.array(open_, np.uint64)) if open_ else np.zeros(new.size, np.bool_)
+        back[1:] |= new[1:] == new[0] if self._head is None else False
+        back[-1] |= bool((new[:-1] == new[-1]).any()) or self.seen.contains_any(new[-1:])
+        back[0] |= self._head is None and self.seen.contains_any(new[:1])
+        if back.any():
+            raise self._returned(rows, int(starts[first + int(back.argmax())]))
+
+    def _mark_seen(self, ids: NDArray[np.uint64], rows: Rows, starts: NDArray[np.int64]) -> None:
+        found = self.seen.add(ids)
+        if found >= 0:
+            raise self._returned(rows, int(starts[found]))
+
+    def _returned(self, rows: Rows, i: int) -> QueryOrderError:
+        position = int(rows.positions[i])
+        value = rows.columns.array(self.query_column)[position].as_py()
+        return QueryOrderError(
+            f"column {self.query_column!r} (query): {rows.columns.describe_row(position)} holds {value!r}, whose rows "
+            "came before those of other queries; the rows of a query must be adjacent: sort the source by "
+            f"{self.query_column!r}"
+        )
+
+    def _join(self, pieces: Sequence[Sequence[pa.RecordBatch]]) -> Lists:
+        """One list for each query; its pieces are record batches."""
+        offsets = np.cumsum([0, *(sum(batch.num_rows for batch in batches) for batches in pieces)]).astype(np.int64)
+        batch = pa.concat_batches([batch for batches in pieces for batch in batches])
+        rows, _ = self.row_set_of_open.find(Columns(batch, lambda i: f"row {i} of the open queries"))
+        return Lists(rows, offsets, self.depths)
+
+    @property
+    def row_set_of_open(self) -> RowSet:
+        """The row set for rows that were filtered already."""
+        return RowSet(self.row_set.roles, (), self.row_set.drop_invalid)
+
+    def open_lists(self) -> Lists | None:
+        """The queries that may go on, as if they were complete."""
+        if not self.open:
+            return None
+        if "input" in self.depths:
+            split = [query for query, batches in self.open.items() if query in self._foreign and len(batches) > 1]
+            if split:
+                raise StateMismatchError(
+                    'ties="input" keeps the order of the source, but a query lies in several shards, which have no '
+                    "order: keep whole queries in one shard, or use another rule for ties"
+                )
+        return self._join([self.open[query] for query in sorted(self.open)])
+
+    def hand_over(self) -> tuple[dict[int, list[pa.RecordBatch]], NDArray[np.uint64]]:
+        """The open queries and the ids of finished ones, for another shard."""
+        return self.open, self.seen.values()
+
+    def merge(self, open_: dict[int, list[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
+        """Takes in the open and the finished queries of another shard."""
+        both = np.intersect1d(seen, self.seen.values(), assume_unique=True)
+        if both.size or self.seen.contains_any(np.array(sorted(open_), np.uint64)) or (
+            self.open and np.isin(np.array(sorted(self.open), np.uint64), seen).any()
+        ):
+            raise StateMismatchError(
+                f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
+                "it would be evaluated twice; split the source between queries"
+            )
+        self.seen.add(seen)
+        for query, batches in open_.items():
+            self.open.setdefault(query, []).extend(batches)
+            self._foreign.add(query)

@@ -1,0 +1,384 @@
+"""How a metric is declared, made and spelled.
+
+A metric is declared in one place: a function from the states of one slice to a number, under `@metric`.
+The string, the Python constructor, the command line, the help and the tests all follow from that.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import re
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastrank.errors import ParameterError, UnknownMetricError
+from fastrank.metrics.docs import document
+from fastrank.where import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from fastrank.accumulators import Accumulator
+    from fastrank.columns import Domain
+    from fastrank.metrics.parameters import Kind
+
+__all__ = ["ROLES", "Definition", "Metric", "MetricFactory", "Value", "list_metrics", "metric", "parse"]
+
+# What a metric may be told to take from another column than the whole evaluation does.
+ROLES = ("label", "score", "weight", "query", "query_weight", "item")
+OVERRIDES = (*ROLES, "where", "name")
+
+
+class Value(NamedTuple):
+    """A value with its certified bounds, and what was counted on the way."""
+
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+    clipped: int | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """All there is to say of a metric."""
+
+    name: str
+    family: str
+    doc: str
+    columns: Callable[[Any], Mapping[str, Domain]]
+    optional: tuple[str, ...]
+    parameters: Mapping[str, Kind]
+    defaults: Mapping[str, Any]
+    states: Callable[[Any], Mapping[str, Accumulator]]
+    finalize: Callable[..., float | Value]
+    aliases: tuple[str, ...]
+    presets: Mapping[str, Mapping[str, Any]]
+    range: tuple[float, float]
+    better: str
+    undefined: str
+    exactness: str
+    unit: str
+    source: str
+    without_query: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.doc.strip().splitlines()[0]
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """Parameters and overrides, as Python shows them."""
+        names = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in self.defaults.items()]
+        roles = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in OVERRIDES]
+        return inspect.Signature([*names, *(role for role in roles if role.name not in self.defaults)])
+
+
+_REGISTRY: dict[str, MetricFactory] = {}
+_ALIASES: dict[str, tuple[str, Mapping[str, Any]]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A metric with its parameters; what `evaluate` and `Evaluator` take.
+
+    Made by the functions of `fastrank.metrics`, or by `fastrank.metrics.parse` from a string.
+    """
+
+    definition: Definition
+    parameters: Mapping[str, Any]
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    where: Where | None = None
+    given_name: str | None = None
+
+    @property
+    def canonical(self) -> str:
+        """The spelling: parameters that are not default, then overrides, then the cut-off."""
+        shown = {n: v for n, v in self.parameters.items() if v != self.definition.defaults[n] and n != "k"}
+        texts = [f"{name}={_spell(value)}" for name, value in {**shown, **self.overrides}.items()]
+        if self.where is not None:
+            texts.append(f"where={self.where.text!r}")
+        k = self.parameters.get("k")
+        return self.definition.name + (f"({', '.join(texts)})" if texts else "") + ("" if k is None else f"@{k}")
+
+    @property
+    def name(self) -> str:
+        """The given name, or the canonical spelling."""
+        return self.given_name or self.canonical
+
+    def __repr__(self) -> str:
+        return self.canonical if self.given_name is None else f"{self.canonical} as {self.given_name!r}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Metric) and (self.canonical, self.name) == (other.canonical, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.canonical, self.name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Definitions hold functions: a metric travels as its parameters and is declared again on arrival.
+        arguments = {**self.parameters, **self.overrides, "name": self.given_name}
+        if self.where is not None:
+            arguments["where"] = self.where
+        return _make, (self.definition.name, arguments)
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        """What each required column may hold."""
+        return self.definition.columns(SimpleNamespace(**self.parameters))
+
+    def states(self, roles: Iterable[str]) -> Mapping[str, Accumulator]:
+        """The accumulators it reads, given which optional roles have a column."""
+        return self.definition.states(SimpleNamespace(**self.parameters, weighted="weight" in set(roles)))
+
+    def finalize(self, states: Mapping[str, Any]) -> Value:
+        """The value from the states of one slice."""
+        result = self.definition.finalize(**states, **self.parameters)
+        return result if isinstance(result, Value) else Value(result)
+
+    def compute(self, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
+        """The value for arrays.
+
+        Parameters
+        ----------
+        label, score : array-like of shape (n_rows,)
+            As the metric documents them.
+        weight : array-like of shape (n_rows,), optional
+            Weight of each row; for ranking metrics, of each query (the same on all its rows).
+        query : array-like of shape (n_rows,), optional
+            Query of each row, for ranking metrics; rows of a query are adjacent.
+
+        Returns
+        -------
+        float
+        """
+        from fastrank.evaluation import compute
+
+        return compute(self, label, score, weight, query)
+
+
+class MetricFactory:
+    """Makes metrics of one definition: `fastrank.metrics.ndcg(k=10)`."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.__name__ = self.__qualname__ = definition.name
+        self.__doc__ = document(definition)
+        self.__signature__ = definition.signature
+        self.__module__ = f"fastrank.metrics.{definition.family}"
+
+    def __repr__(self) -> str:
+        return f"<fastrank metric {self.definition.name}{self.definition.signature}>"
+
+    def __call__(self, **arguments: Any) -> Metric:
+        """The metric with these parameters and overrides of roles."""
+        definition = self.definition
+        unknown = [name for name in arguments if name not in definition.parameters and name not in OVERRIDES]
+        if unknown:
+            known = [*definition.defaults, *OVERRIDES]
+            raise ParameterError(
+                f"{definition.name} has no parameter {unknown[0]!r}{_near(unknown[0], known)}; it has {', '.join(known)}"
+            )
+        parameters = dict(definition.defaults)
+        for name, kind in definition.parameters.items():
+            if name in arguments:
+                try:
+                    parameters[name] = kind.check(arguments[name])
+                except ParameterError as error:
+                    raise ParameterError(f"{definition.name}: {name}={error}") from None
+        overrides = {role: arguments[role] for role in ROLES if arguments.get(role) is not None}
+        allowed = {*definition.columns(SimpleNamespace(**parameters)), *definition.optional}
+        for role, column in overrides.items():
+            if role not in allowed:
+                raise ParameterError(f"{definition.name} has no use for a column in the role {role!r}")
+            if not isinstance(column, str):
+                raise ParameterError(f"{definition.name}: {role}={column!r}; allowed: the name of a column")
+        where = arguments.get("where")
+        given = arguments.get("name")
+        if given is not None and not (isinstance(given, str) and given):
+            raise ParameterError(f"{definition.name}: name={given!r}; allowed: text that is not empty")
+        return Metric(definition, parameters, overrides, None if where is None else Where.parse(where), given)
+
+
+def metric(
+    *,
+    family: str,
+    columns: Mapping[str, Domain] | Callable[[Any], Mapping[str, Domain]],
+    states: Callable[[Any], Mapping[str, Accumulator]],
+    range: tuple[float, float],
+    better: str,
+    undefined: str,
+    source: str,
+    exactness: str = "sums are exact and the value is rounded once",
+    unit: str = "",
+    parameters: Mapping[str, Kind] | None = None,
+    optional: tuple[str, ...] = ("weight",),
+    aliases: tuple[str, ...] = (),
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+    without_query: str = "",
+) -> Callable[[Callable[..., float | Value]], MetricFactory]:
+    """Declares a metric; the function below it is the finalizer, from states to a number.
+
+    Its keyword-only arguments are the metric's parameters with their defaults; the others are names of
+    states.  `aliases` are other names; `presets` are other names that stand for some parameters.
+    """
+
+    def declare(function: Callable[..., float | Value]) -> MetricFactory:
+        signature = inspect.signature(function)
+        defaults = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
+        kinds = parameters or {}
+        if set(defaults) != set(kinds):
+            raise TypeError(f"{function.__name__}: parameters and keyword arguments differ")
+        definition = Definition(
+            name=function.__name__.rstrip("_"),
+            family=family,
+            doc=inspect.cleandoc(function.__doc__ or ""),
+            columns=columns if callable(columns) else lambda _: columns,
+            optional=optional,
+            parameters=kinds,
+            defaults=defaults,
+            states=states,
+            finalize=function,
+            aliases=aliases,
+            presets=presets or {},
+            range=range,
+            better=better,
+            undefined=undefined,
+            exactness=exactness,
+            unit=unit,
+            source=source,
+            without_query=without_query,
+        )
+        factory = MetricFactory(definition)
+        for alias, preset in {definition.name: {}, **dict.fromkeys(aliases, {}), **definition.presets}.items():
+            if alias.lower() in _ALIASES:
+                raise TypeError(f"two metrics are called {alias!r}")
+            _ALIASES[alias.lower()] = definition.name, preset
+        _REGISTRY[definition.name] = factory
+        return factory
+
+    return declare
+
+
+def list_metrics() -> list[str]:
+    """Names of all metrics.
+
+    Returns
+    -------
+    list of str
+        Canonical names, sorted.
+
+    Examples
+    --------
+    >>> import fastrank as fr
+    >>> "ndcg" in fr.list_metrics()
+    True
+    """
+    return sorted(_REGISTRY)
+
+
+def definition_of(name: str) -> Definition:
+    """The definition behind a name or an alias."""
+    return _REGISTRY[_resolve(name)[0]].definition
+
+
+_AT = re.compile(r"^(?P<call>.*?)@(?P<k>[^@()]*)$", re.DOTALL)
+_TREC = re.compile(r"^(?P<name>.+?)[_.](?P<k>\d+)$")
+
+
+def parse(text: str) -> list[Metric]:
+    """Metrics from a spelling: `name(parameter=value, ...)@k`; `@1,5,10` makes three.
+
+    Parameters
+    ----------
+    text : str
+        Case does not matter in names; peers' names are accepted (`nDCG@10`, `P_5`, `recip_rank`).
+
+    Returns
+    -------
+    list of Metric
+
+    Raises
+    ------
+    UnknownMetricError
+        No metric of that name; the message gives the nearest.
+    ParameterError
+        A parameter does not exist or has a value that is not allowed.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> metrics.parse("NDCG(gain=exp2)@5,10")
+    [ndcg(gain=exp2)@5, ndcg(gain=exp2)@10]
+    """
+    call, cutoffs = text.strip(), [None]
+    match = _AT.match(call)
+    if match:
+        call = match["call"]
+        cutoffs = [_cutoff(text, part) for part in match["k"].split(",")]
+    name, arguments = _parse_call(text, call)
+    trec = _TREC.match(name)
+    if name.lower() not in _ALIASES and trec and not match:
+        name, cutoffs = trec["name"], [int(trec["k"])]
+    canonical, preset = _resolve(name)
+    factory = _REGISTRY[canonical]
+    if cutoffs != [None] and "k" not in factory.definition.parameters:
+        raise ParameterError(f"{text!r}: {canonical} has no cut-off @k")
+    return [factory(**{**preset, **arguments, **({} if k is None else {"k": k})}) for k in cutoffs]
+
+
+def _cutoff(text: str, part: str) -> int:
+    if not part.strip().isdigit():
+        raise ParameterError(f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10")
+    return int(part)
+
+
+def _parse_call(text: str, call: str) -> tuple[str, dict[str, Any]]:
+    name, bracket, _ = call.partition("(")
+    if not bracket:
+        return call.strip(), {}
+    try:
+        # The name may be no Python name (11pt_avg); only the arguments are parsed as a call's.
+        node = ast.parse("f" + call[len(name) :].strip(), mode="eval").body
+    except SyntaxError:
+        node = None
+    if not isinstance(node, ast.Call) or node.args or any(keyword.arg is None for keyword in node.keywords):
+        raise ParameterError(f"{text!r}: a metric is spelled name(parameter=value, ...)@k")
+    return name.strip(), {str(keyword.arg).lower(): _literal(text, keyword.value) for keyword in node.keywords}
+
+
+def _literal(text: str, node: ast.expr) -> Any:
+    if isinstance(node, ast.Name):
+        return node.id
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ParameterError(f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}") from None
+
+
+def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
+    try:
+        return _ALIASES[name.strip().lower()]
+    except KeyError:
+        raise UnknownMetricError(
+            f"no metric is called {name.strip()!r}{_near(name.strip().lower(), list(_ALIASES))}; "
+            "`fastrank metrics` and fastrank.list_metrics() list all"
+        ) from None
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f" (near: {', '.join(near)})" if near else ""
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "{" + ", ".join(f"{label:g}: {gain:g}" for label, gain in value) + "}"
+    return repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)
+
+
+def _make(name: str, arguments: dict[str, Any]) -> Metric:
+    return _REGISTRY[name](**arguments)

@@ -1,0 +1,183 @@
+"""Metrics of scores and probabilities against labels 0 and 1."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from fastrank._kernels import exact_sum
+from fastrank.accumulators import ExactSum, ScoreHistogram, ScoreRuns
+from fastrank.columns import BINARY, PROBABILITY, SCORE
+from fastrank.metrics.base import Value, metric
+from fastrank.metrics.parameters import Background, Number, WholeNumber
+
+if TYPE_CHECKING:
+    from fastrank.accumulators.binned import PairCounts
+    from fastrank.accumulators.sums import Sum
+
+__all__ = ["auc", "brier", "log_loss", "nce"]
+
+_EPS = Number(0.0, 0.5, doc="Probabilities are clipped to [eps, 1 - eps]; clipped rows are counted in `rows_clipped`.")
+
+
+def _rounded(numerator: int, denominator: int, towards: float) -> float:
+    """A quotient as float64, rounded outward so that a bound stays one."""
+    value = numerator / denominator
+    exact = Fraction(numerator, denominator)
+    wrong_side = Fraction(value) > exact if towards < 0 else Fraction(value) < exact
+    return math.nextafter(value, towards) if wrong_side else value
+
+
+@metric(
+    family="classification",
+    columns={"label": BINARY, "score": SCORE},
+    states=lambda p: {
+        "pairs": ScoreRuns(weighted=p.weighted)
+        if p.bits is None
+        else ScoreHistogram(bits=p.bits, weighted=p.weighted)
+    },
+    parameters={"bits": WholeNumber(
+            12,
+            26,
+            optional=True,
+            none_means="exact",
+            doc="One pass over 2^bits cells of the order-preserving integer key of the score on the float32 grid.",
+        )},
+    aliases=("roc_auc", "auroc", "roc_auc_score", "binary_auroc"),
+    range=(0.0, 1.0),
+    better="higher",
+    undefined="all rows are of one class",
+    exactness="the correctly rounded quotient of integers; with bits= the midpoint of bound_lower and bound_upper, "
+    "between which the exact value lies for any data",
+    source="Hanley and McNeil 1982; as sklearn.metrics.roc_auc_score, but NaN where one class is missing",
+)
+def auc(pairs: PairCounts, *, bits: int | None = None) -> Value:
+    """Area under the ROC curve: the probability that a positive row scores higher than a negative one.
+
+    sum over pairs of w_i w_j (1 if s_i > s_j, 1/2 if s_i = s_j) / sum of w_i w_j, over positive i and negative j.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> metrics.auc().compute([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    all_pairs = pairs.negatives * pairs.positives
+    if all_pairs == 0:
+        return Value(math.nan)
+    value = pairs.twice_wins / (2 * all_pairs)
+    if bits is None:
+        return Value(value)
+    lower = _rounded(pairs.twice_wins - pairs.ties, 2 * all_pairs, -math.inf)
+    upper = _rounded(pairs.twice_wins + pairs.ties, 2 * all_pairs, math.inf)
+    return Value(value, lower, upper)
+
+
+@metric(
+    family="classification",
+    columns={"label": BINARY, "score": PROBABILITY},
+    states=lambda p: {"loss": ExactSum("log_loss", p.eps), "weight": ExactSum("weight")},
+    parameters={"eps": _EPS},
+    aliases=("logloss", "cross_entropy", "binary_cross_entropy", "bce"),
+    range=(0.0, math.inf),
+    better="lower",
+    undefined="there are no rows",
+    unit="nats",
+    source="Good 1952; as sklearn.metrics.log_loss of float64 probabilities (of float32 ones, scikit-learn clips at "
+    "1.2e-7)",
+)
+def log_loss(loss: Sum, weight: Sum, *, eps: float = 2.0**-52) -> Value:
+    """Logarithmic loss: the mean of -(y log p + (1 - y) log(1 - p)), in nats.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> round(metrics.log_loss().compute([0, 1], [0.2, 0.9]), 6)
+    0.164252
+    """
+    return Value(loss.over(weight), clipped=loss.clipped)
+
+
+def _cross_entropy(rate: Fraction, background: float) -> float:
+    """Cross entropy of labels of a mean rate with a constant background probability."""
+    first = float(rate) * exact_sum.log(background) if rate else 0.0
+    second = float(1 - rate) * exact_sum.log1m(background) if rate != 1 else 0.0
+    return -(first + second)
+
+
+@metric(
+    family="classification",
+    columns=lambda p: {
+        "label": BINARY,
+        "score": PROBABILITY,
+        **({"background": PROBABILITY} if isinstance(p.background, str) and p.background != "self" else {}),
+    },
+    states=lambda p: {
+        "loss": ExactSum("log_loss", p.eps),
+        "label": ExactSum("label"),
+        "weight": ExactSum("weight"),
+        **(
+            {"background_loss": ExactSum("background", p.eps)}
+            if isinstance(p.background, str) and p.background != "self"
+            else {}
+        ),
+    },
+    parameters={"background": Background(), "eps": _EPS},
+    aliases=("ne", "normalized_entropy", "normalized_cross_entropy"),
+    range=(0.0, math.inf),
+    better="lower",
+    undefined="there are no rows, or the cross entropy of the background is 0 (one class)",
+    exactness="sums are exact; 1 is as good as the background",
+    source="He et al. 2014, Practical Lessons from Predicting Clicks on Ads at Facebook",
+)
+def nce(
+    loss: Sum,
+    label: Sum,
+    weight: Sum,
+    background_loss: Sum | None = None,
+    *,
+    background: str | float = "self",
+    eps: float = 2.0**-52,
+) -> Value:
+    """Normalized cross entropy: log loss over the cross entropy of a background rate.
+
+    log_loss / -(q log b + (1 - q) log(1 - b)), with q the mean label and b the background rate.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> round(metrics.nce().compute([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.6]), 6)
+    0.472317
+    """
+    model = loss.over(weight)
+    if background_loss is not None:
+        baseline = background_loss.over(weight)
+    elif weight.total == 0:
+        baseline = math.nan
+    else:
+        rate = label.total / weight.total
+        baseline = _cross_entropy(rate, float(rate) if isinstance(background, str) else background)
+    return Value(model / baseline if baseline > 0 else math.nan, clipped=loss.clipped)
+
+
+@metric(
+    family="classification",
+    columns={"label": BINARY, "score": PROBABILITY},
+    states=lambda _: {"error": ExactSum("brier"), "weight": ExactSum("weight")},
+    aliases=("brier_score", "brier_score_loss"),
+    range=(0.0, 1.0),
+    better="lower",
+    undefined="there are no rows",
+    source="Brier 1950; as sklearn.metrics.brier_score_loss",
+)
+def brier(error: Sum, weight: Sum) -> float:
+    """Brier score: the mean of (p - y)^2.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> metrics.brier().compute([0, 1], [0.25, 0.5])
+    0.15625
+    """
+    return error.over(weight)

@@ -1,0 +1,147 @@
+"""What a parameter of a metric may be.  Each kind checks a value and gives its canonical form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+from fastrank.errors import ParameterError
+
+__all__ = ["Background", "Choice", "Cutoff", "Gain", "Kind", "Number", "WholeNumber"]
+
+
+class Kind(Protocol):
+    """A kind of parameter; `doc` says what the parameter does."""
+
+    @property
+    def doc(self) -> str:
+        """What the parameter does."""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+
+    def check(self, value: Any) -> Any:
+        """The canonical form of a value; ParameterError where it is not allowed."""
+
+
+def _refuse(kind: Kind, value: Any) -> ParameterError:
+    return ParameterError(f"{value!r}; allowed: {kind.allowed}")
+
+
+@dataclass(frozen=True)
+class WholeNumber:
+    """An integer from `low` to `high`, or None where `optional`."""
+
+    low: int
+    high: int | None = None
+    optional: bool = False
+    none_means: str = "None"
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        span = f"an integer from {self.low}" + ("" if self.high is None else f" to {self.high}")
+        return f"{span}, or None: {self.none_means}" if self.optional else span
+
+    def check(self, value: Any) -> int | None:
+        """An int."""
+        if value is None and self.optional:
+            return None
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise _refuse(self, value)
+        if value < self.low or (self.high is not None and value > self.high):
+            raise _refuse(self, value)
+        return int(value)
+
+
+def Cutoff() -> WholeNumber:  # noqa: N802  (stands where the kinds stand)
+    """A cut-off k, or None for the whole list."""
+    return WholeNumber(1, optional=True, none_means="the whole list", doc="Only the first k ranks count.")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite float inside an open interval, ends included where said."""
+
+    low: float
+    high: float
+    closed: str = ""
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        low = "from" if "low" in self.closed else "above"
+        high = "to" if "high" in self.closed else "below"
+        return f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f" {high} {self.high:g}")
+
+    def check(self, value: Any) -> float:
+        """A float."""
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise _refuse(self, value)
+        number = float(value)
+        above = number >= self.low if "low" in self.closed else number > self.low
+        below = number <= self.high if "high" in self.closed else number < self.high
+        if not (above and below):
+            raise _refuse(self, value)
+        return number
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several words."""
+
+    words: tuple[str, ...]
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return ", ".join(f'"{word}"' for word in self.words)
+
+    def check(self, value: Any) -> str:
+        """The word in lower case."""
+        if not isinstance(value, str) or value.lower() not in self.words:
+            raise _refuse(self, value)
+        return value.lower()
+
+
+@dataclass(frozen=True)
+class Gain:
+    """"linear", "exp2", or a mapping from labels to gains."""
+
+    doc: str = "linear: the label, 0 where it is negative; exp2: 2^label - 1; a mapping: the gain of each label."
+    allowed = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0, and 0 for label 0'
+
+    def check(self, value: Any) -> str | tuple[tuple[float, float], ...]:
+        """The word, or (label, gain) pairs by ascending label."""
+        if isinstance(value, str) and value.lower() in ("linear", "exp2"):
+            return value.lower()
+        pairs = value.items() if isinstance(value, dict) else value
+        try:
+            table = {float(label): float(gain) for label, gain in pairs}
+        except (TypeError, ValueError):
+            raise _refuse(self, value) from None
+        finite = all(abs(label) < float("inf") and 0 <= gain < float("inf") for label, gain in table.items())
+        if isinstance(value, str) or not table or not finite or table.get(0.0, 0.0) != 0:
+            raise _refuse(self, value)
+        return tuple(sorted({0.0: 0.0, **table}.items()))
+
+
+@dataclass(frozen=True)
+class Background:
+    """"self", a rate, or the name of a column of rates."""
+
+    doc: str = "self: the mean label of the evaluated rows; a rate; or a column with a rate for each row."
+    allowed = '"self", a rate above 0 and below 1, or the name of a column of rates'
+
+    def check(self, value: Any) -> str | float:
+        """The word, the name, or the rate as float."""
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+            raise _refuse(self, value)
+        return float(value)

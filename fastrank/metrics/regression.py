@@ -1,0 +1,38 @@
+"""Metrics of predictions against real targets."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from fastrank.accumulators import ExactSum
+from fastrank.columns import REAL
+from fastrank.metrics.base import metric
+
+if TYPE_CHECKING:
+    from fastrank.accumulators.sums import Sum
+
+__all__ = ["mse"]
+
+
+@metric(
+    family="regression",
+    columns={"label": REAL, "score": REAL},
+    states=lambda _: {"error": ExactSum("squared_error"), "weight": ExactSum("weight")},
+    aliases=("mean_squared_error", "l2"),
+    range=(0.0, math.inf),
+    better="lower",
+    undefined="there are no rows",
+    unit="the square of the target's unit",
+    source="as sklearn.metrics.mean_squared_error",
+)
+def mse(error: Sum, weight: Sum) -> float:
+    """Mean squared error: the mean of (p - y)^2.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> metrics.mse().compute([30, 29, 33, 36.8], [30, 32, 31, 35])
+    4.06
+    """
+    return error.over(weight)

@@ -1,0 +1,233 @@
+"""Metrics -> unique accumulators -> one pass.
+
+A *request* is a metric with its columns.  Requests that need the same accumulator over the same columns and
+rows share it.  `Evaluator` feeds each accumulator once a batch and asks the metrics in the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fastrank.accumulators.base import ListAccumulator, RowAccumulator
+from fastrank.accumulators.ranked import RankedListSums
+from fastrank.columns import ID, WEIGHT, RowSet
+from fastrank.errors import ParameterError
+from fastrank.grouping import QueryStream
+from fastrank.metrics.base import ROLES, Metric, parse
+from fastrank.where import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from fastrank.accumulators.base import Accumulator
+    from fastrank.columns import Domain
+
+__all__ = ["Identity", "Plan", "Request", "Roles", "read_metrics"]
+
+_OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
+_NUMERIC_ROLES = ("label", "score", "weight", "query_weight", "background")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes two accumulators hold the same: kind and parameters, columns, rows.
+
+    Where invalid rows raise, the rows are those that pass `where`; where they are dropped, it matters too
+    which columns had to be valid.
+    """
+
+    kind: str
+    version: int
+    parameters: tuple[tuple[str, Any], ...]
+    inputs: tuple[tuple[str, str], ...]
+    where: tuple[str, ...]
+    valid: tuple[tuple[str, str], ...] | None
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which column plays which role for all metrics, and how rows are chosen."""
+
+    columns: Mapping[str, str]
+    scores: tuple[str, ...]
+    where: tuple[Where, ...]
+    drop_invalid: bool
+
+    @staticmethod
+    def make(where: Any, on_invalid: str, **columns: Any) -> Roles:
+        """Checks what a user gave."""
+        if on_invalid not in ("raise", "drop"):
+            raise ParameterError(f'on_invalid={on_invalid!r}; allowed: "raise", "drop"')
+        score = columns.pop("score")
+        scores = (score,) if isinstance(score, str) else tuple(score or ())
+        named = {role: column for role, column in columns.items() if column is not None}
+        for role, column in [*named.items(), *(("score", column) for column in scores)]:
+            if not isinstance(column, str):
+                raise ParameterError(f"{role}={column!r}; allowed: the name of a column")
+        if len(set(scores)) != len(scores):
+            raise ParameterError(f"score={list(scores)!r}; allowed: each column once")
+        return Roles(named, scores, () if where is None else (Where.parse(where),), on_invalid == "drop")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A metric with its columns, and the accumulators it reads."""
+
+    metric: Metric
+    model: str | None
+    row_set: RowSet
+    states: Mapping[str, Identity]
+
+
+def read_metrics(metrics: Metric | str | Iterable[Metric | str]) -> list[Metric]:
+    """Metrics from objects and spellings; each once, and no two of one name."""
+    given = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
+    result: dict[str, Metric] = {}
+    for entry in given:
+        if not isinstance(entry, Metric | str):
+            raise ParameterError(f"{entry!r} is no metric: give fastrank.metrics.auc() or a spelling such as 'ndcg@10'")
+        for metric in [entry] if isinstance(entry, Metric) else parse(entry):
+            if result.setdefault(metric.name, metric) != metric:
+                raise ParameterError(f"two metrics are called {metric.name!r}: give one of them another name=")
+    if not result:
+        raise ParameterError("there is no metric to evaluate")
+    return list(result.values())
+
+
+@dataclass
+class Plan:
+    """The accumulators and query streams that a set of metrics needs."""
+
+    roles: Roles
+    by: tuple[str, ...]
+    requests: list[Request] = field(default_factory=list)
+    accumulators: dict[Identity, Accumulator] = field(default_factory=dict)
+    row_sets: dict[Identity, RowSet] = field(default_factory=dict)
+    streams: dict[Identity, QueryStream] = field(default_factory=dict)
+    stream_of: dict[Identity, Identity] = field(default_factory=dict)
+
+    @staticmethod
+    def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str]) -> Plan:
+        """The plan of a list of metrics."""
+        plan = Plan(roles, tuple(by))
+        depths: dict[Identity, dict[str, int]] = {}
+        for metric in metrics:
+            for request, accumulators in plan.bind(metric):
+                plan.requests.append(request)
+                for name, identity in request.states.items():
+                    plan._add(request, identity, accumulators[name], depths)
+        return plan
+
+    def bind(self, metric: Metric) -> list[tuple[Request, Mapping[str, Accumulator]]]:
+        """The requests of a metric, one for each score column, with empty accumulators."""
+        several = len(self.roles.scores) > 1 and "score" in metric.domains and "score" not in metric.overrides
+        models: Sequence[str | None] = self.roles.scores if several else (None,)
+        return [self._bind(metric, model) for model in models]
+
+    def _bind(self, metric: Metric, model: str | None) -> tuple[Request, Mapping[str, Accumulator]]:
+        columns = dict(self.roles.columns)
+        if self.roles.scores:
+            columns["score"] = model or self.roles.scores[0]
+        columns.update(metric.overrides)
+        if "background" in metric.domains:
+            columns["background"] = metric.parameters["background"]
+        bound: list[tuple[str, str, Domain]] = []
+        for role, domain in metric.domains.items():
+            if role not in columns:
+                if role == "query" and metric.definition.without_query:
+                    raise ParameterError(metric.definition.without_query)
+                raise ParameterError(f"{metric.name} needs a {role} column: name it ({role}=, --{role})")
+            bound.append((role, columns[role], domain))
+        for role in metric.definition.optional:
+            if role in columns:
+                bound.append((role, columns[role], _OPTIONAL_DOMAINS[role]))
+        where = self.roles.where + (() if metric.where is None else (metric.where,))
+        row_set = RowSet(tuple(bound), where, self.roles.drop_invalid)
+        accumulators = metric.states(role for role, _, _ in bound)
+        states = {name: identify(accumulator, row_set) for name, accumulator in accumulators.items()}
+        return Request(metric, model, row_set, states), accumulators
+
+    def _add(
+        self,
+        request: Request,
+        identity: Identity,
+        accumulator: Accumulator,
+        depths: dict[Identity, dict[str, int]],
+    ) -> None:
+        if identity not in self.accumulators:
+            accumulator.grow(1)
+            self.accumulators[identity] = accumulator
+            self.row_sets[identity] = request.row_set
+        if isinstance(accumulator, RankedListSums):
+            # Lists are the same for all metrics of the same columns and rows, whatever they measure.
+            stream = Identity("query_stream", 1, (), identity.inputs, identity.where, identity.valid)
+            depth = depths.setdefault(stream, {})
+            k = accumulator.k or 0
+            known = depth.get(accumulator.ties, k)
+            depth[accumulator.ties] = max(known, k) if known and k else 0
+            names = [column for _, column, _ in request.row_set.roles] + list(self.by)
+            if stream not in self.streams:
+                self.streams[stream] = QueryStream(request.row_set, list(dict.fromkeys(names)), depth)
+            self.stream_of[identity] = stream
+
+    def remove(self, identities: set[Identity]) -> None:
+        """Forgets accumulators and the requests that read them."""
+        for identity in identities:
+            del self.accumulators[identity], self.row_sets[identity]
+            self.stream_of.pop(identity, None)
+        self.requests = [r for r in self.requests if not identities.intersection(r.states.values())]
+        used = set(self.stream_of.values())
+        self.streams = {identity: stream for identity, stream in self.streams.items() if identity in used}
+
+    @property
+    def distinct_row_sets(self) -> list[RowSet]:
+        """The row sets of all requests: what has to be checked in each batch."""
+        return list(dict.fromkeys(request.row_set for request in self.requests))
+
+    @property
+    def row_accumulators(self) -> list[tuple[RowSet, RowAccumulator]]:
+        """Accumulators that are fed with rows."""
+        return [
+            (self.row_sets[identity], accumulator)
+            for identity, accumulator in self.accumulators.items()
+            if isinstance(accumulator, RowAccumulator)
+        ]
+
+    def list_accumulators(self, stream: Identity) -> list[tuple[Identity, ListAccumulator]]:
+        """Accumulators that are fed with the lists of a stream."""
+        return [
+            (identity, accumulator)
+            for identity, accumulator in self.accumulators.items()
+            if isinstance(accumulator, ListAccumulator) and self.stream_of[identity] == stream
+        ]
+
+    def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
+        """(the columns to read, those among them that are numbers)."""
+        names: dict[str, None] = {}
+        numeric: set[str] = set()
+        for row_set in self.distinct_row_sets:
+            for role, column, _ in row_set.roles:
+                names[column] = None
+                if role in _NUMERIC_ROLES:
+                    numeric.add(column)
+            for where in row_set.where:
+                names.update(dict.fromkeys(where.columns(schema)))
+        names.update(dict.fromkeys(self.by))
+        keys = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role not in _NUMERIC_ROLES}
+        return list(names), numeric - keys - set(self.by)
+
+
+def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
+    """The identity of an accumulator over a row set."""
+    kind, version, parameters = accumulator.identity
+    reads = accumulator.reads
+    inputs = tuple((role, column) for role, column, _ in row_set.roles if role in reads)
+    valid = None
+    if row_set.drop_invalid:
+        valid = tuple(sorted((column, domain.name) for _, column, domain in row_set.roles))
+    return Identity(kind, version, parameters, inputs, tuple(where.text for where in row_set.where), valid)
+
+

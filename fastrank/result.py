@@ -1,0 +1,194 @@
+"""What an evaluation answers: values by name and slice, and a table of all."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from fastrank.errors import FastrankError, UnknownResultError
+from fastrank.metrics.base import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.table import Table
+
+__all__ = ["MetricValue", "Result"]
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric in a slice.  Fields are columns of the result's table; None where they do not apply."""
+
+    metric: str
+    model: str | None
+    value: float
+    bound_lower: float | None
+    bound_upper: float | None
+    exact: bool
+    rows: int
+    rows_dropped: int
+    rows_clipped: int | None
+    queries: int | None
+    queries_without_relevant: int | None
+    queries_tied: int | None
+    queries_split: int | None
+    undefined: int
+
+
+_TYPES = {
+    "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
+    "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
+    "rows_clipped": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
+    "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
+}  # fmt: skip
+
+
+class Result:
+    """Values of metrics, by slice.
+
+    `result["ndcg@10"]` is the overall value, `result["ndcg@10", {"country": "DE"}]` that of a slice; with several
+    score columns each is a dict by column.  `table` holds all; the result itself is an Arrow stream
+    (`polars.DataFrame(result)`, `duckdb.sql("from result")`).
+
+    Parameters
+    ----------
+    keys : pyarrow.Table
+        The slice columns, a row each slice; the overall row is the first.
+    groupings : sequence of sequences of str
+        The slice columns of each slice.
+    values : sequence of sequences of MetricValue
+        The values of each slice.
+    """
+
+    def __init__(
+        self, keys: pa.Table, groupings: Sequence[Sequence[str]], values: Sequence[Sequence[MetricValue]]
+    ) -> None:
+        self._keys = keys
+        self._groupings = [tuple(grouping) for grouping in groupings]
+        self._values = [list(entries) for entries in values]
+
+    def __getitem__(self, key: str | tuple[str, Mapping[str, Any]]) -> float | dict[str, float]:
+        name, where = (key, {}) if isinstance(key, str) else key
+        found = [entry for entry in self._values[self._slice(where)] if entry.metric == self._name(name)]
+        if found[0].model is None:
+            return found[0].value
+        return {str(entry.model): entry.value for entry in found}
+
+    def _name(self, name: str) -> str:
+        names = list(dict.fromkeys(entry.metric for entry in self._values[0]))
+        if name in names:
+            return name
+        try:
+            canonical = parse(name)[0].canonical
+        except FastrankError:
+            canonical = None
+        if canonical in names:
+            return str(canonical)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
+        raise UnknownResultError(f"the result has no metric {name!r}; it has {', '.join(near)}")
+
+    def _slice(self, where: Mapping[str, Any]) -> int:
+        for s, grouping in enumerate(self._groupings):
+            if set(grouping) == set(where) and all(self._keys[n][s].as_py() == value for n, value in where.items()):
+                return s
+        raise UnknownResultError(f"the result has no slice {dict(where)!r}; its slice columns are {self._keys.column_names}")
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """All values: one row for each slice and metric."""
+        entries = [entry for values in self._values for entry in values]
+        places = [s for s, values in enumerate(self._values) for _ in values]
+        columns = {name: self._keys[name].take(places) for name in self._keys.column_names}
+        several = any(entry.model is not None for entry in entries)
+        for name, kind in _TYPES.items():
+            if name != "model" or several:
+                columns[name] = pa.array([getattr(entry, name) for entry in entries], kind)
+        return pa.table(columns)
+
+    @property
+    def evaluated_rows(self) -> int:
+        """The largest number of rows that a metric saw."""
+        return max(entry.rows for entry in self._values[0])
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The table as a dict of lists."""
+        return dict(self.table.to_pydict())
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas DataFrame; needs pandas."""
+        return self.table.to_pandas()
+
+    def to_polars(self) -> Any:
+        """The table as a Polars DataFrame; needs Polars."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return sum(len(values) for values in self._values)
+
+    def _shown(self) -> dict[str, list[Any]]:
+        """The table less columns that say nothing."""
+        data = self.to_dict()
+        quiet = ("rows_dropped", "rows_clipped", "queries_without_relevant", "queries_tied", "queries_split", "undefined")
+        return {
+            name: entries
+            for name, entries in data.items()
+            if any(entry is not None for entry in entries) and not (name in quiet and not any(entries))
+        }
+
+    def to_rich(self) -> Table:
+        """The table for a terminal (rich)."""
+        from rich.table import Table
+        from rich.text import Text
+
+        data = self._shown()
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, entries in data.items():
+            numeric = any(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        names = list(data)
+        start = 0
+        for grouping, values in zip(self._groupings, self._values, strict=True):
+            for i in range(start, start + len(values)):
+                overall = ["" if name in self._keys.column_names and name not in grouping else None for name in names]
+                cells = (_cell(name, data[name][i]) if blank is None else blank for name, blank in zip(names, overall, strict=True))
+                table.add_row(*(Text(cell) for cell in cells))
+            start += len(values)
+        return table
+
+    def _render(self, **options: Any) -> Any:
+        from rich.console import Console
+
+        console = Console(file=StringIO(), width=10_000, color_system=None, **options)
+        console.print(self.to_rich())
+        return console
+
+    def __str__(self) -> str:
+        return "\n".join(line.rstrip() for line in self._render().file.getvalue().splitlines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        console = self._render(record=True)
+        return str(console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>'))
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return "null" if name not in _TYPES else ""
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else repr(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) and name in _TYPES else str(value)

@@ -1,0 +1,240 @@
+"""State <-> Arrow.
+
+A state is a table with one row a slice, the overall row first.  Its columns: `grouping` (0: the overall row), the
+slice columns, a struct column for each accumulator, and one for each query stream (queries that may go on in another
+shard, and ids of finished ones; in the overall row only).  The name of a struct column is its identity as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastrank.accumulators.base import ACCUMULATORS, Accumulator
+from fastrank.columns import buffer_view, to_arrow
+from fastrank.errors import StateMismatchError
+from fastrank.grouping import Slices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from fastrank.grouping import QueryStream
+
+__all__ = ["FORMAT", "State", "from_table", "to_table"]
+
+FORMAT = 1
+_KEY = b"fastrank.state"
+_STREAM = "query_stream"
+
+
+# The open queries of a stream by id, and the ids of finished ones.
+HandOver = tuple[dict[int, list[pa.RecordBatch]], "NDArray[np.uint64]"]
+
+
+@dataclass(frozen=True)
+class State:
+    """The content of a state table; identities are JSON texts."""
+
+    slices: Slices
+    accumulators: dict[str, Accumulator]
+    streams: dict[str, HandOver]
+
+
+def to_table(
+    slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, QueryStream]
+) -> pa.Table:
+    """The state as a table."""
+    columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([g for g, _ in slices.keys], np.int32))}
+    for name in slices.column_names:
+        columns[name] = _slice_column(slices, name)
+    for identity, accumulator in accumulators.items():
+        columns[identity] = _accumulator_column(accumulator, slices.count)
+    for identity, stream in streams.items():
+        columns[identity] = _stream_column(stream, slices.count)
+    metadata = {_KEY: json.dumps({"format": FORMAT, "groupings": slices.groupings}).encode()}
+    schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata)
+    return pa.Table.from_batches([pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)])
+
+
+def _slice_column(slices: Slices, name: str) -> pa.Array:
+    kind = slices.types.get(name, pa.null())
+    parts = []
+    for g, key in slices.keys:
+        grouping = slices.groupings[g - 1] if g else ()
+        parts.append(pa.repeat(key[grouping.index(name)], 1) if name in grouping else pa.nulls(1, kind))
+    return pa.concat_arrays(parts)
+
+
+def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
+    offsets = np.cumsum([0, *(len(array) for array in arrays)]).astype(np.int64)
+    values = np.concatenate([np.empty(0, dtype), *arrays]).astype(dtype, copy=False)
+    return pa.LargeListArray.from_arrays(to_arrow(offsets), to_arrow(values))
+
+
+def _accumulator_column(accumulator: Accumulator, slices: int) -> pa.Array:
+    names, children = [], []
+    for name, field in accumulator.fields.items():
+        values = to_arrow(accumulator.state[name][:slices].reshape(-1))
+        width = int(np.prod(field.shape, dtype=int))
+        names.append(name)
+        children.append(pa.FixedSizeListArray.from_arrays(values, width) if field.shape else values)
+    if accumulator.ragged:
+        by_slice = [accumulator.ragged_arrays(s) for s in range(slices)]
+        for name, dtype in accumulator.ragged.items():
+            names.append(name)
+            children.append(_list_array([arrays[name] for arrays in by_slice], dtype))
+    return pa.StructArray.from_arrays(children, names)
+
+
+def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
+    open_, seen = stream.hand_over()
+    nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
+    queries = sorted(open_)
+    rows = [_as_ipc(open_[query]) for query in queries]
+    none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
+    children = [
+        _list_array([seen, *nothing], np.uint64),
+        _list_array([np.array(queries, np.uint64), *nothing], np.uint64),
+        _list_array([np.array([len(data) for data in rows], np.uint64), *nothing], np.uint64),
+        _list_array([np.frombuffer(b"".join(rows), np.uint8), *none], np.uint8),
+    ]
+    return pa.StructArray.from_arrays(children, ["seen", "open", "open_bytes", "open_rows"])
+
+
+def _as_ipc(batches: Sequence[pa.RecordBatch]) -> bytes:
+    """Rows in one canonical form: as one batch, in the order in which they came."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+        writer.write_batch(pa.concat_batches(batches))
+    return bytes(sink.getvalue())
+
+
+def from_table(table: pa.Table) -> State:
+    """The content of a state table; StateMismatchError where it is foreign, damaged, or of a newer format."""
+    if not isinstance(table, pa.Table):
+        raise StateMismatchError(f"a state is a pyarrow.Table, not {type(table).__name__}")
+    metadata = (table.schema.metadata or {}).get(_KEY)
+    if metadata is None:
+        raise StateMismatchError("the table is no state of fastrank: its schema lacks the metadata 'fastrank.state'")
+    try:
+        about = json.loads(metadata)
+        version, groupings = about["format"], about["groupings"]
+        if version != FORMAT:
+            raise StateMismatchError(f"the state has format {version}, this version of fastrank reads format {FORMAT}")
+        return _read(table.combine_chunks(), groupings)
+    except StateMismatchError:
+        raise
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, pa.ArrowException) as error:
+        raise StateMismatchError(f"the state is damaged: {error}") from error
+
+
+def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
+    slices = Slices(groupings)
+    columns = {name: _whole(table, name) for name in table.column_names}
+    numbers = buffer_view(columns.pop("grouping"), np.int32).tolist()
+    keys = {name: columns.pop(name) for name in slices.column_names}
+    for name, array in keys.items():
+        if not pa.types.is_null(array.type):
+            slices.set_type(name, array.type)
+    for row, g in enumerate(numbers):
+        grouping = slices.groupings[g - 1] if g else ()
+        if slices.number(g, tuple(keys[name][row] for name in grouping)) != row:
+            raise StateMismatchError("the state is damaged: a slice stands in it twice, or the overall row is not first")
+    accumulators, streams = {}, {}
+    for identity, array in columns.items():
+        kind = json.loads(identity)["kind"]
+        if kind == _STREAM:
+            streams[identity] = _read_stream(array)
+        else:
+            accumulators[identity] = _read_accumulator(identity, array, slices.count)
+    return State(slices, accumulators, streams)
+
+
+def _whole(table: pa.Table, name: str) -> pa.Array:
+    chunks = table.column(name).chunks
+    if len(chunks) != 1 or chunks[0].null_count and name.startswith("{"):
+        raise StateMismatchError(f"the state is damaged: column {name!r} is empty or has nulls")
+    return chunks[0]
+
+
+def make_accumulator(identity: str) -> Accumulator:
+    """An empty accumulator of an identity."""
+    about = json.loads(identity)
+    cls = ACCUMULATORS.get(about["kind"])
+    if cls is None or about["version"] != cls.version:
+        raise StateMismatchError(
+            f"the state holds {about['kind']!r} of version {about['version']}, which this version of fastrank cannot read"
+        )
+    return cls(**{name: _hashable(value) for name, value in about["parameters"].items()})
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(entry) for entry in value) if isinstance(value, list) else value
+
+
+def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulator:
+    accumulator = make_accumulator(identity)
+    accumulator.grow(slices)
+    names = [*accumulator.fields, *accumulator.ragged]
+    if [array.type.field(j).name for j in range(array.type.num_fields)] != names:
+        raise StateMismatchError(f"the state is damaged: {identity} has other fields than {', '.join(names)}")
+    children = dict(zip(names, array.flatten(), strict=True))
+    for name, field in accumulator.fields.items():
+        child = children[name]
+        values = child.flatten() if field.shape else child
+        _check(values, field.dtype, identity, name)
+        accumulator.state[name][:slices] = buffer_view(values, field.dtype.type).reshape(slices, *field.shape)
+        if field.merge == "digits" and _are_not_digits(accumulator.state[name]):
+            raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, holds no digits of an exact sum")
+    parts = {name: _split(children[name], dtype, identity, name) for name, dtype in accumulator.ragged.items()}
+    for s in range(slices):
+        arrays = {name: entries[s] for name, entries in parts.items()}
+        if len({len(entry) for entry in arrays.values()}) > 1:
+            raise StateMismatchError(f"the state is damaged: the lists of {identity} differ in length")
+        if arrays:
+            first = arrays[next(iter(arrays))]
+            if (first[1:] <= first[:-1]).any():
+                raise StateMismatchError(f"the state is damaged: the keys of {identity} do not ascend")
+            accumulator.merge_ragged(s, arrays)
+    return accumulator
+
+
+def _are_not_digits(digits: NDArray[np.int64]) -> bool:
+    return bool(((digits[:, :-1] < 0) | (digits[:, :-1] >= 1 << 32)).any())
+
+
+def _check(array: pa.Array, dtype: np.dtype[Any], identity: str, name: str) -> None:
+    if array.type != pa.from_numpy_dtype(dtype) or array.null_count:
+        raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, is of type {array.type} or has nulls")
+
+
+def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArray[Any]]:
+    dtype = np.dtype(dtype)
+    _check(array.flatten(), dtype, identity, name)
+    lengths = buffer_view(array.value_lengths(), np.int64)
+    return np.split(buffer_view(array.flatten(), dtype.type), np.cumsum(lengths)[:-1])
+
+
+def _read_stream(array: pa.Array) -> HandOver:
+    seen, open_, sizes, data = (
+        _split(array.field(name), dtype, _STREAM, name)[0]
+        for name, dtype in (
+            ("seen", np.uint64),
+            ("open", np.uint64),
+            ("open_bytes", np.uint64),
+            ("open_rows", np.uint8),
+        )
+    )
+    ends = np.cumsum(sizes).astype(np.intp)
+    pieces = np.split(data, ends[:-1]) if len(ends) else []
+    rows = {
+        int(query): list(pa.ipc.open_stream(pa.py_buffer(piece.tobytes())))
+        for query, piece in zip(open_.tolist(), pieces, strict=True)
+    }
+    return rows, seen

@@ -1,0 +1,306 @@
+"""Tie runs of ranked lists against a plain Python twin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fastrank._kernels import order
+
+RULES = [order.AVERAGE, order.INPUT, order.ITEM_DESC, order.ITEM_ASC, order.PESSIMISTIC, order.OPTIMISTIC]
+FREE_OF_ROW_ORDER = [rule for rule in RULES if rule != order.INPUT]
+INFINITY = float("inf")
+
+Row = tuple[float, float, int]
+
+
+def tie_key(rule: int, label: float, item: int) -> tuple[float, ...]:
+    return {
+        order.AVERAGE: (-label,),
+        order.INPUT: (),
+        order.ITEM_DESC: (-item, -label),
+        order.ITEM_ASC: (item, -label),
+        order.PESSIMISTIC: (label,),
+        order.OPTIMISTIC: (-label,),
+    }[rule]
+
+
+def plain_runs(rows: list[Row], rule: int, depth: int) -> list[tuple[float, int, int]]:
+    """(label, count, opens) of one list of (score, label, item)."""
+    ordered = sorted(rows, key=lambda row: (-row[0], *tie_key(rule, row[1], row[2])))
+    if rule != order.AVERAGE:
+        return [(label, 1, 1) for _, label, _ in ordered[: depth or None]]
+    runs: list[tuple[float, int, int]] = []
+    begin = 0
+    for _, tied in groupby(ordered, key=lambda row: row[0]):
+        if depth and begin >= depth:
+            break
+        counts = [(label, len(list(same))) for label, same in groupby(label for _, label, _ in tied)]
+        runs += [(label, count, int(r == 0)) for r, (label, count) in enumerate(counts)]
+        begin += sum(count for _, count in counts)
+    return runs
+
+
+def plain_ideal(rows: list[Row]) -> list[tuple[float, int]]:
+    counts = Counter(label for _, label, _ in rows if label != 0)
+    return sorted(counts.items(), reverse=True)
+
+
+def read_only(values: Any, dtype: Any) -> NDArray[Any]:
+    array = np.array(values, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def columns(lists: list[list[Row]]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    rows = [row for rows in lists for row in rows]
+    offsets = np.cumsum([0, *map(len, lists)])
+    return (
+        read_only([row[0] for row in rows], np.float64),
+        read_only([row[1] for row in rows], np.float64),
+        read_only([row[2] for row in rows], np.int64),
+        read_only(offsets, np.int64),
+    )
+
+
+def unpack(result: order.Runs) -> tuple[list[list[tuple[float, int, int]]], list[list[tuple[float, int]]]]:
+    at, label, count, opens, ideal_at, ideal_label, ideal_count = result
+    runs = [list(zip(*(x[a:b].tolist() for x in (label, count, opens)), strict=True)) for a, b in zip(at, at[1:])]
+    ideal = [
+        list(zip(ideal_label[a:b].tolist(), ideal_count[a:b].tolist(), strict=True))
+        for a, b in zip(ideal_at, ideal_at[1:])
+    ]
+    return runs, ideal
+
+
+def equal(left: order.Runs, right: order.Runs) -> bool:
+    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(left, right, strict=True))
+
+
+SCORES = st.one_of(
+    st.sampled_from([-INFINITY, -1.0, -0.0, 0.0, 0.5, INFINITY]),
+    st.floats(allow_nan=False, width=32),
+)
+LABELS = st.one_of(st.integers(0, 31).map(float), st.sampled_from([-0.0, -2.5, 0.25, 1e300, 40.0]))
+
+
+def list_of_rows(scores: Any, labels: Any) -> Any:
+    return st.lists(st.lists(st.tuples(scores, labels, st.integers(-3, 3)), max_size=40), max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, LABELS), st.sampled_from(RULES), st.integers(0, 45))
+def test_rank_all_equals_plain_python(lists: list[list[Row]], rule: int, depth: int) -> None:
+    scores, labels, items, offsets = columns(lists)
+    runs, ideal = unpack(order.rank_all(scores, labels, offsets, rule, items, depth))
+    assert runs == [plain_runs(rows, rule, depth) for rows in lists]
+    assert ideal == [plain_ideal(rows) for rows in lists]
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, st.integers(0, 31)), st.integers(1, 45), st.sampled_from([np.float32, np.float64]))
+def test_rank_top_equals_rank_all(lists: list[list[Row]], depth: int, dtype: Any) -> None:
+    scores, labels, _, offsets = columns(lists)
+    top = order.rank_top(read_only(scores, dtype), read_only(labels, np.uint8), offsets, depth)
+    assert equal(top, order.rank_all(scores, labels, offsets, order.AVERAGE, None, depth))
+    assert unpack(top)[0] == [plain_runs(rows, order.AVERAGE, depth) for rows in lists]
+
+
+# Lengths on both sides of every number of lanes, of the most rows ordered by counting, and of the radix sort.
+LENGTHS = [1, 11, 15, 16, 17, 23, 24, 47, 48, 96, 97, 100, 160, 161, 191, 192, 300, 1000, 2047, 2048, 5000]
+DEPTHS = [1, 2, 10, 12, 13, 26, 27, 52, 53, 100, 104, 105, 160, 200, 1000, 10_000]
+
+
+def make_scores(kind: str, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    scores = {
+        "distinct": lambda: rng.standard_normal(n),
+        "some ties": lambda: rng.integers(-n, n, n) / 8,
+        "heavy ties": lambda: rng.integers(-1, 2, n) * 0.5,
+        "constant": lambda: np.full(n, 0.25),
+        "ascending": lambda: np.arange(n) / 4,
+        "descending": lambda: -np.arange(n) / 4,
+        # Beats the lanes: all high scores fall into one of them.
+        "periodic": lambda: rng.random(n) + (np.arange(n) % 128 == 3),
+        "infinite": lambda: rng.choice([-INFINITY, 0.0, -0.0, INFINITY], n),
+        "mostly -inf": lambda: np.where(rng.random(n) < 0.05, rng.random(n), -INFINITY),
+    }[kind]()
+    return scores.astype(np.float32)
+
+
+KINDS = [
+    "distinct", "some ties", "heavy ties", "constant", "ascending", "descending", "periodic", "infinite", "mostly -inf",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rank_top_at_every_size(kind: str, dtype: Any) -> None:
+    rng = np.random.default_rng(17)
+    scores = np.concatenate([make_scores(kind, n, rng) for n in LENGTHS]).astype(dtype)
+    labels = np.where(rng.random(scores.size) < 0.3, rng.integers(0, 32, scores.size), 0).astype(np.uint8)
+    offsets = np.cumsum([0, *LENGTHS])
+    for depth in DEPTHS:
+        top = order.rank_top(scores, labels, offsets, depth)
+        whole = order.rank_all(scores.astype(float), labels.astype(float), offsets, order.AVERAGE, None, depth)
+        assert equal(top, whole), depth
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rank_all_of_long_lists(kind: str) -> None:
+    rng = np.random.default_rng(18)
+    rows = [
+        (float(score), float(label), int(item))
+        for score, label, item in zip(
+            make_scores(kind, 3000, rng), rng.integers(-3, 9, 3000) / 2, rng.integers(-1000, 1000, 3000), strict=True
+        )
+    ]
+    scores, labels, items, offsets = columns([rows])
+    for rule in RULES:
+        for depth in (0, 10, 300):
+            runs, ideal = unpack(order.rank_all(scores, labels, offsets, rule, items, depth))
+            assert runs == [plain_runs(rows, rule, depth)], (rule, depth)
+            assert ideal == [plain_ideal(rows)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    list_of_rows(SCORES, LABELS), st.sampled_from(FREE_OF_ROW_ORDER), st.integers(0, 45), st.randoms(use_true_random=False)
+)
+def test_row_order_changes_nothing(lists: list[list[Row]], rule: int, depth: int, random: Any) -> None:
+    mixed = [random.sample(rows, len(rows)) for rows in lists]
+    results = []
+    for some in (lists, mixed):
+        scores, labels, items, offsets = columns(some)
+        results.append(order.rank_all(scores, labels, offsets, rule, items, depth))
+    assert equal(*results)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_row_order_changes_nothing_in_rank_top(kind: str) -> None:
+    rng = np.random.default_rng(19)
+    scores = make_scores(kind, 1200, rng)
+    labels = rng.integers(0, 4, 1200).astype(np.uint8)
+    offsets = np.array([0, 30, 130, 130, 1200])
+    mixed = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in zip(offsets, offsets[1:])])
+    for depth in DEPTHS:
+        left = order.rank_top(scores, labels, offsets, depth)
+        assert equal(left, order.rank_top(scores[mixed], labels[mixed], offsets, depth))
+
+
+def test_input_rule_keeps_the_order_of_tied_rows() -> None:
+    scores, labels = np.array([1.0, 2.0, 1.0, -0.0, 0.0]), np.array([3.0, 0.0, 5.0, 1.0, 2.0])
+    runs, _ = unpack(order.rank_all(scores, labels, np.array([0, 5]), order.INPUT, None, 0))
+    assert runs == [[(0.0, 1, 1), (3.0, 1, 1), (5.0, 1, 1), (1.0, 1, 1), (2.0, 1, 1)]]
+
+
+def test_group_at_the_boundary_is_whole() -> None:
+    scores = np.array([0.5, 0.9, 0.5, 0.5, 0.1], np.float32)
+    labels = np.array([1, 0, 2, 1, 2], np.uint8)
+    runs, ideal = unpack(order.rank_top(scores, labels, np.array([0, 5]), 2))
+    assert runs == [[(0.0, 1, 1), (2.0, 1, 1), (1.0, 2, 0)]]
+    assert ideal == [[(2.0, 2), (1.0, 2)]]
+
+
+def test_minus_zero_label_is_zero() -> None:
+    result = order.rank_all(np.zeros(2), np.array([-0.0, 0.0]), np.array([0, 2]), order.AVERAGE, None, 0)
+    assert unpack(result) == ([[(0.0, 2, 1)]], [[]])
+    assert not np.signbit(result[1]).any()
+
+
+@pytest.mark.parametrize("offsets", [[0], [0, 0], [0, 0, 0, 0]])
+def test_no_rows(offsets: list[int]) -> None:
+    at = np.array(offsets)
+    results = [order.rank_all(np.zeros(0), np.zeros(0), at, rule, np.zeros(0, np.int64), 0) for rule in RULES]
+    results.append(order.rank_top(np.zeros(0, np.float32), np.zeros(0, np.uint8), at, 5))
+    for result in results:
+        assert [x.size for x in result] == [at.size, 0, 0, 0, at.size, 0, 0]
+        assert not result[0].any()
+    assert order.find_duplicates(np.zeros(0, np.int64), at) == -1
+
+
+def test_offsets_may_begin_inside() -> None:
+    scores, labels = np.arange(6.0), np.array([0, 1, 2, 3, 4, 5])
+    at = np.array([2, 4])
+    top = order.rank_top(scores, labels.astype(np.uint8), at, 9)
+    assert unpack(top)[0] == [[(3.0, 1, 1), (2.0, 1, 1)]]
+    assert equal(top, order.rank_all(scores, labels.astype(float), at, order.AVERAGE, None, 9))
+
+
+def test_bad_arguments_are_refused() -> None:
+    x, y, at = np.zeros(3), np.zeros(3, np.uint8), np.array([0, 3])
+    for offsets in ([0, 4], [-1, 3], [0, 2, 1]):
+        with pytest.raises(ValueError, match="offsets"):
+            order.rank_top(x, y, np.array(offsets), 1)
+        with pytest.raises(ValueError, match="offsets"):
+            order.rank_all(x, x, np.array(offsets), order.AVERAGE, None, 1)
+    with pytest.raises(ValueError, match="depth"):
+        order.rank_top(x, y, at, 0)
+    with pytest.raises(ValueError, match="length"):
+        order.rank_top(x, y[:2], at, 1)
+    with pytest.raises(ValueError, match="items"):
+        order.rank_all(x, x, at, order.ITEM_ASC, None, 1)
+    with pytest.raises(ValueError, match="rule"):
+        order.rank_all(x, x, at, 6, None, 1)
+
+
+CHECKSUM = """
+import hashlib, numpy as np
+from fastrank._kernels import order
+rng = np.random.default_rng(5)
+total = hashlib.sha256()
+for n in (10, 100, 1000):
+    for scores in (rng.random(20 * n), rng.integers(0, 9, 20 * n) / 4):
+        for dtype in (np.float32, np.float64):
+            labels = rng.integers(0, 5, 20 * n).astype(np.uint8)
+            for depth in (1, 10, 40, 100, 2000):
+                for x in order.rank_top(scores.astype(dtype), labels, np.arange(0, 20 * n + 1, n), depth):
+                    total.update(x.tobytes())
+print(total.hexdigest())
+"""
+
+
+def test_every_instruction_set_gives_the_same_bits() -> None:
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", CHECKSUM], env={**os.environ, "FASTRANK_CPU": cpu}, capture_output=True, check=True
+        ).stdout
+        for cpu in ("baseline", "avx2", "avx512")
+    }
+    assert len(found) == 1
+
+
+CODES = st.lists(st.lists(st.one_of(st.integers(-4, 40), st.integers(-(2**63), 2**63 - 1)), max_size=30), max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(CODES)
+def test_find_duplicates(lists: list[list[int]]) -> None:
+    expected, row = -1, 0
+    for codes in lists:
+        for i, code in enumerate(codes):
+            if expected < 0 and code in codes[:i]:
+                expected = row + i
+        row += len(codes)
+    codes_of_rows = read_only([code for codes in lists for code in codes], np.int64)
+    offsets = read_only(np.cumsum([0, *map(len, lists)]), np.int64)
+    assert order.find_duplicates(codes_of_rows, offsets) == expected
+
+
+def test_find_duplicates_in_a_long_list() -> None:
+    codes = np.random.default_rng(3).permutation(100_000)
+    at = np.array([0, 40_000, 100_000])
+    assert order.find_duplicates(codes, at) == -1
+    codes[99_000] = codes[50_000]
+    assert order.find_duplicates(codes, at) == 99_000
+    codes[99_000] = codes[10]
+    assert order.find_duplicates(codes, at) == -1

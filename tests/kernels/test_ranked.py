@@ -1,0 +1,261 @@
+"""Measures of ranked lists against their mean over all orders of the tied rows, in exact fractions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import groupby, permutations, product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.metrics import dcg_score, ndcg_score
+
+from fastrank._kernels import order, ranked
+
+Row = tuple[float, float]
+Measure = Callable[[list[float], float, int], Fraction]
+
+
+def orders(rows: list[Row]) -> Iterator[list[float]]:
+    """The labels of a list in each order that its scores allow."""
+    ordered = sorted(rows, key=lambda row: -row[0])
+    groups = [[label for _, label in tied] for _, tied in groupby(ordered, key=lambda row: row[0])]
+    for one in product(*map(permutations, groups)):
+        yield [label for group in one for label in group]
+
+
+def plain_precision(labels: list[float], level: float, k: int) -> Fraction:
+    return Fraction(sum(label >= level for label in labels[: k or None]), k or len(labels))
+
+
+def plain_recall(labels: list[float], level: float, k: int) -> Fraction:
+    relevant = sum(label >= level for label in labels)
+    return Fraction(sum(label >= level for label in labels[: k or None]), relevant) if relevant else Fraction(0)
+
+
+def plain_hit_rate(labels: list[float], level: float, k: int) -> Fraction:
+    return Fraction(any(label >= level for label in labels[: k or None]))
+
+
+def plain_reciprocal_rank(labels: list[float], level: float, k: int) -> Fraction:
+    ranks = [r for r, label in enumerate(labels[: k or None], 1) if label >= level]
+    return Fraction(1, ranks[0]) if ranks else Fraction(0)
+
+
+def plain_average_precision(labels: list[float], level: float, k: int, denominator: int = ranked.REL) -> Fraction:
+    relevant = sum(label >= level for label in labels)
+    ranks = [r for r, label in enumerate(labels[: k or None], 1) if label >= level]
+    by = min(relevant, k) if denominator == ranked.MIN_REL_K and k else relevant
+    return sum((Fraction(hits, r) for hits, r in enumerate(ranks, 1)), Fraction(0)) / (by or 1)
+
+
+def plain_dcg(labels: list[float], level: float, k: int) -> Fraction:
+    terms = [max(label, 0) / math.log2(r + 1) for r, label in enumerate(labels[: k or None], 1)]
+    return Fraction(math.fsum(terms))
+
+
+def frozen(values: Any, dtype: Any) -> NDArray[Any]:
+    array = np.array(values, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def rank(lists: list[list[Row]], k: int = 0) -> order.Runs:
+    scores = np.array([row[0] for rows in lists for row in rows], np.float64)
+    labels = np.array([row[1] for rows in lists for row in rows], np.float64)
+    offsets = np.cumsum([0, *map(len, lists)])
+    result = order.rank_all(scores, labels, offsets, order.AVERAGE, None, k)
+    for array in result:
+        array.flags.writeable = False
+    return result
+
+
+def measures(lists: list[list[Row]], level: float, k: int, depth: int) -> dict[str, tuple[NDArray[Any], Measure]]:
+    at, label, count, opens, ideal_at, ideal_label, ideal_count = rank(lists, depth)
+    rows = frozen([len(rows) for rows in lists], np.int64)
+    relevant = ranked.count_relevant(ideal_at, ideal_label, ideal_count, level)
+    relevant.flags.writeable = False
+    runs = (at, label, count, opens)
+    table = ranked.discounts(max(map(len, lists), default=0))
+    gain = ranked.gains(label, ranked.LINEAR)
+    return {
+        "precision": (ranked.precision(*runs, rows, level, k), plain_precision),
+        "recall": (ranked.recall(*runs, relevant, level, k), plain_recall),
+        "hit_rate": (ranked.hit_rate(*runs, level, k), plain_hit_rate),
+        "reciprocal_rank": (ranked.reciprocal_rank(*runs, level, k), plain_reciprocal_rank),
+        "average_precision": (
+            ranked.average_precision(*runs, relevant, level, k, ranked.REL),
+            plain_average_precision,
+        ),
+        "average_precision, min": (
+            ranked.average_precision(*runs, relevant, level, k, ranked.MIN_REL_K),
+            lambda labels, level, k: plain_average_precision(labels, level, k, ranked.MIN_REL_K),
+        ),
+        "dcg": (ranked.dcg(at, gain, count, opens, *table, k), plain_dcg),
+    }
+
+
+LISTS = st.lists(
+    st.lists(st.tuples(st.integers(0, 2).map(float), st.sampled_from([0.0, 0.0, 1.0, 2.0, -1.0, 0.5])), max_size=6),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(LISTS, st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 8), st.booleans())
+def test_measures_equal_the_mean_over_all_orders(lists: list[list[Row]], level: float, k: int, cut: bool) -> None:
+    for name, (values, plain) in measures(lists, level, k, k if cut else 0).items():
+        assert values.dtype == np.float64
+        for value, rows in zip(values, lists, strict=True):
+            exact = [plain(labels, level, k) for labels in orders(rows)] if rows else [Fraction(0)]
+            expected = float(sum(exact, Fraction(0)) / len(exact))
+            assert value == pytest.approx(expected, rel=1e-14, abs=1e-300), (name, rows)
+
+
+def test_all_seven_rows_tied() -> None:
+    rows = [(0.0, label) for label in (0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0)]
+    for k in (0, 1, 3, 7):
+        for name, (values, plain) in measures([rows], 1.0, k, k).items():
+            exact = [plain(labels, 1.0, k) for labels in orders(rows)]
+            assert values[0] == pytest.approx(float(sum(exact, Fraction(0)) / len(exact)), rel=1e-14), name
+
+
+@settings(max_examples=100, deadline=None)
+@given(LISTS, st.integers(0, 8))
+def test_count_tied_and_count_relevant(lists: list[list[Row]], k: int) -> None:
+    at, _, count, opens, ideal_at, ideal_label, ideal_count = rank(lists, k)
+    tied = ranked.count_tied(at, count, opens, k)
+    relevant = ranked.count_relevant(ideal_at, ideal_label, ideal_count, 1.0)
+    assert (tied.dtype, relevant.dtype) == (np.uint8, np.int64)
+    for q, rows in enumerate(lists):
+        scores = sorted((score for score, _ in rows), reverse=True)
+        begins = [r for r, score in enumerate(scores) if scores.count(score) > 1 and scores.index(score) == r]
+        assert tied[q] == any(k == 0 or r < k for r in begins)
+        assert relevant[q] == sum(label >= 1 for _, label in rows)
+
+
+def test_large_groups_stay_accurate() -> None:
+    rows, relevant = 20_000, 3
+    at, count, opens = np.array([0, 2]), np.array([relevant, rows - relevant]), np.array([1, 0], np.uint8)
+    label = np.array([1.0, 0.0])
+    for k in (1, 10, rows - 5):
+        missed = Fraction(math.comb(rows - relevant, k), math.comb(rows, k))
+        assert ranked.hit_rate(at, label, count, opens, 1.0, k)[0] == pytest.approx(float(1 - missed), rel=1e-13)
+    first = sum(
+        Fraction(math.comb(rows - j, relevant - 1), j * math.comb(rows, relevant)) for j in range(1, 200)
+    )
+    assert ranked.reciprocal_rank(at, label, count, opens, 1.0, 199)[0] == pytest.approx(float(first), rel=1e-13)
+
+
+GAINS = st.one_of(
+    st.integers(0, 4).map(float), st.floats(0, 10, allow_subnormal=False), st.sampled_from([0.1, 0.2, 0.3, 1 / 3, -1.0])
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(GAINS, max_size=60), min_size=1, max_size=4), st.integers(0, 70), st.integers(0, 2))
+def test_perfect_ranking_has_the_ideal_dcg(lists: list[list[float]], k: int, kind: int) -> None:
+    """Also where rows of one label are tied, and where labels share a gain or fall below 0."""
+    scored = [[(float(sorted(labels).index(label)) if kind else label, label) for label in labels] for labels in lists]
+    at, label, count, opens, ideal_at, ideal_label, ideal_count = rank(scored, k)
+    table = ranked.discounts(k or 60)
+    gain, ideal_gain = ranked.gains(label, ranked.LINEAR), ranked.gains(ideal_label, ranked.LINEAR)
+    if kind == 2:
+        gain, ideal_gain = np.floor(gain / 2), np.floor(ideal_gain / 2)
+    found = ranked.dcg(at, gain, count, opens, *table, k)
+    ideal = ranked.ideal_dcg(ideal_at, ideal_gain, ideal_count, *table, k)
+    assert found.tobytes() == ideal.tobytes()
+
+
+def test_perfect_ranking_without_ties_has_the_ideal_dcg() -> None:
+    labels = np.sort(np.random.default_rng(2).integers(0, 5, 1000))[::-1].astype(np.float64)
+    for rule in (order.AVERAGE, order.INPUT):
+        for k in (0, 1, 10, 333):
+            runs = order.rank_all(-np.arange(1000.0), labels, np.array([0, 1000]), rule, None, k)
+            table = ranked.discounts(1000)
+            for kind in (ranked.LINEAR, ranked.EXP2):
+                found = ranked.dcg(runs[0], ranked.gains(runs[1], kind), runs[2], runs[3], *table, k)
+                ideal = ranked.ideal_dcg(runs[4], ranked.gains(runs[5], kind), runs[6], *table, k)
+                assert found[0] == ideal[0] > 0
+
+
+def test_ideal_orders_by_gain() -> None:
+    table = ranked.discounts(5)
+    at, count = np.array([0, 3]), np.array([2, 1, 2])
+    found = ranked.ideal_dcg(at, np.array([1.0, 3.0, -2.0]), count, *table, 0)
+    assert found[0] == ranked.ideal_dcg(at, np.array([3.0, 1.0, 0.0]), np.array([1, 2, 2]), *table, 0)[0]
+    assert found[0] == pytest.approx(3 + 1 / math.log2(3) + 1 / 2, rel=1e-15)
+
+
+@pytest.mark.parametrize("k", [None, 1, 5, 10, 40])
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_dcg_equals_scikit_learn(k: int | None, levels: int) -> None:
+    rng = np.random.default_rng(4)
+    scores, labels = rng.integers(0, levels, (50, 30)) / 4, rng.integers(0, 5, (50, 30)).astype(float)
+    runs = order.rank_all(scores.ravel(), labels.ravel(), np.arange(0, 1501, 30), order.AVERAGE, None, k or 0)
+    table = ranked.discounts(30)
+    found = ranked.dcg(runs[0], runs[1], runs[2], runs[3], *table, k or 0)
+    ideal = ranked.ideal_dcg(*runs[4:], *table, k or 0)
+    for q in range(50):
+        assert found[q] == pytest.approx(dcg_score(labels[q : q + 1], scores[q : q + 1], k=k), rel=1e-12)
+    assert (found / ideal).mean() == pytest.approx(ndcg_score(labels, scores, k=k), rel=1e-12)
+
+
+def test_discounts_are_accurate_sums() -> None:
+    high, low = ranked.discounts(5000)
+    terms = [1 / math.log2(r + 2) for r in range(5000)]
+    single = (high[1:] - high[:-1]) + (low[1:] - low[:-1])
+    np.testing.assert_allclose(single, terms, rtol=5e-16)
+    for exponent in range(1, 13):
+        assert single[2**exponent - 2] == 1 / exponent
+    assert (high[0], low[0], high[1], low[1]) == (0.0, 0.0, 1.0, 0.0)
+    exact = sum(map(Fraction, single.tolist()))
+    assert float(abs(Fraction(high[-1]) + Fraction(low[-1]) - exact) / exact) < 1e-16
+    a, b = 4000, 4003
+    assert (high[b] - high[a]) + (low[b] - low[a]) == pytest.approx(math.fsum(terms[a:b]), rel=4e-16)
+
+
+def test_discounts_take_any_length() -> None:
+    assert [x.tolist() for x in ranked.discounts(0)] == [[0.0], [0.0]]
+    for short, long in zip(ranked.discounts(7), ranked.discounts(300), strict=True):
+        assert short.tobytes() == long[:8].tobytes()
+
+
+def test_gains() -> None:
+    labels = frozen([-1.0, -0.0, 0.0, 0.5, 3.0, 52.0], np.float64)
+    assert ranked.gains(labels, ranked.LINEAR).tolist() == [0, 0, 0, 0.5, 3, 52]
+    assert ranked.gains(labels[4:], ranked.EXP2).tolist() == [7, 2**52 - 1]
+    assert ranked.gains(labels[:3], ranked.EXP2).tolist() == [0, 0, 0]
+    assert not np.signbit(ranked.gains(labels, ranked.LINEAR)).any()
+
+
+@pytest.mark.parametrize("lists", [[], [[]], [[], [(1.0, 1.0)], []]])
+def test_empty_lists(lists: list[list[Row]]) -> None:
+    for name, (values, _) in measures(lists, 1.0, 0, 0).items():
+        assert values.tolist() == [float(len(rows)) for rows in lists], name
+    at, _, count, opens, ideal_at, ideal_label, ideal_count = rank(lists)
+    assert not ranked.count_tied(at, count, opens, 0).any()
+    ideal = ranked.ideal_dcg(ideal_at, ideal_label, ideal_count, *ranked.discounts(1), 0)
+    assert ideal.tolist() == [float(len(rows)) for rows in lists]
+
+
+def test_bad_arguments_are_refused() -> None:
+    at, label, count, opens, *ideal = rank([[(1.0, 1.0), (0.0, 2.0)]])
+    table = ranked.discounts(1)
+    with pytest.raises(ValueError, match="discounts must hold 3"):
+        ranked.dcg(at, label, count, opens, *table, 0)
+    with pytest.raises(ValueError, match="discounts must hold 3"):
+        ranked.ideal_dcg(*ideal, *table, 5)
+    assert ranked.dcg(at, label, count, opens, *table, 1)[0] == 1.0
+    with pytest.raises(ValueError, match="k must be"):
+        ranked.hit_rate(at, label, count, opens, 1.0, -1)
+    with pytest.raises(ValueError, match="level"):
+        ranked.count_relevant(*ideal, 0.0)
+    with pytest.raises(ValueError, match="fit together"):
+        ranked.hit_rate(at, label[:1], count, opens, 1.0, 1)
