@@ -390,5 +390,11 @@ GRADE = Domain("grade", _NUMBER, "a finite number, neither null nor NaN", _grade
 REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
 SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
 PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
-WEIGHT = Domain("weight", _NUMBER, "a weight from 0 to 2^20 (1048576)", _weight)
+WEIGHT = Domain(
+    "weight",
+    _NUMBER,
+    "a weight from 0 to 2^20 (1048576)",
+    _weight,
+    "if the weights are large, divide all weights by a constant: weighted means do not change",
+)
 ID = Domain("id", _KEY, "an id that is not null", _id)

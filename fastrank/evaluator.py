@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 
 from fastrank.accumulators.ranked import ListSums
-from fastrank.columns import Columns
+from fastrank.atomic import atomic_file
+from fastrank.columns import Columns, to_arrow
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import Slices
 from fastrank.plan import Plan, Request, Roles, read_metrics
@@ -21,6 +19,7 @@ from fastrank.result import MetricValue, Result
 from fastrank.wire import State, from_table, to_table
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
@@ -262,16 +261,8 @@ class Evaluator:
             Where to; a file that is there is replaced.
         """
         table = self.state()
-        target = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-            os.chmod(temporary, 0o666 & ~_umask())  # noqa: PTH101  (mkstemp makes private files)
-            os.replace(temporary, target)  # noqa: PTH105
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with atomic_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
 
     def result(self, metrics: Metric | str | Iterable[Metric | str] | None = None) -> Result:
         """The values so far; may be asked again, and updating may go on.
@@ -303,7 +294,7 @@ class Evaluator:
         order = self._slices.display_order()
         values = [[_metric_value(request, accumulators, s) for request in requests] for s in order]
         groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in order)]
-        return Result(table.select(self._slices.column_names).take(order), groupings, values)
+        return Result(table.select(self._slices.column_names).take(to_arrow(np.array(order))), groupings, values)
 
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
@@ -380,11 +371,3 @@ def _text(identity: Identity) -> str:
         },
         separators=(",", ":"),
     )
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-

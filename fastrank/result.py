@@ -103,14 +103,10 @@ class Result:
     @cached_property
     def table(self) -> pa.Table:
         """All values: one row for each slice and metric."""
-        entries = [entry for values in self._values for entry in values]
         places = [s for s, values in enumerate(self._values) for _ in values]
-        columns = {name: self._keys[name].take(places) for name in self._keys.column_names}
-        several = any(entry.model is not None for entry in entries)
-        for name, kind in _TYPES.items():
-            if name != "model" or several:
-                columns[name] = pa.array([getattr(entry, name) for entry in entries], kind)
-        return pa.table(columns)
+        keys = {name: self._keys[name].take(places) for name in self._keys.column_names}
+        data = self._data()
+        return pa.table({**keys, **{name: pa.array(data[name], _TYPES[name]) for name in data if name not in keys}})
 
     @property
     def evaluated_rows(self) -> int:
@@ -137,9 +133,18 @@ class Result:
     def __len__(self) -> int:
         return sum(len(values) for values in self._values)
 
+    def _data(self) -> dict[str, list[Any]]:
+        """The table as lists; made without Arrow, so that printing waits for no import."""
+        entries = [entry for values in self._values for entry in values]
+        keys = {name: self._keys[name].to_pylist() for name in self._keys.column_names}
+        data = {name: [column[s] for s, values in enumerate(self._values) for _ in values] for name, column in keys.items()}
+        several = any(entry.model is not None for entry in entries)
+        names = [name for name in _TYPES if name != "model" or several]
+        return {**data, **{name: [getattr(entry, name) for entry in entries] for name in names}}
+
     def _shown(self) -> dict[str, list[Any]]:
         """The table less columns that say nothing."""
-        data = self.to_dict()
+        data = self._data()
         quiet = ("rows_dropped", "rows_clipped", "queries_without_relevant", "queries_tied", "queries_split", "undefined")
         return {
             name: entries

@@ -242,12 +242,16 @@ def _operands(node: Any, batch: pa.RecordBatch) -> tuple[Any, Any]:
 
 
 def _column(node: Any, batch: pa.RecordBatch) -> Any:
-    _check_column(node.name, batch.schema.names, _text(node.root()))
+    names = batch.schema.names
+    if names.count(node.name) != 1:
+        # Only now, since writing out the text takes longer than the comparison.
+        _check_column(node.name, names, _text(node.root()))
     values = batch.column(node.name)
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
     if pa.types.is_dictionary(values.type):
-        values = values.cast(_comparable(values.type.value_type))
+        words = values.dictionary
+        values = pa.DictionaryArray.from_arrays(values.indices, words.cast(_comparable(words.type))).dictionary_decode()
     plain = _comparable(values.type)
     return values if plain == values.type else values.cast(plain)
 

@@ -28,36 +28,37 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _DATA = _KERNELS | {"columns", "grouping"}
 _STATES = _DATA | {"accumulators"}
-_PLAN = _STATES | {"metrics", "wire", "where", "result"}
-_SOURCES = _PLAN - {"where"} | {"plan"}
-_EVALUATION = _PLAN | {"plan", "sources"}
+_PLAN = _STATES | {"metrics", "wire", "where"}
+_EVALUATOR = _PLAN | {"plan", "result", "atomic"}
+_EVALUATION = _EVALUATOR | {"evaluator", "sources"}
 _FACADE = _EVALUATION | {"evaluation"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_kernels": _LEAF,
+    "atomic": _LEAF,
     "where": _LEAF,
-    "progress": _LEAF,
     "columns": _KERNELS | {"where"},
     "grouping": _KERNELS | {"columns"},
     "accumulators": _DATA,
     "metrics": _STATES | {"where"},
     "wire": _STATES,
     "result": _STATES | {"metrics"},
-    "plan": _PLAN,
-    "sources": _SOURCES,
-    "evaluation": _EVALUATION | {"progress"},
+    "plan": _PLAN | {"result"},
+    "sources": _STATES | {"metrics", "wire", "plan", "result"},
+    "evaluator": _EVALUATOR,
+    "evaluation": _EVALUATION,
     FACADE: _FACADE,
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drift": _BUILT_ON,
     "windows": _BUILT_ON,
     "spark": _DOOR,
-    "demo": _DOOR | {"progress"},
-    "report": _DOOR | {"progress"},
+    "demo": _DOOR,
+    "report": _DOOR,
     "compat": _DOOR,
-    "cli": _DOOR | {"progress", "demo", "report"},
+    "cli": _DOOR | {"demo", "report"},
     "reference": set(),
 }
 
@@ -67,10 +68,13 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 # Third-party package -> the modules (or rooms) that may import it; None is every module.
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
-    "pyarrow": {"sources", "where", "columns", "grouping", "wire", "plan", "result", "accumulators.base", "demo"},
+    "pyarrow": {
+        *("sources", "where", "columns", "grouping", "accumulators.base", "wire", "plan", "evaluator", "result"),
+        *("cli", "demo"),  # which write files
+    },
     "numba": {"_kernels"},
-    "click": {"cli", "demo", "progress"},
-    "rich": {"cli", "demo", "progress", "result"},
+    "click": {"cli", "demo"},
+    "rich": {"cli", "demo", "result"},
     "sqlglot": {"where"},
     "polars": {"sources", "result"},
     "pandas": {"result"},

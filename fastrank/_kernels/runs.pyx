@@ -30,8 +30,11 @@ cdef extern from "runs_table.h" nogil:
         uint64_t *positive_high
         uint64_t *positive_low
         long size
-    int fr_sort_runs(const fr_rows *, fr_count_runs *)
-    int fr_weights_runs(const fr_rows *, fr_weight_runs *)
+    ctypedef struct fr_weighed:
+        pass
+    long fr_scratch_words(int, long)
+    int fr_sort_runs(const fr_rows *, uint64_t *, fr_count_runs *)
+    int fr_weights_runs(const fr_rows *, fr_weighed *, fr_weight_runs *)
     uint64_t fr_key_f64(double)
     float fr_score_f32(uint32_t)
     double fr_score_f64(uint64_t)
@@ -82,6 +85,7 @@ def sort_runs(const real[::1] scores, const uint8_t[::1] labels not None, most=M
     """(keys, negatives, positives) of rows; at most `most` of them are sorted at once."""
     cdef fr_rows rows
     cdef fr_count_runs runs
+    cdef uint64_t *words
     cdef bint enough
     cdef Py_ssize_t size = scores.shape[0], middle = size // 2
     check_rows(size, labels.shape[0], size, most)
@@ -95,8 +99,11 @@ def sort_runs(const real[::1] scores, const uint8_t[::1] labels not None, most=M
     rows.score, rows.wide, rows.label, rows.weight, rows.size = &scores[0], real is double, &labels[0], NULL, size
     runs.key, runs.wide, runs.size = address(keys), real is double, 0
     runs.negative, runs.positive = <int64_t *> address(negatives), <int64_t *> address(positives)
+    # From NumPy, not from malloc: large arrays of its have large pages, which cost far less to touch first.
+    scratch = np.empty(fr_scratch_words(real is double, size), np.uint64)
+    words = <uint64_t *> address(scratch)
     with nogil:
-        enough = fr_sort_runs(&rows, &runs)
+        enough = fr_sort_runs(&rows, words, &runs)
     if not enough:
         raise MemoryError
     return cut((keys, negatives, positives), runs.size)
@@ -108,6 +115,7 @@ def weigh_runs(
     """(keys, negative_high, negative_low, positive_high, positive_low) of rows; a row of weight zero is absent."""
     cdef fr_rows rows
     cdef fr_weight_runs runs
+    cdef fr_weighed *items
     cdef bint enough
     cdef Py_ssize_t size = scores.shape[0], middle = size // 2
     check_rows(size, labels.shape[0], weights.shape[0], most)
@@ -122,8 +130,10 @@ def weigh_runs(
     runs.key, runs.wide, runs.size = address(keys), real is double, 0
     runs.negative_high, runs.negative_low = <uint64_t *> address(words[0]), <uint64_t *> address(words[1])
     runs.positive_high, runs.positive_low = <uint64_t *> address(words[2]), <uint64_t *> address(words[3])
+    scratch = np.empty((size, sizeof(fr_weighed)), np.uint8)
+    items = <fr_weighed *> address(scratch)
     with nogil:
-        enough = fr_weights_runs(&rows, &runs)
+        enough = fr_weights_runs(&rows, items, &runs)
     if not enough:
         raise MemoryError
     return cut((keys, *words), runs.size)

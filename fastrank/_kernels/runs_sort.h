@@ -84,15 +84,14 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
     }
 }
 
-/* The runs of all rows; whether there was the memory. */
-static int FR_NAME(runs)(const fr_rows *rows, FR_RUNS *runs) {
+/* The runs of all rows; items has room for one a row.  Whether there was the memory for the rest. */
+static int FR_NAME(runs)(const fr_rows *rows, FR_ITEM *items, FR_RUNS *runs) {
     int bits = rows->size < FR_FEW ? 1 : FR_DEAL_BITS;
     uint32_t *start = (uint32_t *)calloc(((size_t)1 << bits) + 1, sizeof(uint32_t));
     uint32_t *ends = (uint32_t *)malloc(sizeof(uint32_t) * FR_LEVELS << FR_MOST_DIGIT);
-    FR_ITEM *items = (FR_ITEM *)malloc(sizeof(FR_ITEM) * (size_t)(rows->size + 1));
     FR_ITEM *spare = NULL;
     long widest = 0;
-    if (start && ends && items) {
+    if (start && ends) {
         FR_NAME(deal)(rows, bits, start, items);
         for (long part = 0; part < (long)1 << bits; part++) {
             long count = (long)start[part + 1] - start[part];
@@ -108,7 +107,6 @@ static int FR_NAME(runs)(const fr_rows *rows, FR_RUNS *runs) {
     }
     free(start);
     free(ends);
-    free(items);
     free(spare);
     return spare != NULL;
 }

@@ -84,29 +84,33 @@ static inline void fr_sort_part(uint16_t *low, long n, uint32_t base, fr_count_r
     }
 }
 
-/* The runs of at most 2^32 - 1 rows with uint32 keys; whether there was the memory. */
-static int fr_table_runs(const float *score, const uint8_t *label, long size, fr_count_runs *runs) {
+/* The runs of rows with uint32 keys; low has room for one a row.  Whether there was the memory for the rest. */
+static int fr_table_runs(const fr_rows *rows, uint16_t *low, fr_count_runs *runs) {
     fr_table *table = (fr_table *)calloc(1, sizeof(fr_table));
-    uint16_t *low = (uint16_t *)malloc(sizeof(uint16_t) * (size_t)(size + 1));
-    int enough = table && low;
-    if (enough) {
-        long begin = 0;
-        fr_deal_low(score, label, size, table, low);
-        for (uint32_t part = table->first; part <= table->last; part++) {
-            long n = (long)table->start[part] - begin;
-            if (n < FR_THIN) fr_sort_part(low + begin, n, part << FR_LOW_BITS, runs);
-            else fr_count_part(low + begin, n, part << FR_LOW_BITS, table, runs);
-            begin = table->start[part];
-        }
+    long begin = 0;
+    if (!table) return 0;
+    fr_deal_low((const float *)rows->score, rows->label, rows->size, table, low);
+    for (uint32_t part = table->first; part <= table->last; part++) {
+        long n = (long)table->start[part] - begin;
+        if (n < FR_THIN) fr_sort_part(low + begin, n, part << FR_LOW_BITS, runs);
+        else fr_count_part(low + begin, n, part << FR_LOW_BITS, table, runs);
+        begin = table->start[part];
     }
     free(table);
-    free(low);
-    return enough;
+    return 1;
 }
 
-static int fr_sort_runs(const fr_rows *rows, fr_count_runs *runs) {
-    if (rows->wide || rows->size < FR_FEW) return fr_counts_runs(rows, runs);
-    return fr_table_runs((const float *)rows->score, rows->label, rows->size, runs);
+/* How many 64-bit words of scratch fr_sort_runs needs.  Runs with wide keys need none but the room of their keys: a run is
+   written where its rows, or rows before them, were read. */
+static inline long fr_scratch_words(int wide, long size) {
+    return wide ? 0 : size < FR_FEW ? size : (size + 3) / 4;
+}
+
+/* The runs of at most 2^32 - 1 rows, each array with room for as many. */
+static int fr_sort_runs(const fr_rows *rows, uint64_t *scratch, fr_count_runs *runs) {
+    if (rows->wide) return fr_counts_runs(rows, (uint64_t *)runs->key, runs);
+    if (rows->size < FR_FEW) return fr_counts_runs(rows, scratch, runs);
+    return fr_table_runs(rows, (uint16_t *)scratch, runs);
 }
 
 #endif

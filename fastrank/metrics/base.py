@@ -70,6 +70,11 @@ class Definition:
         return self.doc.strip().splitlines()[0]
 
     @property
+    def document(self) -> str:
+        """The whole documentation."""
+        return document(self)
+
+    @property
     def signature(self) -> inspect.Signature:
         """Parameters and overrides, as Python shows them."""
         names = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in self.defaults.items()]
@@ -166,7 +171,7 @@ class MetricFactory:
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
         self.__name__ = self.__qualname__ = definition.name
-        self.__doc__ = document(definition)
+        self.__doc__ = definition.document
         self.__signature__ = definition.signature
         self.__module__ = f"fastrank.metrics.{definition.family}"
 

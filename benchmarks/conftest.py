@@ -1,0 +1,16 @@
+"""Options of the benchmarks."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rows", type=int, default=1_000_000, help="rows of each case")
+
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> int:
+    value = request.config.getoption("--rows")
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,208 @@
+"""The command line: `fastrank evaluate`, `fastrank metrics`, `fastrank demo`."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fastrank import __version__
+from fastrank.atomic import atomic_file
+from fastrank.errors import FastrankError
+from fastrank.evaluation import run
+from fastrank.evaluator import Evaluator
+from fastrank.metrics import definition_of, list_metrics
+from fastrank.sources import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fastrank.result import Result
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # what shells give for SIGINT
+
+
+class _OneLineErrors(click.Group):
+    """Turns errors of fastrank into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FastrankError as error:
+            click.echo(f"fastrank: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("fastrank: interrupted; nothing was written", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fastrank")
+def main() -> None:
+    """Exact metrics of rankings, classifiers and regressions, in one pass."""
+
+
+@main.command()
+@click.argument("source", nargs=-1, required=True)
+@click.option("-m", "--metric", "metrics", multiple=True, required=True, help="auc, ndcg@10, 'nce(background=0.1)', ...")
+@click.option("--label", help="Column of labels or targets.")
+@click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
+@click.option("--weight", help="Column of row weights.")
+@click.option("--query", help="Column of query (user, session) ids.")
+@click.option("--query-weight", help="Column of query weights.")
+@click.option("--item", help="Column of item (document) ids.")
+@click.option("--by", multiple=True, help="Slice column, or several as a,b; again for another grouping.")
+@click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
+@click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
+              help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
+              help="Of the output.  Default: by the suffix of --output, else a table.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
+def evaluate(
+    source: tuple[str, ...],
+    metrics: tuple[str, ...],
+    scores: tuple[str, ...],
+    by: tuple[str, ...],
+    format_: str | None,
+    output: Path | None,
+    **roles: Any,
+) -> None:
+    """Evaluate metrics over SOURCE: files, globs or folders of Parquet, Arrow IPC or CSV."""
+    write = _writer(format_, output)
+    evaluator = Evaluator(
+        metrics,
+        score=scores[0] if len(scores) == 1 else list(scores) or None,
+        by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
+        **roles,
+    )
+    opened = open_source(source[0] if len(source) == 1 else list(source))
+    with _progress(opened.rows) as advance:
+        result = run(opened, evaluator, advance)
+    write(result)
+
+
+@main.command("metrics")
+@click.argument("name", required=False)
+def metrics_(name: str | None) -> None:
+    """List all metrics, or explain NAME."""
+    if name is not None:
+        definition = definition_of(name)
+        click.echo(f"{definition.name}{definition.signature}\n")
+        click.echo(definition.document)
+        names = [*definition.aliases, *definition.presets]
+        click.echo(f"\nAlso called: {', '.join(names)}" if names else "")
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("metric", "family", "parameters", "what it is"):
+        table.add_column(heading, no_wrap=heading != "what it is")
+    for each in map(definition_of, list_metrics()):
+        table.add_row(each.name, each.family, ", ".join(each.parameters), each.summary)
+    _print(table)
+
+
+@main.command()
+@click.option("--rows", type=click.IntRange(1), default=1_000_000, show_default=True, help="Rows to write.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True,
+              help="Folder to write to.")  # fmt: skip
+def demo(rows: int, folder: Path) -> None:
+    """Write a made-up click log as Parquet and evaluate it."""
+    from fastrank.demo import write_click_log
+
+    clicks = folder / "clicks"
+    paths = write_click_log(clicks, rows)
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    click.echo(f"wrote {len(paths)} Parquet file(s), {size:.1f} MB, to {clicks}\n")
+    arguments = ["evaluate", str(clicks), "--label", "clicked", "--score", "p_click", "--query", "session_id"]
+    for name in ("auc", "auc(bits=20)", "log_loss", "nce", "calibration_ratio", "ndcg@10", "mrr", "recall@5"):
+        arguments += ["-m", name]
+    arguments += ["--by", "country"]
+    click.echo("$ fastrank " + " ".join(f"'{word}'" if "(" in word else word for word in arguments) + "\n")
+    main.main(arguments, standalone_mode=False)
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    # A number that is cut off at the edge of a terminal is worse than a line that wraps.
+    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
+
+
+def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None]:
+    """How to write the result; refuses at once what can't work, not after an hour."""
+    if format_ is None:
+        suffix = output.suffix.lstrip(".").lower() if output is not None else "table"
+        format_ = suffix if suffix in ("json", "csv", "parquet") else "table"
+    if format_ == "parquet" and output is None:
+        raise click.UsageError("--format parquet writes a file: name it with --output")
+    if output is not None and not output.parent.is_dir():
+        raise click.UsageError(f"the folder of --output {output} does not exist")
+
+    def write(result: Result) -> None:
+        if output is None and format_ == "table":
+            _print(result.to_rich())
+            return
+        data = _encode(result, format_)
+        if output is None:
+            click.echo(data, nl=False)
+            return
+        with atomic_file(output) as file:
+            file.write(data)
+
+    return write
+
+
+def _encode(result: Result, format_: str) -> bytes:
+    if format_ == "table":
+        return f"{result}\n".encode()
+    if format_ == "json":
+        rows = [{name: _plain(value) for name, value in row.items()} for row in result.table.to_pylist()]
+        return (json.dumps(rows, indent=1) + "\n").encode()
+    sink = BytesIO()
+    if format_ == "csv":
+        import pyarrow.csv
+
+        pyarrow.csv.write_csv(result.table, sink)
+    else:
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(result.table, sink)
+    return sink.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: NaN and infinities are null, keys of other types are text."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+@contextmanager
+def _progress(rows: int | None) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on a terminal; nothing when errors go to a file or a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        """Rows a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{(task.speed or 0) / 1e6:.1f} M rows/s")
+
+    columns: Sequence[ProgressColumn] = (BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("rows", total=rows)
+        yield lambda count: progress.advance(task, count)

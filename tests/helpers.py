@@ -1,0 +1,209 @@
+"""What the tests of splits, laws and references share: made-up rows, spellings of every metric, and bits."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastrank import Evaluator, Metric, Result, list_metrics
+from fastrank.metrics import definition_of, parse
+from fastrank.metrics.parameters import Background, Choice, Gain, Kind, Number, WholeNumber
+
+# The label column that suits each domain of labels; domains of grades have names that start so.
+LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
+GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
+
+
+def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first_query: int = 0) -> pa.RecordBatch:
+    """Rows of queries of these sizes: many ties, some probabilities of 0 and 1, slices that cut through queries.
+
+    Scores that are constant would let a broken metric pass, so at least four rows are asked for.
+    """
+    count = sum(sizes)
+    if count < 4:
+        raise ValueError("fewer than four rows")
+    rng = np.random.default_rng(seed)
+    query = np.repeat(np.arange(len(sizes)) + first_query, sizes)
+    grade = rng.integers(0, 4, count)
+    p = rng.choice(np.array([0.0, 0.1, 0.25, 1 / 3, 0.5, 0.7, 1.0]), count).astype(dtype)
+    p[0], p[1] = 0.1, 0.7
+    country = rng.choice(np.array(["DE", "FR", "JP"]), len(sizes))[query - first_query].astype(object)
+    country[rng.random(count) < 0.1] = None
+    columns = {
+        "query": pa.array(query.tolist(), pa.int64()),
+        "item": pa.array(rng.permutation(count).tolist(), pa.int64()),
+        "clicked": pa.array((grade >= 2).astype(np.int8).tolist(), pa.int8()),
+        "grade": pa.array(grade.tolist(), pa.int64()),
+        "target": pa.array(rng.normal(size=count).tolist()),
+        "p": floats(p),
+        "p2": floats(np.where(rng.random(count) < 0.5, p, rng.random(count).round(1)).astype(dtype)),
+        "base": floats(rng.uniform(0.1, 0.9, count)),
+        "weight": floats(rng.choice(np.array([0.0, 0.1, 1.0, 2.5, 2.0**-60, 1e6]), count)),
+        "query_weight": floats(rng.choice(np.array([0.1, 1.0, 3.7]), len(sizes))[query - first_query]),
+        "country": pa.array(country.tolist(), pa.string()),
+        "day": pa.array(rng.integers(0, 2, count).tolist(), pa.int16()),
+    }
+    return checked(pa.RecordBatch.from_pydict(columns))
+
+
+def floats(values: np.ndarray) -> pa.Array:
+    """Floats as Arrow, in their own type."""
+    return pa.array(values.tolist(), pa.from_numpy_dtype(values.dtype))
+
+
+def checked(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows; ValueError where a score is constant, as any broken metric gives the right answer then."""
+    for name in ("p", "p2"):
+        if len(rows[name].unique()) < 2:
+            raise ValueError(f"column {name!r} is constant")
+    return rows
+
+
+def checked_shards(shards: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """The shards; ValueError where two are equal, as a merge that takes one twice would pass then."""
+    for j, shard in enumerate(shards):
+        checked(shard)
+        if any(shard.equals(other) for other in shards[:j]):
+            raise ValueError(f"shard {j} equals another")
+    return list(shards)
+
+
+def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
+    """The same rows, some of them with a null or a NaN in one of their roles."""
+    rng = np.random.default_rng(seed)
+    columns = {name: rows[name].to_pylist() for name in rows.schema.names}
+    for name, value in (("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)):
+        for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
+            columns[name][i] = value
+    return pa.RecordBatch.from_pydict(columns, schema=rows.schema)
+
+
+def cut(rows: pa.RecordBatch, places: Sequence[int]) -> list[pa.RecordBatch]:
+    """The rows between these places, and before the first and after the last."""
+    return [rows.slice(a, b - a) for a, b in pairwise([0, *sorted(places), rows.num_rows])]
+
+
+def concatenated(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """The batches as one."""
+    return pa.concat_batches(list(batches))
+
+
+def reordered(rows: pa.RecordBatch, rng: np.random.Generator) -> pa.RecordBatch:
+    """The rows of each query, and the queries, in another order; rows of a query stay together."""
+    query = rows["query"].to_pylist()
+    place = dict(zip(dict.fromkeys(query), rng.permutation(len(set(query))), strict=True))
+    order = np.lexsort((rng.permutation(rows.num_rows), [place[q] for q in query]))
+    return rows.take(pa.array(order.tolist(), pa.int64()))
+
+
+def values_of(kind: Kind) -> list[Any]:
+    """Spellings of values of a parameter that are worth a test; every kind must be named here."""
+    if isinstance(kind, Choice):
+        return list(kind.words)
+    if isinstance(kind, WholeNumber):
+        return [None, 1, 3, 100] if kind.low == 1 else [None, kind.low, kind.low + 3]
+    if isinstance(kind, Number):
+        return [1e-3, 0.25] if kind.high <= 0.5 else [1.0, 2.0, 2.5]
+    if isinstance(kind, Gain):
+        return ["linear", "exp2", GAINS]
+    if isinstance(kind, Background):
+        return ["self", 0.3, "base"]
+    raise TypeError(f"no values for parameters of kind {type(kind).__name__}")
+
+
+def variants(name: str) -> list[Metric]:
+    """The metric with its defaults, with each other value of each parameter, and with two such at once."""
+    kinds = definition_of(name).parameters
+    single = [{n: value} for n, kind in kinds.items() for value in values_of(kind)]
+    double = [{**a, **b} for a in single for b in single[::3] if a.keys() != b.keys()]
+    texts = [", ".join(f"{n}={value}" for n, value in chosen.items()) for chosen in [{}, *single, *double]]
+    return list(dict.fromkeys(metric for text in texts for metric in parse(f"{name}({text})")))
+
+
+def with_label(metric: Metric) -> Metric:
+    """The metric on the label column that suits it."""
+    domain = metric.domains["label"].name
+    column = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
+    return type(metric)(metric.definition, metric.parameters, {"label": column})
+
+
+def every_metric(*, ties_input: bool = False) -> list[Metric]:
+    """All variants of all metrics, each on its label column.
+
+    ties="input" keeps the order of the source, so it is left out where the order changes.
+    """
+    found = [with_label(metric) for name in list_metrics() for metric in variants(name)]
+    return [metric for metric in found if (metric.parameters.get("ties") == "input") == ties_input]
+
+
+def bits(value: Any) -> Any:
+    """A value so that equality means the same bits: floats as hex, NaN and -0.0 included."""
+    return struct.pack(">d", value).hex() if isinstance(value, float) else value
+
+
+def result_bits(result: Result) -> dict[str, list[Any]]:
+    """Every value of a result as bits."""
+    return {name: [bits(value) for value in values] for name, values in result.to_dict().items()}
+
+
+def canonical(state: pa.Table) -> list[Any]:
+    """The state without what merging in another order may change: the order of its slices, and that of the rows
+    of a query that is open in several shards."""
+    (batch,) = state.to_batches()
+    rows = []
+    for row in batch.to_pylist():
+        for name, value in row.items():
+            if name.startswith("{") and "open_rows" in value:
+                row[name] = {**value, "open_bytes": None, "open_rows": _open_rows(value)}
+        rows.append(json.dumps(row, sort_keys=True, default=str))
+    return [state.schema.to_string(), *sorted(rows)]
+
+
+def _open_rows(stream: dict[str, Any]) -> list[list[str]]:
+    """The rows of each open query, in an order of their own."""
+    data, start, queries = bytes(stream["open_rows"]), 0, []
+    for size in stream["open_bytes"]:
+        rows = pa.ipc.open_stream(data[start : start + size]).read_all().to_pylist()
+        queries.append(sorted(json.dumps(row, sort_keys=True) for row in rows))
+        start += size
+    return queries
+
+
+def kinds_in(state: pa.Table) -> set[str]:
+    """The kinds of accumulators in a state."""
+    return {json.loads(name)["kind"] for name in state.schema.names if name.startswith("{")} - {"query_stream"}
+
+
+def fed(evaluator: Evaluator, batches: Sequence[pa.RecordBatch]) -> Evaluator:
+    """The evaluator, updated with each of the batches."""
+    for batch in batches:
+        evaluator.update(batch)
+    return evaluator
+
+
+def states_of_shard(job: tuple[pa.RecordBatch, list[tuple[list[Metric], dict[str, Any]]]]) -> list[pa.Table]:
+    """The states of one shard; here, so that a process of its own can import it."""
+    shard, evaluations = job
+    return [fed(Evaluator(metrics, **arguments), [shard]).state() for metrics, arguments in evaluations]
+
+
+def random_places(rng: np.random.Generator, count: int, most: int) -> list[int]:
+    """Up to `most` places to cut `count` rows at; two may be the same."""
+    return sorted(rng.integers(0, count + 1, rng.integers(0, most + 1)).tolist())
+
+
+def merged_in_any_order(evaluators: Sequence[Evaluator], rng: np.random.Generator) -> Iterator[Evaluator]:
+    """Merges two at a time, whichever they are and in either form, until one is left; yields it."""
+    left = list(evaluators)
+    while len(left) > 1:
+        a = left.pop(int(rng.integers(len(left))))
+        b = left.pop(int(rng.integers(len(left))))
+        a.merge(b if rng.random() < 0.5 else b.state())
+        left.append(a)
+    yield left[0]

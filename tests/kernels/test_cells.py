@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fastrank._kernels.cells import count_cells, weigh_cells
+
+BITS = 12
+AWKWARD = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -1e-40, 0.1, -0.1, 1.0, -1.0, 3e38, -3e38]
+WIDE_ONLY = [5e-324, -5e-324, 1e-310, -1e-310, 0.1 + 1e-16, 1e300, -1e300, 3.5e38, -3.5e38]
+SCORES = {
+    32: st.floats(allow_nan=False, width=32) | st.sampled_from([float(np.float32(x)) for x in AWKWARD]),
+    64: st.floats(allow_nan=False) | st.sampled_from(AWKWARD + WIDE_ONLY),
+}
+RELAXED = settings(deadline=None)
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def border(cell: int, step: int) -> float:
+    """A float64 at the border of a cell of 12 bits, or the next one on either side."""
+    first = cell << 32 - BITS
+    pattern = first ^ 1 << 31 if first >> 31 else first ^ 0xFFFFFFFF
+    score = float(np.array(pattern, np.uint32).view(np.float32))
+    return float(np.nextafter(score, step * np.inf)) if step else score
+
+
+# From the first cell of a finite number to the last.
+BORDERS = st.builds(border, st.integers(0x008, 0xFF7), st.integers(-1, 1))
+
+
+def floor_to_float32(score: float) -> np.float32:
+    with np.errstate(over="ignore", under="ignore"):
+        near = np.float32(score)
+    return near if float(near) <= score else np.nextafter(near, np.float32(-np.inf))
+
+
+def cell_of(score: float, bits: int) -> int:
+    pattern = int((floor_to_float32(score) + np.float32(0.0)).view(np.uint32))
+    key = pattern ^ 0xFFFFFFFF if pattern >> 31 else pattern | 1 << 31
+    return key >> (32 - bits)
+
+
+def expected_counts(scores, labels, bits, slices=None, size=1):
+    counts = np.zeros((size, 1 << bits, 2), np.int64)
+    for i, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
+        counts[0 if slices is None else slices[i], cell_of(score, bits), label] += 1
+    return counts.ravel()
+
+
+def count(scores, labels, bits=BITS, slices=None, size=1):
+    counts = np.zeros(size << bits + 1, np.int64)
+    count_cells(scores, labels, bits, slices, counts)
+    return counts
+
+
+def weigh(scores, labels, weights, bits=BITS, slices=None, size=1):
+    high, low = np.zeros((2, size << bits + 1), np.uint64)
+    weigh_cells(scores, labels, weights, bits, slices, high, low)
+    return high, low
+
+
+def some_rows(dtype, rows=3000, seed=0):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=rows).round(2).astype(dtype)
+    scores[: len(AWKWARD)] = np.array(AWKWARD).astype(dtype)
+    weights = np.ldexp(rng.integers(0, 1 << 50, rows).astype(np.float64), rng.integers(-72, -30, rows))
+    weights[::7] = 0.0
+    return scores, rng.integers(0, 2, rows).astype(np.uint8), weights, rng.integers(0, 3, rows).astype(np.int32)
+
+
+@st.composite
+def rows(draw, width):
+    scores = draw(st.lists(SCORES[width], max_size=40))
+    labels = draw(hnp.arrays(np.uint8, len(scores), elements=st.integers(0, 1)))
+    return np.array(scores, np.float32 if width == 32 else np.float64), labels
+
+
+@RELAXED
+@given(st.data(), st.sampled_from([32, 64]), st.sampled_from([12, 13, 16]))
+def test_counts_equal_a_plain_loop(data, width, bits):
+    scores, labels = data.draw(rows(width))
+    assert np.array_equal(count(scores, labels, bits), expected_counts(scores, labels, bits))
+
+
+@DTYPES
+@pytest.mark.parametrize("bits", [12, 16, 20])
+def test_many_rows_equal_a_plain_loop(dtype, bits):
+    scores, labels, _, slices = some_rows(dtype)
+    assert np.array_equal(count(scores, labels, bits), expected_counts(scores, labels, bits))
+    assert np.array_equal(count(scores, labels, bits, slices, 3), expected_counts(scores, labels, bits, slices, 3))
+
+
+@RELAXED
+@given(BORDERS | SCORES[64], BORDERS | SCORES[64])
+def test_rounding_float64_down_keeps_the_order(a, b):
+    cells = [int(count(np.array([x]), np.zeros(1, np.uint8)).argmax()) // 2 for x in (min(a, b), max(a, b))]
+    assert cells[0] <= cells[1]
+
+
+@RELAXED
+@given(BORDERS)
+def test_a_float64_goes_into_the_cell_of_the_float32_below(score):
+    floor = np.array([floor_to_float32(score)])
+    assert float(floor[0]) <= score
+    assert np.array_equal(count(np.array([score]), np.ones(1, np.uint8)), count(floor, np.ones(1, np.uint8)))
+
+
+@RELAXED
+@given(SCORES[32])
+def test_both_widths_put_a_float32_into_one_cell(score):
+    labels = np.ones(1, np.uint8)
+    narrow, wide = (count(np.array([score], dtype), labels, 16) for dtype in (np.float32, np.float64))
+    assert np.array_equal(narrow, wide)
+
+
+@pytest.mark.parametrize("score", [1e39, 3.5e38])
+def test_scores_beyond_float32_stay_below_infinity_and_reach_minus_infinity(score):
+    counts = count(np.array([-np.inf, -score, score, np.inf]), np.zeros(4, np.uint8), 26)
+    cells = [cell_of(x, 26) for x in (-np.inf, -score, score, np.inf)]
+    assert cells[0] == cells[1] < cells[2] < cells[3]
+    assert [int(counts[2 * cell]) for cell in cells] == [2, 2, 1, 1]
+
+
+@DTYPES
+def test_negative_zero_is_zero(dtype):
+    labels = np.ones(1, np.uint8)
+    assert np.array_equal(count(np.array([-0.0], dtype), labels), count(np.array([0.0], dtype), labels))
+
+
+@DTYPES
+def test_counts_are_added_to_what_is_there(dtype):
+    scores, labels, weights, _ = some_rows(dtype)
+    counts, (high, low) = count(scores[:1000], labels[:1000]), weigh(scores[:1000], labels[:1000], weights[:1000])
+    count_cells(scores[1000:], labels[1000:], BITS, None, counts)
+    weigh_cells(scores[1000:], labels[1000:], weights[1000:], BITS, None, high, low)
+    assert np.array_equal(counts, count(scores, labels))
+    assert np.array_equal((high, low), weigh(scores, labels, weights))
+
+
+@DTYPES
+def test_row_order_does_not_matter(dtype):
+    scores, labels, weights, slices = some_rows(dtype)
+    order = np.random.default_rng(1).permutation(scores.size)
+    shuffled = scores[order], labels[order]
+    assert np.array_equal(count(*shuffled, BITS, slices[order], 3), count(scores, labels, BITS, slices, 3))
+    assert np.array_equal(weigh(*shuffled, weights[order]), weigh(scores, labels, weights))
+
+
+@DTYPES
+def test_slices_equal_each_slice_alone(dtype):
+    scores, labels, weights, slices = some_rows(dtype)
+    counts = count(scores, labels, BITS, slices, 3).reshape(3, -1)
+    words = np.array(weigh(scores, labels, weights, BITS, slices, 3)).reshape(2, 3, -1)
+    for s in range(3):
+        mine = slices == s
+        assert np.array_equal(counts[s], count(scores[mine], labels[mine]))
+        assert np.array_equal(words[:, s], weigh(scores[mine], labels[mine], weights[mine]))
+
+
+@DTYPES
+def test_weights_equal_exact_fractions(dtype):
+    scores, labels, weights, slices = some_rows(dtype)
+    high, low = weigh(scores, labels, weights, BITS, slices, 3)
+    expected: dict[int, Fraction] = {}
+    for score, label, weight, s in zip(scores.tolist(), labels.tolist(), weights.tolist(), slices.tolist(), strict=True):
+        at = ((s << BITS) + cell_of(score, BITS)) * 2 + label
+        expected[at] = expected.get(at, Fraction(0)) + Fraction(weight) * 2**72
+    for at in range(high.size):
+        assert (int(high[at]) << 64) + int(low[at]) == expected.get(at, 0)
+
+
+def test_weights_from_the_smallest_to_the_largest():
+    weights = np.array([2.0**-72, 2.0**-20, 1.0, 2.0**20, 0.0, 1 - 2.0**-53, 2.0**20 - 2.0**-32, 3 * 2.0**-72])
+    high, low = weigh(np.zeros(8, np.float32), np.ones(8, np.uint8), weights)
+    assert [int(x) for x in np.flatnonzero(high | low)] == [2 * cell_of(0.0, BITS) + 1]
+    total = (int(high.max()) << 64) + int(low.max())
+    assert Fraction(total, 2**72) == sum(Fraction(w) for w in weights.tolist())
+
+
+def test_low_words_carry():
+    weights = np.full(100_000, 1 - 2.0**-53)
+    high, low = weigh(np.zeros(100_000), np.zeros(100_000, np.uint8), weights)
+    assert (int(high.max()) << 64) + int(low.max()) == 100_000 * (2**72 - 2**19)
+
+
+def test_weights_of_one_are_counts():
+    scores, labels, _, _ = some_rows(np.float32)
+    high, low = weigh(scores, labels, np.ones(scores.size))
+    assert not low.any()
+    assert np.array_equal(high >> np.uint64(8), count(scores, labels).astype(np.uint64))
+
+
+@DTYPES
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1025])
+def test_row_counts_around_a_block(dtype, size):
+    scores, labels, weights, slices = (column[:size] for column in some_rows(dtype))
+    assert np.array_equal(count(scores, labels, BITS, slices, 3), expected_counts(scores, labels, BITS, slices, 3))
+    assert count(scores, labels).sum() == size
+
+
+@DTYPES
+@pytest.mark.parametrize("label", [0, 1])
+def test_rows_of_one_class(dtype, label):
+    scores = some_rows(dtype)[0]
+    counts = count(scores, np.full(scores.size, label, np.uint8)).reshape(-1, 2)
+    assert counts[:, label].sum() == scores.size
+    assert counts[:, 1 - label].sum() == 0
+
+
+@DTYPES
+def test_read_only_input(dtype):
+    columns = some_rows(dtype)
+    before = count(*columns[:2], BITS, columns[3], 3), weigh(*columns[:3])
+    for column in columns:
+        column.flags.writeable = False
+    assert np.array_equal(count(*columns[:2], BITS, columns[3], 3), before[0])
+    assert np.array_equal(weigh(*columns[:3]), before[1])
+
+
+def test_what_would_reach_past_an_array_is_refused():
+    scores, labels, weights, slices = some_rows(np.float32, 100)
+    counts, words = np.zeros(2 << BITS, np.int64), np.zeros((2, 2 << BITS), np.uint64)
+    for bits in (11, 27):
+        with pytest.raises(ValueError, match="bits"):
+            count_cells(scores, labels, bits, None, np.zeros(2 << bits, np.int64))
+    with pytest.raises(ValueError, match="table"):
+        count_cells(scores, labels, BITS + 1, None, counts)
+    with pytest.raises(ValueError, match="length"):
+        count_cells(scores, labels[1:], BITS, None, counts)
+    with pytest.raises(ValueError, match="length"):
+        count_cells(scores, labels, BITS, slices[1:], counts)
+    with pytest.raises(ValueError, match="length"):
+        weigh_cells(scores, labels, weights[1:], BITS, None, *words)
+    with pytest.raises(ValueError, match="length"):
+        weigh_cells(scores, labels, weights, BITS, None, words[0], words[1, 1:])
+    for foreign in (-1, 1):
+        with pytest.raises(ValueError, match="outside"):
+            count_cells(scores, labels, BITS, np.full(100, foreign, np.int32), counts)
+        with pytest.raises(ValueError, match="outside"):
+            weigh_cells(scores, labels, weights, BITS, np.full(100, foreign, np.int32), *words)
+    assert not counts.any()
+    assert not words.any()
