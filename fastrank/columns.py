@@ -321,6 +321,9 @@ def _finite(array: pa.Array) -> Column:
 def _small_integers(array: pa.Array, top: int) -> tuple[NDArray[np.uint8], bool, Column]:
     numbers = _numbers(array, _NUMBER)
     values = numbers.values.astype(np.float32) if numbers.values.dtype == np.float16 else numbers.values
+    if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), top):
+        # Seen as unsigned, negative bytes are above any grade: these are small integers as they stand.
+        return values.view(np.uint8), True, Column(values, numbers.invalid)
     small, fits = checks.to_small(values, top)
     return small, fits, Column(values, numbers.invalid)
 

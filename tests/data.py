@@ -1,4 +1,4 @@
-"""Real data for tests: a folder that the environment names."""
+"""Where tests find the data sets that are too large, or not ours, to stand in this repository."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["shared"]
-
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).parents[1]
 
 
 def shared(*parts: str) -> Path:
-    """A file of the data folder; skips the test where it is absent.
-
-    The folder is FASTRANK_TEST_DATA, by default ../shared/data beside the repository.
-    """
-    folder = Path(os.environ.get("FASTRANK_TEST_DATA", "../shared/data"))
-    path = (folder if folder.is_absolute() else ROOT / folder).joinpath(*parts)
+    """A file of the data folder; skips the test where there is none."""
+    folder = ROOT / os.environ.get("FASTRANK_TEST_DATA", "../shared/data")
+    path = folder.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"no test data at {path}: set FASTRANK_TEST_DATA to the folder that holds it")
+        missing = path.relative_to(folder) if folder.is_dir() else "the folder"
+        pytest.skip(
+            f"{missing} of the shared test data is not here: set FASTRANK_TEST_DATA to the folder that holds it"
+        )
     return path

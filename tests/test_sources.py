@@ -5,6 +5,7 @@ import decimal
 import gzip
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from fastrank import sources
 from fastrank.errors import MissingColumnError, ParameterError, SourceError
 from fastrank.sources import Origin, open_source
 
@@ -301,6 +303,15 @@ def test_a_file_without_permission(tmp_path):
         rows_of(path)
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a file that nobody can open")
+def test_a_file_that_cannot_be_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("a.parquet")
+        with pytest.raises(SourceError, match=r"cannot read a\.parquet: "):
+            open_source("a.parquet")
+
+
 @pytest.mark.skipif(not pathlib.Path("/proc/self/fd").exists(), reason="needs /proc")
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.arrow", "a.arrows"])
 def test_files_are_closed_on_every_way_out(tmp_path, name):
@@ -352,12 +363,23 @@ def test_only_needed_parquet_columns_are_read(tmp_path):
 
 def test_only_needed_ipc_columns_are_decoded(tmp_path):
     table = make_table(0, 1000)
-    path = str(tmp_path / "a.feather")
-    pyarrow.feather.write_feather(table, path, compression="zstd")
-    before = pa.total_allocated_bytes()
-    batch, _ = read(path, ["label"])[0]
-    assert batch.to_pydict() == table.select(["label"]).to_pydict()
-    assert pa.total_allocated_bytes() - before < 2000
+    path = tmp_path / "a.feather"
+    pyarrow.feather.write_feather(table, str(path), compression="zstd")
+    before, magic, after = path.read_bytes().rpartition(b"\x28\xb5\x2f\xfd")  # the last buffer, of the last column
+    path.write_bytes(before + b"\0" * len(magic) + after)
+    assert rows_of(path) == table.select(COLUMNS).to_pylist()
+    with pytest.raises(SourceError, match=r"a\.feather: "):
+        rows_of(path, ["country"])
+
+
+def test_ipc_offsets_out_of_bounds(tmp_path):
+    path = tmp_path / "a.arrow"
+    write_ipc(pa.table({"text": ["aaaa"] * 3}), str(path))
+    offsets = np.array([0, 4, 8, 12], np.int32)
+    assert path.read_bytes().count(offsets.tobytes()) == 1
+    path.write_bytes(path.read_bytes().replace(offsets.tobytes(), np.array([0, 4, 8, 1 << 30], np.int32).tobytes()))
+    with pytest.raises(SourceError, match=r"a\.arrow: "):
+        read(path, ["text"])
 
 
 def test_nested_parquet_columns_do_not_shadow_flat_ones(tmp_path):
@@ -428,6 +450,14 @@ def test_csv_text_labels_and_quoted_newlines(tmp_path):
         {"label": False, "query": "c,d", "score": 2.0},
     ]
     assert read(path, ["score"])[0][0].schema.field(0).type == pa.int64()
+
+
+def test_csv_lines_within_quotes_may_cross_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "CSV_BLOCK_BYTES", 200)
+    path = tmp_path / "a.csv"
+    path.write_text("query,label\n" + "".join(f'"line\n\nof {i}",{i}\n' for i in range(100)))
+    assert rows_of(path, ["query", "label"]) == [{"query": f"line\n\nof {i}", "label": i} for i in range(100)]
+    assert len(read(path, ["label"])) > 5
 
 
 def test_a_ragged_csv(tmp_path):

@@ -8,7 +8,7 @@
 #include "keys.h"
 #include "wide.h"
 
-#define FR_CELL_BLOCK 1024 /* indices made at a time: they stay in the first-level cache */
+#define FR_CELL_BLOCK 512 /* indices made at a time: they stay in the first-level cache */
 
 /* Only the lowest bit of a label is read: no label reaches past the cells. */
 FR_BODY void cell_index_f32_body(const float *x, const uint8_t *label, int shift, uint32_t *index, long n) {

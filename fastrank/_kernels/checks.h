@@ -16,6 +16,13 @@
     FR_CLONES(any_outside_##suffix, (const real *x, real low, real high, long n, int *found),            \
               (x, low, high, n, found))
 
+FR_BODY void any_above_body(const uint8_t *x, uint8_t top, long n, int *found) {
+    uint8_t above = 0;
+    for (long i = 0; i < n; i++) above |= x[i] > top;
+    *found = above;
+}
+FR_CLONES(any_above, (const uint8_t *x, uint8_t top, long n, int *found), (x, top, n, found))
+
 /* small = x as one byte; found says whether one is no integer in 0..top (top below 128). */
 #define FR_SMALL(suffix, type)                                                                           \
     FR_BODY void to_small_##suffix##_body(const type *x, uint8_t *small, int top, long n, int *found) {  \

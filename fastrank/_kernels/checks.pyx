@@ -7,6 +7,7 @@ import numpy as np
 cdef extern from "checks.h" nogil:
     void any_outside_f32(const float *, float, float, long, int *)
     void any_outside_f64(const double *, double, double, long, int *)
+    void c_any_above "any_above" (const uint8_t *, uint8_t, long, int *)
     void to_small_i8(const int8_t *, uint8_t *, int, long, int *)
     void to_small_u8(const uint8_t *, uint8_t *, int, long, int *)
     void to_small_i16(const int16_t *, uint8_t *, int, long, int *)
@@ -45,6 +46,16 @@ def any_outside(const real[::1] values, double low, double high):
             any_outside_f32(&values[0], <float> low, <float> high, values.shape[0], &found)
         else:
             any_outside_f64(&values[0], low, high, values.shape[0], &found)
+    return bool(found)
+
+
+def any_above(const uint8_t[::1] values, uint8_t top):
+    """Whether a byte is above top."""
+    cdef int found = 0
+    if values.shape[0] == 0:
+        return False
+    with nogil:
+        c_any_above(&values[0], top, values.shape[0], &found)
     return bool(found)
 
 

@@ -18,18 +18,20 @@
 #define FR_BLOCK 2048 /* terms made at a time: they stay in the first-level cache */
 
 typedef struct {
-    int64_t low[FR_CELLS], high[FR_CELLS];
+    struct {
+        int64_t low, high;
+    } cell[FR_CELLS];
 } fr_cells;
 
 static inline void fr_fill_cells(const double *term, long n, fr_cells *cells) {
-    const int64_t fraction = ((int64_t)1 << 52) - 1;
+    const uint64_t fraction = (1ULL << 52) - 1;
     for (long i = 0; i < n; i++) {
-        int64_t bits, exponent, m;
+        uint64_t bits, key, m;
         memcpy(&bits, &term[i], 8);
-        exponent = (bits >> 52) & 0x7FF;
-        m = (bits & fraction) | ((int64_t)(exponent != 0) << 52);
-        cells->low[(bits >> 52) & 0xFFF] += m & 0xFFFFFFFF;
-        cells->high[(bits >> 52) & 0xFFF] += m >> 32;
+        key = bits >> 52;
+        m = (bits & fraction) | ((uint64_t)((key & 0x7FF) != 0) << 52);
+        cells->cell[key].low += m & 0xFFFFFFFF;
+        cells->cell[key].high += m >> 32;
     }
 }
 
@@ -76,21 +78,31 @@ static inline int fr_is_special(double term) {
 }
 
 static inline void fr_move_specials(const double *term, long n, fr_cells *cells, int64_t *special) {
-    if (!(cells->low[0x7FF] | cells->high[0x7FF] | cells->low[0xFFF] | cells->high[0xFFF])) return;
+    if (!(cells->cell[0x7FF].high | cells->cell[0xFFF].high)) return; /* the implicit bit is in the high half */
     for (long i = 0; i < n; i++)
         if (fr_is_special(term[i])) fr_count_special(term[i], special);
-    cells->low[0x7FF] = cells->high[0x7FF] = cells->low[0xFFF] = cells->high[0xFFF] = 0;
+    memset(&cells->cell[0x7FF], 0, sizeof cells->cell[0]);
+    memset(&cells->cell[0xFFF], 0, sizeof cells->cell[0]);
 }
 
 /* Empties the cells into the digits. */
 static inline void fr_drain_cells(fr_cells *cells, int64_t *digits) {
     for (int cell = 0; cell < FR_CELLS; cell++) {
-        if (!(cells->low[cell] | cells->high[cell])) continue;
+        int64_t low = cells->cell[cell].low, high = cells->cell[cell].high;
+        if (!(low | high)) continue;
         int exponent = cell & 0x7FF, position = exponent ? exponent - 1 : 0;
-        fr_add_shifted(digits, (uint64_t)cells->low[cell], position, cell & 0x800);
-        fr_add_shifted(digits, (uint64_t)cells->high[cell], position + 32, cell & 0x800);
-        cells->low[cell] = cells->high[cell] = 0;
+        fr_add_shifted(digits, (uint64_t)low, position, cell & 0x800);
+        fr_add_shifted(digits, (uint64_t)high, position + 32, cell & 0x800);
+        cells->cell[cell].low = cells->cell[cell].high = 0;
     }
+    fr_carry(digits);
+}
+
+/* The sum of bytes is an integer far below 2^53, so it is added as one term. */
+static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) {
+    uint64_t sum = 0;
+    for (long i = 0; i < n; i++) sum += values[i];
+    fr_add_term(digits, (double)sum);
     fr_carry(digits);
 }
 

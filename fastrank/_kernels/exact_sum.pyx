@@ -14,6 +14,7 @@ cdef extern from "exact_sum.h" nogil:
         pass
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
+    void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
 
 cdef extern from "binary.h" nogil:
@@ -107,6 +108,12 @@ cdef void _add(Terms terms, value *values, const uint8_t *labels, double eps, Py
 def add_values(const value[::1] values, weights, slices, digits, special, Py_ssize_t at=0):
     """Adds values, times weights where there are any."""
     cdef Py_ssize_t rows = values.shape[0]
+    cdef int64_t[:, ::1] sums = digits
+    if value is uint8_t:
+        if rows and weights is None and slices is None:
+            with nogil:
+                fr_add_bytes(&values[0], rows, &sums[at, 0])
+            return
     cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
     if rows == 0:
         return

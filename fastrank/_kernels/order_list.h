@@ -39,40 +39,33 @@ FR_BODY void FR_BODY_NAMED(fr_gather)(const FR_REAL *scores, int64_t n, int64_t 
 /* Orders n <= FR_COUNTED rows by score, then label: the place of a row is the number of rows before it. */
 FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, const int64_t *rows,
                                       int64_t n, int64_t depth) {
-    int64_t key[FR_COUNTED], tag[FR_COUNTED], ordered_key[FR_COUNTED], ordered_tag[FR_COUNTED];
+    int64_t key[FR_COUNTED + FR_LANE], tag[FR_COUNTED + FR_LANE], ordered_key[FR_COUNTED], ordered_tag[FR_COUNTED];
     for (int64_t i = 0; i < n; i++) {
         /* The index makes equal rows distinct, so that each gets a place of its own. */
         key[i] = FR_NAMED(fr_key)(scores[rows[i]]);
         tag[i] = (int64_t)labels[rows[i]] << 16 | i;
         if (FR_REAL_IS_FLOAT) key[i] |= tag[i];
     }
-    for (int64_t i = 0; i < n; i++) {
-        int64_t place = 0, k = key[i], t = tag[i];
-        if (FR_REAL_IS_FLOAT)
-            for (int64_t j = 0; j < n; j++) place += key[j] > k;
-        else
-            for (int64_t j = 0; j < n; j++) place += (key[j] > k) | ((key[j] == k) & (tag[j] > t));
-        ordered_key[place] = FR_REAL_IS_FLOAT ? k >> 32 : k;
-        ordered_tag[place] = t;
+    for (int64_t i = n; i < n + FR_LANE; i++) key[i] = tag[i] = 0;
+    for (int64_t i = 0; i < n; i += FR_LANE) {
+        int64_t place[FR_LANE] = {0};
+        for (int64_t j = 0; j < n; j++)
+            for (int l = 0; l < FR_LANE; l++)
+                place[l] += FR_REAL_IS_FLOAT
+                                ? key[j] > key[i + l]
+                                : (key[j] > key[i + l]) | ((key[j] == key[i + l]) & (tag[j] > tag[i + l]));
+        for (int64_t l = 0; l < FR_LANE && i + l < n; l++) {
+            ordered_key[place[l]] = FR_REAL_IS_FLOAT ? key[i + l] >> 32 : key[i + l];
+            ordered_tag[place[l]] = tag[i + l];
+        }
     }
     fr_add_ordered(runs, ordered_key, ordered_tag, n, depth);
 }
 
-/* Many rows reach the bound: either they are tied with it, or the order of the rows defeats the lanes. */
-FR_BODY void FR_NAMED(fr_add_many)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, fr_top_job *job,
-                                   int64_t n, FR_REAL bound) {
-    int64_t counts[FR_LABELS] = {0}, above = 0, *rows = job->rows;
-    for (int64_t i = 0; i < n; i++) above += scores[rows[i]] > bound;
-    if (above >= job->depth || above > FR_COUNTED) {
-        for (int64_t i = 0; i < n; i++) {
-            job->pairs[i].key = fr_descending(scores[rows[i]]);
-            job->pairs[i].row = rows[i];
-        }
-        fr_sort_pairs(job->pairs, job->spare, n);
-        fr_add_sorted(runs, job->pairs, labels, n, job->depth);
-        return;
-    }
-    above = 0;
+/* Counts the rows tied at the bound by label, and leaves the others, in order, in rows; returns their number. */
+FR_BODY int64_t FR_NAMED(fr_split_tied)(const FR_REAL *scores, const uint8_t *labels, int64_t *rows, int64_t n,
+                                        FR_REAL bound, int64_t *counts) {
+    int64_t above = 0;
     for (int64_t i = 0; i < n; i++) {
         int64_t row = rows[i];
         int tied = scores[row] == bound;
@@ -80,8 +73,28 @@ FR_BODY void FR_NAMED(fr_add_many)(fr_runs *runs, const FR_REAL *scores, const u
         rows[above] = row;
         above += !tied;
     }
-    FR_NAMED(fr_add_counted)(runs, scores, labels, rows, above, job->depth);
-    fr_add_group(runs, counts);
+    return above;
+}
+
+/* Many rows reach the bound: most are tied with it, or depth is large, or the order of the rows defeats the lanes. */
+FR_BODY void FR_NAMED(fr_add_many)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, fr_top_job *job,
+                                   int64_t n, FR_REAL bound) {
+    int64_t counts[FR_LABELS] = {0}, above = 0, *rows = job->rows;
+    for (int64_t i = 0; i < n; i++) above += scores[rows[i]] > bound;
+    if (above < job->depth && above < n && above <= FR_COUNTED) {
+        above = FR_NAMED(fr_split_tied)(scores, labels, rows, n, bound, counts);
+        FR_NAMED(fr_add_counted)(runs, scores, labels, rows, above, job->depth);
+        fr_add_group(runs, counts);
+    } else if (n <= FR_COUNTED) {
+        FR_NAMED(fr_add_counted)(runs, scores, labels, rows, n, job->depth);
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            job->pairs[i].key = fr_descending(scores[rows[i]]);
+            job->pairs[i].row = rows[i];
+        }
+        fr_sort_pairs(job->pairs, job->spare, n);
+        fr_add_sorted(runs, job->pairs, labels, n, job->depth);
+    }
 }
 
 FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
@@ -94,7 +107,7 @@ FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
         job->run_offsets[q] = runs.size;
         job->ideal_offsets[q] = ideal.size;
         FR_BODY_NAMED(fr_gather)(scores, n, job->depth, job->rows, &found, &bound);
-        if (found <= FR_COUNTED) FR_NAMED(fr_add_counted)(&runs, scores, labels, job->rows, found, job->depth);
+        if (found <= FR_FEW) FR_NAMED(fr_add_counted)(&runs, scores, labels, job->rows, found, job->depth);
         else FR_NAMED(fr_add_many)(&runs, scores, labels, job, found, bound);
         fr_add_ideal(&ideal, labels, n);
     }

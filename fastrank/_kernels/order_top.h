@@ -17,6 +17,8 @@
 enum {
     FR_LABELS = 32,
     FR_MOST_LANES = 128,
+    FR_LANE = 8, /* 64-bit integers of the widest vector */
+    FR_FEW = 32, /* fewer rows are ordered at once, without a look for ties */
     FR_COUNTED = 160 /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
 };
 

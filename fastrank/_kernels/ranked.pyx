@@ -15,6 +15,17 @@ import numpy as np
 cdef extern from "elementary.h" nogil:
     double fr_log(double x)
 
+cdef extern from "order_dcg.h" nogil:
+    ctypedef struct fr_discounts:
+        const double *high
+        const double *low
+        int64_t k
+    double fr_dcg(const double *gain, const int64_t *count, const uint8_t *opens, int64_t runs, fr_discounts table)
+    double fr_ideal_dcg(const double *gain, const int64_t *count, int64_t runs, fr_discounts table)
+    void fr_sort_gains(
+        const double *gain, const int64_t *count, int64_t runs, double *sorted_gain, int64_t *sorted_count
+    )
+
 LINEAR = 0
 EXP2 = 1
 
@@ -103,10 +114,6 @@ cdef double reciprocal_rank_of(Cursor *group) noexcept nogil:
     while next_group(group):
         if group.relevant == 0:
             continue
-        if group.relevant == 1:
-            for j in range(group.inside):
-                value += 1.0 / <double> (group.begin + j + 1)
-            return value / <double> group.rows
         # The first relevant row has at most the group's other rows before it.
         last = min(group.inside, group.rows - group.relevant + 1)
         for j in range(last):
@@ -293,45 +300,6 @@ def discounts(int64_t n):
     return highs, lows
 
 
-cdef inline double stretch(const double *high, const double *low, int64_t begin, int64_t end) noexcept nogil:
-    return (high[end] - high[begin]) + (low[end] - low[begin])
-
-
-cdef inline double mean_gain(const double *gain, const int64_t *count, int64_t runs) noexcept nogil:
-    """The gain that all runs share, or else their mean by rows."""
-    cdef double total = 0.0
-    cdef int64_t t, rows = 0
-    cdef bint same = True
-    for t in range(runs):
-        same = same and gain[t] == gain[0]
-        total += gain[t] * <double> count[t]
-        rows += count[t]
-    return gain[0] if same else total / <double> rows
-
-
-cdef double dcg_of(
-    const double *gain, const int64_t *count, const uint8_t *opens, int64_t t, int64_t end, const double *high,
-    const double *low, int64_t k,
-) noexcept nogil:
-    """Stretches of ranks with equal mean gain, each times the sum of its discounts."""
-    cdef int64_t next_run, i, begin = 0, at = 0
-    cdef double mean, current = 0.0, value = 0.0
-    while t < end and (k == 0 or at < k):
-        next_run = t + 1
-        while next_run < end and not opens[next_run]:
-            next_run += 1
-        mean = mean_gain(gain + t, count + t, next_run - t)
-        if mean != current:
-            value += current * stretch(high, low, begin, at)
-            begin, current = at, mean
-        for i in range(t, next_run):
-            at += count[i]
-        t = next_run
-    if k > 0:
-        at = min(at, k)
-    return value + current * stretch(high, low, begin, at)
-
-
 cdef check_table(const int64_t[::1] offsets, const int64_t[::1] count, int64_t k, Py_ssize_t high, Py_ssize_t low):
     """Refuses a table of discounts that is shorter than the longest list above the cut."""
     cdef Py_ssize_t q, t
@@ -352,46 +320,15 @@ def dcg(
     """Expected discounted cumulative gain above the cut; high and low come from `discounts`."""
     check_runs(run_offsets, run_gain.shape[0], run_count, run_opens, k)
     check_table(run_offsets, run_count, k, high.shape[0], low.shape[0])
-    cdef Py_ssize_t q, lists = run_offsets.shape[0] - 1
+    cdef Py_ssize_t q, t, lists = run_offsets.shape[0] - 1
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
+    cdef fr_discounts table = fr_discounts(&high[0], &low[0], k)
     with nogil:
         for q in range(lists):
-            out[q] = dcg_of(
-                &run_gain[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], &high[0], &low[0], k
-            )
+            t = run_offsets[q]
+            out[q] = fr_dcg(&run_gain[0] + t, &run_count[0] + t, &run_opens[0] + t, run_offsets[q + 1] - t, table)
     return result
-
-
-cdef double ideal_dcg_of(
-    const double *gain, const int64_t *count, int64_t runs, const double *high, const double *low, int64_t k
-) noexcept nogil:
-    """Like dcg_of, over gains that descend."""
-    cdef int64_t t, begin = 0, at = 0
-    cdef double current = 0.0, value = 0.0
-    for t in range(runs):
-        if not gain[t] > 0.0 or (k > 0 and at >= k):
-            break
-        if gain[t] != current:
-            value += current * stretch(high, low, begin, at)
-            begin, current = at, gain[t]
-        at += count[t]
-    if k > 0:
-        at = min(at, k)
-    return value + current * stretch(high, low, begin, at)
-
-
-cdef void sort_gains(
-    const double *gain, const int64_t *count, int64_t runs, double *sorted_gain, int64_t *sorted_count
-) noexcept nogil:
-    """Copies the runs by gain, descending.  A stretch sums the counts of equal gains, so their order is free."""
-    cdef int64_t t, j
-    for t in range(runs):
-        j = t
-        while j > 0 and sorted_gain[j - 1] < gain[t]:
-            sorted_gain[j], sorted_count[j] = sorted_gain[j - 1], sorted_count[j - 1]
-            j -= 1
-        sorted_gain[j], sorted_count[j] = gain[t], count[t]
 
 
 def ideal_dcg(
@@ -415,14 +352,15 @@ def ideal_dcg(
         longest = max(longest, ideal_offsets[q + 1] - ideal_offsets[q])
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
+    cdef fr_discounts table = fr_discounts(&high[0], &low[0], k)
     gain = <double *> malloc((longest + 1) * sizeof(double))
     count = <int64_t *> malloc((longest + 1) * sizeof(int64_t))
     if gain != NULL and count != NULL:
         with nogil:
             for q in range(lists):
                 runs = ideal_offsets[q + 1] - ideal_offsets[q]
-                sort_gains(&ideal_gain[0] + ideal_offsets[q], &ideal_count[0] + ideal_offsets[q], runs, gain, count)
-                out[q] = ideal_dcg_of(gain, count, runs, &high[0], &low[0], k)
+                fr_sort_gains(&ideal_gain[0] + ideal_offsets[q], &ideal_count[0] + ideal_offsets[q], runs, gain, count)
+                out[q] = fr_ideal_dcg(gain, count, runs, table)
     free(gain)
     free(count)
     if gain == NULL or count == NULL:

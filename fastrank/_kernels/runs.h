@@ -14,9 +14,8 @@ enum {
     FR_FEW = 1 << 13,    /* below this many rows a table of parts costs more than it saves */
     FR_DEAL_BITS = 18,   /* sign, exponent and 6 bits of a float64: parts of an ordinary column fit the cache */
     FR_INSERT = 24,      /* items that insertion sorts best */
-    FR_SPARSE = 1,       /* a bucket has 2^FR_SPARSE to twice as many items on average */
-    FR_MOST_DIGIT = 13,
-    FR_LEVELS = 24       /* a level takes 3 bits or more of 63 */
+    FR_MOST_DIGIT = 14,
+    FR_LEVELS = 17       /* a level of more than FR_INSERT items takes 4 bits or more of 63, all that are left, or none */
 };
 
 typedef struct {

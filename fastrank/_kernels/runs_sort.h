@@ -6,30 +6,34 @@
    The rows are dealt into parts by the top bits of their keys; a part is then sorted within the cache, by the bits in
    which its keys differ, from the top.  Items of equal key stay in no particular order: runs are sums. */
 
-/* Deals the rows into parts by the top `bits` bits of their keys.  start is zeros, one more than there are parts. */
-static void FR_NAME(deal)(const fr_rows *rows, int bits, uint32_t *start, FR_ITEM *items) {
-    uint64_t key[FR_KEY_BLOCK];
+/* Deals the rows into parts by the top `bits` bits of their keys.  end is zeros at first; then it says where each part
+   from *first to *last, outside of which there are no rows, has its end. */
+static void FR_NAME(deal)(const fr_rows *rows, int bits, uint32_t *end, long *first, long *last, FR_ITEM *items) {
+    uint64_t key[FR_KEY_BLOCK], least = UINT64_MAX, most = 0;
     uint32_t at = 0;
     int shift = 64 - bits;
     for (long i = 0; i < rows->size; i += FR_KEY_BLOCK) {
         long n = fr_load_keys(rows, i, key);
-        for (long j = 0; j < n; j++) start[key[j] >> shift] += FR_PRESENT(rows, i + j);
+        for (long j = 0; j < n; j++) {
+            end[key[j] >> shift] += FR_PRESENT(rows, i + j);
+            least = key[j] < least ? key[j] : least;
+            most = key[j] > most ? key[j] : most;
+        }
     }
-    for (long part = 0; part <= (long)1 << bits; part++) {
-        uint32_t count = start[part];
-        start[part] = at;
+    *first = (long)(least >> shift);
+    *last = (long)(most >> shift);
+    for (long part = *first; part <= *last; part++) {
+        uint32_t count = end[part];
+        end[part] = at;
         at += count;
     }
     for (long i = 0; i < rows->size; i += FR_KEY_BLOCK) {
         long n = fr_load_keys(rows, i, key);
         for (long j = 0; j < n; j++) {
             if (!FR_PRESENT(rows, i + j)) continue;
-            items[start[key[j] >> shift]++] = FR_MAKE(key[j] * 2 | (rows->label[i + j] & 1), rows->weight[i + j]);
+            items[end[key[j] >> shift]++] = FR_MAKE(key[j] * 2 | (rows->label[i + j] & 1), rows->weight[i + j]);
         }
     }
-    /* Each start has become the end of its part, which is the start of the next. */
-    memmove(start + 1, start, ((size_t)1 << bits) * sizeof(uint32_t));
-    start[0] = 0;
 }
 
 /* Sorts `from` into `to`; both may be one. */
@@ -54,7 +58,7 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
     for (long i = 1; i < n; i++) varying |= FR_PACKED(a[i]) ^ FR_PACKED(a[0]);
     if (varying <= 1) return; /* one key */
     top = 64 - __builtin_clzll(varying);
-    digit = 63 - __builtin_clzll((uint64_t)n) - FR_SPARSE;
+    digit = 63 - __builtin_clzll((uint64_t)n); /* so that a bucket has one or two items on average */
     if (digit > FR_MOST_DIGIT) digit = FR_MOST_DIGIT;
     if (digit > top - 1) digit = top - 1;
     shift = top - digit;
@@ -87,25 +91,23 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
 /* The runs of all rows; items has room for one a row.  Whether there was the memory for the rest. */
 static int FR_NAME(runs)(const fr_rows *rows, FR_ITEM *items, FR_RUNS *runs) {
     int bits = rows->size < FR_FEW ? 1 : FR_DEAL_BITS;
-    uint32_t *start = (uint32_t *)calloc(((size_t)1 << bits) + 1, sizeof(uint32_t));
+    uint32_t *end = (uint32_t *)calloc((size_t)1 << bits, sizeof(uint32_t));
     uint32_t *ends = (uint32_t *)malloc(sizeof(uint32_t) * FR_LEVELS << FR_MOST_DIGIT);
     FR_ITEM *spare = NULL;
-    long widest = 0;
-    if (start && ends) {
-        FR_NAME(deal)(rows, bits, start, items);
-        for (long part = 0; part < (long)1 << bits; part++) {
-            long count = (long)start[part + 1] - start[part];
-            if (count > widest) widest = count;
-        }
+    long first = 0, last = -1, widest = 0;
+    if (end && ends) {
+        FR_NAME(deal)(rows, bits, end, &first, &last, items);
+        for (long part = first, begin = 0; part <= last; begin = end[part++])
+            if ((long)end[part] - begin > widest) widest = (long)end[part] - begin;
         spare = (FR_ITEM *)malloc(sizeof(FR_ITEM) * (size_t)(widest + 1));
     }
-    for (long part = 0; spare && part < (long)1 << bits; part++) {
-        long count = (long)start[part + 1] - start[part];
-        if (count == 0) continue;
-        FR_NAME(sort)(items + start[part], spare, count, ends);
-        FR_NAME(emit)(items + start[part], count, (uint64_t)(part >> (bits - 1)) << 63, runs);
+    for (long part = first, begin = 0; spare && part <= last; begin = end[part++]) {
+        long n = (long)end[part] - begin;
+        if (n == 0) continue;
+        FR_NAME(sort)(items + begin, spare, n, ends);
+        FR_NAME(emit)(items + begin, n, (uint64_t)(part >> (bits - 1)) << 63, runs);
     }
-    free(start);
+    free(end);
     free(ends);
     free(spare);
     return spare != NULL;

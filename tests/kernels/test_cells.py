@@ -36,7 +36,7 @@ BORDERS = st.builds(border, st.integers(0x008, 0xFF7), st.integers(-1, 1))
 def floor_to_float32(score: float) -> np.float32:
     with np.errstate(over="ignore", under="ignore"):
         near = np.float32(score)
-    return near if float(near) <= score else np.nextafter(near, np.float32(-np.inf))
+        return near if float(near) <= score else np.nextafter(near, np.float32(-np.inf))
 
 
 def cell_of(score: float, bits: int) -> int:

@@ -132,13 +132,17 @@ def make_scores(kind: str, n: int, rng: np.random.Generator) -> NDArray[np.float
         # Beats the lanes: all high scores fall into one of them.
         "periodic": lambda: rng.random(n) + (np.arange(n) % 128 == 3),
         "infinite": lambda: rng.choice([-INFINITY, 0.0, -0.0, INFINITY], n),
+        "one above": lambda: np.arange(n) == n // 2,
+        # As many above the constant as the depth 10 asks for, two of them in one lane.
+        "ten above": lambda: np.isin(np.arange(n), [*range(9), 128]),
         "mostly -inf": lambda: np.where(rng.random(n) < 0.05, rng.random(n), -INFINITY),
     }[kind]()
     return scores.astype(np.float32)
 
 
 KINDS = [
-    "distinct", "some ties", "heavy ties", "constant", "ascending", "descending", "periodic", "infinite", "mostly -inf",
+    "distinct", "some ties", "heavy ties", "constant", "ascending", "descending", "periodic", "infinite", "one above",
+    "ten above", "mostly -inf",
 ]  # fmt: skip
 
 

@@ -127,9 +127,9 @@ def test_all_seven_rows_tied() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(LISTS, st.integers(0, 8))
-def test_count_tied_and_count_relevant(lists: list[list[Row]], k: int) -> None:
-    at, _, count, opens, ideal_at, ideal_label, ideal_count = rank(lists, k)
+@given(LISTS, st.integers(0, 8), st.booleans())
+def test_count_tied_and_count_relevant(lists: list[list[Row]], k: int, cut: bool) -> None:
+    at, _, count, opens, ideal_at, ideal_label, ideal_count = rank(lists, k if cut else 0)
     tied = ranked.count_tied(at, count, opens, k)
     relevant = ranked.count_relevant(ideal_at, ideal_label, ideal_count, 1.0)
     assert (tied.dtype, relevant.dtype) == (np.uint8, np.int64)

@@ -12,7 +12,7 @@ from fastrank._kernels import runs as kernel
 
 AWKWARD = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -1e-40, 1e-38, 0.1, -0.1, 0.5, 0.25, 1.0, -1.0, 3e38]
 WIDE_ONLY = [5e-324, -5e-324, 1e-310, 1e300, -1e300, 0.1 + 1e-16]
-SMALL, LARGE = 300, 30_000  # rows below and above the sizes from which parts are dealt by many bits
+SMALL, LARGE = 300, 12_000  # rows below and above the sizes from which parts are dealt by many bits
 RELAXED = settings(deadline=None)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SIZES = pytest.mark.parametrize("rows", [SMALL, LARGE])

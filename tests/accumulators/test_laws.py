@@ -1,0 +1,422 @@
+"""The laws of states, for every accumulator of the registry: bit for bit on the Arrow form and on the results.
+
+Each law is a function of a case; each is also shown to bite, on an accumulator that is broken on purpose.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import helpers
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from fastrank import Evaluator, Metric, Result, wire
+from fastrank import metrics as m
+from fastrank.accumulators import ExactSum, ScoreRuns
+from fastrank.accumulators.base import ACCUMULATORS, Accumulator
+from fastrank.errors import StateMismatchError
+from fastrank.metrics import parse
+
+# Metrics by the accumulator that they are here for; a new accumulator needs an entry.
+METRICS = {
+    "exact_sum": [
+        "log_loss(label=clicked)",
+        "nce(label=clicked)",
+        "nce(background=base, label=clicked)",
+        "brier(label=clicked)",
+        "calibration_ratio(label=target)",
+        "mse(label=target)",
+    ],
+    "score_histogram": ["auc(bits=12, label=clicked)", "auc(bits=14, label=clicked)"],
+    "score_runs": ["auc(label=clicked)"],
+    "ranked_list_sums": [
+        "ndcg(label=grade)@3",
+        "ndcg(gain=exp2, ties=item_desc, label=grade)",
+        "map(no_relevant=skip, label=grade)",
+        "mrr(ties=pessimistic, relevance_level=3, label=grade)@2",
+        "recall(no_relevant=one, label=grade)@2",
+    ],
+}
+
+BORDERS = (18, 40)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Metrics that need one kind of accumulator, with what they are evaluated on."""
+
+    kind: str
+    weighted: bool
+    sliced: bool
+    dtype: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of its evaluators."""
+        weights = {"weight": "weight", "query_weight": "query_weight"} if self.weighted else {}
+        by = [["country"], ["country", "day"]] if self.sliced else None
+        return {"score": ["p", "p2"], "query": "query", "item": "item", "by": by, **weights}
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics."""
+        return [metric for text in METRICS[self.kind] for metric in parse(text)]
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """The rows of all shards together."""
+        return helpers.make_rows([3, 9, 1, 14, 6, 2, 11, 8, 5, 13], 7, np.dtype(self.dtype))
+
+    @property
+    def shards(self) -> list[pa.RecordBatch]:
+        """Three shards of different rows; each border cuts a query."""
+        return helpers.checked_shards(helpers.cut(self.rows, BORDERS))
+
+    def of(self, *batches: pa.RecordBatch) -> Evaluator:
+        """An evaluator that has seen these batches."""
+        return helpers.fed(Evaluator(self.metrics, **self.arguments), batches)
+
+    @property
+    def all(self) -> Evaluator:
+        """An evaluator that has seen all rows in one batch."""
+        return self.of(self.rows)
+
+
+def merged(a: Evaluator, *others: Evaluator | pa.Table) -> Evaluator:
+    for other in others:
+        a.merge(other)
+    return a
+
+
+def same_result(a: Evaluator | Result, b: Evaluator | Result) -> None:
+    results = [entry.result() if isinstance(entry, Evaluator) else entry for entry in (a, b)]
+    assert helpers.result_bits(results[0]) == helpers.result_bits(results[1])
+
+
+def same_state(a: Evaluator, b: Evaluator) -> None:
+    """Equal but for the order in which slices, and rows of a query in several shards, came."""
+    assert helpers.canonical(a.state()) == helpers.canonical(b.state())
+    same_result(a, b)
+
+
+def identical_state(a: pa.Table, b: pa.Table) -> None:
+    assert a.equals(b, check_metadata=True)
+
+
+def frozen(table: pa.Table) -> pa.Table:
+    """A copy that shares no memory, so that it tells whether the table changes later."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
+
+
+def zero_is_neutral(case: Case) -> None:
+    for shard in case.shards:
+        same_state(merged(case.of(), case.of(shard)), case.of(shard))
+        same_state(merged(case.of(shard), case.of()), case.of(shard))
+    same_state(merged(case.of(), case.of()), case.of())
+
+
+def merge_commutes(case: Case) -> None:
+    a, b, c = case.shards
+    for one, two in ((a, b), (b, c), (c, a)):
+        same_state(merged(case.of(one), case.of(two)), merged(case.of(two), case.of(one)))
+
+
+def merge_associates(case: Case) -> None:
+    a, b, c = case.shards
+    for a, b, c in ((a, b, c), (b, c, a), (a, c, b)):
+        left = merged(merged(case.of(a), case.of(b)), case.of(c))
+        right = merged(case.of(a), merged(case.of(b), case.of(c)))
+        same_state(left, right)
+
+
+def chunks_do_not_matter(case: Case) -> None:
+    rows = case.rows
+    for places in ([1], [0, 0, 18, 19, 33, rows.num_rows], range(1, rows.num_rows)):
+        same_state(case.of(*helpers.cut(rows, places)), case.all)
+
+
+def row_order_does_not_matter(case: Case) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        shuffled = case.of(helpers.reordered(case.rows, rng))
+        same_result(shuffled, case.all)
+        if case.kind != "ranked_list_sums":  # other queries stand at the borders, and these are part of the state
+            assert helpers.canonical(shuffled.state()) == helpers.canonical(case.all.state())
+
+
+def shards_add_up(case: Case) -> None:
+    for shards in permutations(case.shards):
+        first, *others = map(case.of, shards)
+        same_result(merged(first, *others), case.all)
+
+
+def the_other_side_is_unchanged(case: Case) -> None:
+    a, b, c = case.shards
+    mine, other, table = case.of(a), case.of(c), case.of(c).state()
+    before = frozen(other.state())
+    merged(mine, other).update(b)
+    identical_state(other.state(), before)
+    same_result(other, case.of(c))
+    merged(case.of(a), table).update(b)
+    identical_state(table, before)
+
+
+def the_other_side_may_go_on(case: Case) -> None:
+    a, b, c = case.shards
+    mine, other = case.of(a), case.of(b)
+    mine.merge(other)
+    before = frozen(mine.state())
+    other.update(c)
+    identical_state(mine.state(), before)
+    same_result(mine, case.of(a, b))
+
+
+def updating_goes_on(case: Case) -> None:
+    a, b, c = case.shards
+    head, tail = helpers.cut(c, [5])
+    evaluator = merged(case.of(head), case.of(b))
+    same_result(evaluator, merged(case.of(b), case.of(head)))
+    evaluator.update(tail)
+    same_state(evaluator, merged(case.of(b), case.of(c)))
+    evaluator.merge(case.of(a).state())
+    same_result(evaluator, case.all)
+
+
+def asking_changes_nothing(case: Case) -> None:
+    more = helpers.make_rows([3, 9, 12], 8, np.dtype(case.dtype), first_query=100)
+    evaluator = case.all
+    first, value = evaluator.state(), evaluator.result()
+    before = frozen(first)
+    identical_state(evaluator.state(), before)
+    same_result(evaluator, value)
+    evaluator.update(more)
+    same_state(evaluator, case.of(case.rows, more))
+    same_result(value, case.all)
+    identical_state(first, before)
+
+
+def states_travel(case: Case) -> None:
+    a, b, c = case.shards
+    for evaluator in (case.all, case.of(), merged(case.of(c), case.of(a))):
+        arrived = merged(case.of(), evaluator.state())
+        identical_state(arrived.state(), evaluator.state())
+        same_result(arrived, evaluator)
+    same_state(merged(case.of(a), case.of(b).state()), merged(case.of(a), case.of(b)))
+
+
+def states_are_stored(case: Case) -> None:
+    with TemporaryDirectory() as folder:
+        for evaluator in (case.all, case.of()):
+            path = Path(folder) / "state.arrow"
+            evaluator.save_state(path)
+            with pa.OSFile(str(path)) as file:
+                table = pa.ipc.open_file(file).read_all()
+            identical_state(table, evaluator.state())
+            same_state(merged(case.of(), table), evaluator)
+
+
+def evaluators_are_pickled(case: Case) -> None:
+    a, b, c = case.shards
+    arrived = pickle.loads(pickle.dumps(case.of(a)))
+    identical_state(arrived.state(), case.of(a).state())
+    same_result(helpers.fed(arrived, [b, c]), case.all)
+
+
+def strangers_are_refused(case: Case) -> None:
+    a, b, _ = case.shards
+    here = case.of(a)
+    before = frozen(here.state())
+    arguments = case.arguments
+    strangers = [
+        Evaluator([m.auc(bits=20), m.mse(score="p2"), m.map(k=7)], **{**arguments, "label": "grade"}),
+        Evaluator(case.metrics, **{**arguments, "by": "day"}),
+        Evaluator(case.metrics, **{**arguments, "score": "p"}),
+        Evaluator(case.metrics, **{**arguments, "where": "day = 1"}),
+        Evaluator(case.metrics, **{**arguments, "on_invalid": "drop"}),
+        Evaluator([*case.metrics, m.hit_rate(k=9, label="grade")], **arguments),
+    ]
+    for stranger in strangers:
+        for other in (stranger, stranger.state()):
+            with pytest.raises(StateMismatchError):
+                here.merge(other)
+    foreign: list[Any] = [b, pa.table({"a": [1]}), before.replace_schema_metadata(None), before.slice(0, 0)]
+    for other in foreign:
+        with pytest.raises(StateMismatchError):
+            here.merge(other)
+    identical_state(here.state(), before)
+
+
+LAWS = [
+    zero_is_neutral, merge_commutes, merge_associates, chunks_do_not_matter, row_order_does_not_matter, shards_add_up,
+    the_other_side_is_unchanged, the_other_side_may_go_on, updating_goes_on, asking_changes_nothing, states_travel,
+    states_are_stored, evaluators_are_pickled, strangers_are_refused,
+]  # fmt: skip
+CASES = [
+    Case(kind, weighted, sliced, dtype)
+    for kind in METRICS
+    for weighted, sliced, dtype in (
+        (False, False, "float32"), (True, False, "float64"), (True, True, "float32"), (False, True, "float64"),
+    )
+]  # fmt: skip
+
+
+def test_every_accumulator_has_cases():
+    assert set(METRICS) == set(ACCUMULATORS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_case_meets_its_accumulator(case):
+    assert helpers.kinds_in(case.all.state()) == {case.kind}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_law(law: Callable[[Case], None], case: Case):
+    law(case)
+
+
+def test_shards_of_four_processes_add_up():
+    by_type = {dtype: [case for case in CASES if case.dtype == dtype] for dtype in ("float32", "float64")}
+    jobs = [
+        (shard, [(case.metrics, case.arguments) for case in cases])
+        for cases in by_type.values()
+        for shard in helpers.checked_shards(helpers.cut(cases[0].rows, [*BORDERS, 55]))
+    ]
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        states = pool.map(helpers.states_of_shard, jobs, chunksize=1)
+    for dtype, arrived in (("float32", states[:4]), ("float64", states[4:])):
+        for case, of_case in zip(by_type[dtype], zip(*arrived, strict=True), strict=True):
+            assert len({repr(helpers.canonical(state)) for state in of_case}) == 4
+            same_result(merged(case.of(), *reversed(of_case)), case.all)
+
+
+def merge_and(fault: Callable[[Accumulator, Accumulator, Any], None]) -> Callable[..., None]:
+    """A merge that does something wrong at the end."""
+    right = Accumulator.merge
+
+    def merge(self: Accumulator, other: Accumulator, numbers: Any) -> None:
+        right(self, other, numbers)
+        fault(self, other, numbers)
+
+    return merge
+
+
+def update_and(fault: Callable[[ExactSum, Any], None]) -> Callable[..., None]:
+    """An update that does something wrong first."""
+    right = ExactSum.update
+
+    def update(self: ExactSum, rows: Any, slices: Any) -> None:
+        fault(self, rows)
+        right(self, rows, slices)
+
+    return update
+
+
+def add_rows(accumulator: Accumulator, count: Any) -> None:
+    accumulator.state["rows"] += count
+
+
+def forget_others(mine: Accumulator, other: Accumulator, numbers: Any) -> None:
+    mine.state["rows"][numbers] = other.state["rows"][: other.slices]
+
+
+def halve(mine: Accumulator, other: Accumulator, numbers: Any) -> None:
+    mine.state["rows"][numbers] += mine.state["rows"][numbers] // 2
+
+
+def share(mine: Accumulator, other: Accumulator, numbers: Any) -> None:
+    other.state = mine.state
+
+
+def read_more_rows(identity: str, array: pa.Array, slices: int) -> Accumulator:
+    accumulator = READ(identity, array, slices)
+    add_rows(accumulator, 1)
+    return accumulator
+
+
+def value_that_counts(self: ExactSum, s: int) -> Any:
+    add_rows(self, 1)
+    return VALUE(self, s)
+
+
+def save_without_metadata(self: Evaluator, path: Path) -> None:
+    table = self.state().replace_schema_metadata(None)
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)
+
+
+def merge_anything(self: Evaluator, other: Any) -> None:
+    with suppress(StateMismatchError):
+        MERGE(self, other)
+
+
+READ, VALUE, MERGE = wire._read_accumulator, ExactSum.at, Evaluator.merge
+# For each law, an error that it must find: what is replaced, and by what.
+FAULTS: dict[str, tuple[Any, str, Any]] = {
+    "zero_is_neutral": (Accumulator, "merge", merge_and(lambda mine, other, numbers: add_rows(mine, 1))),
+    "merge_commutes": (Accumulator, "merge", merge_and(forget_others)),
+    "merge_associates": (Accumulator, "merge", merge_and(halve)),
+    "chunks_do_not_matter": (ExactSum, "update", update_and(lambda self, rows: add_rows(self, 1))),
+    "row_order_does_not_matter": (
+        ExactSum, "update", update_and(lambda self, rows: add_rows(self, int(rows["label"][0] > rows["label"][1]))),
+    ),
+    "shards_add_up": (Accumulator, "merge", merge_and(halve)),
+    "the_other_side_is_unchanged": (Accumulator, "merge", merge_and(lambda mine, other, numbers: add_rows(other, 1))),
+    "the_other_side_may_go_on": (Accumulator, "merge", merge_and(share)),
+    "updating_goes_on": (ExactSum, "update", update_and(lambda self, rows: add_rows(self, int(self.rows[0] > 20)))),
+    "asking_changes_nothing": (ExactSum, "at", value_that_counts),
+    "states_travel": (wire, "_read_accumulator", read_more_rows),
+    "states_are_stored": (Evaluator, "save_state", save_without_metadata),
+    "evaluators_are_pickled": (
+        Evaluator, "__reduce__", lambda self: (partial(Evaluator, self._metrics, **self._arguments), ()),
+    ),
+    "strangers_are_refused": (Evaluator, "merge", merge_anything),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_each_law_bites(law: Callable[[Case], None], monkeypatch):
+    monkeypatch.setattr(*FAULTS[law.__name__])
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        law(CASES[0])
+
+
+def test_a_new_accumulator_needs_cases(monkeypatch):
+    monkeypatch.setitem(ACCUMULATORS, "new", ScoreRuns)
+    with pytest.raises(AssertionError):
+        test_every_accumulator_has_cases()
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_types_of_columns_may_change_from_batch_to_batch(kind):
+    case = Case(kind, weighted=True, sliced=True, dtype="float32")
+    narrow = case.rows
+    columns = {name: narrow[name].cast(pa.float64()) if name in ("p", "p2") else narrow[name] for name in narrow.schema.names}
+    wide = pa.RecordBatch.from_pydict(columns)
+    mixed = [narrow.slice(0, BORDERS[0]), *helpers.cut(wide, BORDERS)[1:2], narrow.slice(BORDERS[1])]
+    same_result(case.of(*mixed), case.of(wide))
+    first, *others = map(case.of, mixed)
+    same_result(merged(first, *others), case.of(wide))
+
+
+def test_made_up_rows_must_differ():
+    rows = CASES[0].rows
+    constant = rows.set_column(rows.schema.get_field_index("p"), "p", pa.repeat(0.5, rows.num_rows))
+    with pytest.raises(ValueError, match="'p' is constant"):
+        helpers.checked(constant)
+    with pytest.raises(ValueError, match="shard 2 equals another"):
+        helpers.checked_shards([rows, rows.slice(0, 20), rows])
