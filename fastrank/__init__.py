@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from fastrank import metrics
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate

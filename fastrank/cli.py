@@ -52,7 +52,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("source", nargs=-1, required=True)
-@click.option("-m", "--metric", "metrics", multiple=True, required=True, help="auc, ndcg@10, 'nce(background=0.1)', ...")
+@click.option("-m", "--metric", "metrics", multiple=True, required=True, help="auc, ndcg@10, ... (again for more).")
 @click.option("--label", help="Column of labels or targets.")
 @click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
 @click.option("--weight", help="Column of row weights.")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from fastrank.atomic import atomic_file
-from fastrank.columns import to_arrow
+from fastrank.buffers import to_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 __all__ = ["click_log", "write_click_log"]
 
@@ -51,7 +53,7 @@ def click_log(rows: int, seed: int = 0) -> Iterator[pa.RecordBatch]:
             [
                 to_arrow(np.repeat(np.arange(first, first + count), SHOWN)),
                 countries.take(to_arrow(np.repeat(generator.integers(0, len(COUNTRIES), count), SHOWN))),
-                to_arrow(generator.permuted(np.tile(np.arange(10 * SHOWN, dtype=np.int32), (count, 1)), axis=1)[:, :SHOWN].ravel()),
+                to_arrow(_distinct_items(generator, count)),
                 to_arrow(clicked.astype(np.int8)),
                 to_arrow((clicked * generator.integers(1, 4, n)).astype(np.int8)),
                 to_arrow(new.astype(np.float32)),
@@ -60,6 +62,11 @@ def click_log(rows: int, seed: int = 0) -> Iterator[pa.RecordBatch]:
             names=["session_id", "country", "item_id", "clicked", "relevance", "p_click", "p_click_old"],
         )
         first += count
+
+
+def _distinct_items(generator: np.random.Generator, sessions: int) -> NDArray[np.int32]:
+    catalogue = np.tile(np.arange(10 * SHOWN, dtype=np.int32), (sessions, 1))
+    return generator.permuted(catalogue, axis=1)[:, :SHOWN].ravel()
 
 
 def write_click_log(folder: Path, rows: int, seed: int = 0) -> list[Path]:

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from fastrank.accumulators.ranked import ListSums
 from fastrank.atomic import atomic_file
-from fastrank.columns import Columns, to_arrow
+from fastrank.buffers import to_arrow
+from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
-from fastrank.grouping import Slices
 from fastrank.plan import Plan, Request, Roles, read_metrics
 from fastrank.result import MetricValue, Result
+from fastrank.slices import Slices
 from fastrank.wire import State, from_table, to_table
 
 if TYPE_CHECKING:
@@ -289,7 +290,9 @@ class Evaluator:
         for request in requests:
             for identity in request.states.values():
                 if identity not in accumulators:
-                    raise StateMismatchError(f"{request.metric.name} reads {_text(identity)}, which the state does not hold")
+                    raise StateMismatchError(
+                        f"{request.metric.name} reads {_text(identity)}, which the state does not hold"
+                    )
         table = to_table(self._slices, {}, {})
         order = self._slices.display_order()
         values = [[_metric_value(request, accumulators, s) for request in requests] for s in order]

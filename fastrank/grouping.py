@@ -1,7 +1,7 @@
-"""Rows into slices and into ranked lists, across batches.
+"""Rows into ranked lists, across batches and shards.
 
-`Slices` numbers the slices of all groupings: 0 is the overall row.  `QueryStream` cuts the rows of one
-row set into lists, one a query; the rows of a query that a batch border cuts wait until it is complete.
+`QueryStream` cuts the rows of one row set into lists, one a query; the rows of a query that a batch border cuts wait
+until it is complete.
 """
 
 from __future__ import annotations
@@ -10,163 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fastrank._kernels import ids as id_kernels
-from fastrank.columns import Columns, Rows, RowSet, buffer_view
-from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
+from fastrank._kernels.ids import IdSet
+from fastrank.columns import Columns, Rows, RowSet
+from fastrank.errors import QueryOrderError, StateMismatchError
+from fastrank.ids import find_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Lists", "QueryStream", "SeenIds", "Slices", "plain_ids"]
-
-
-def plain_ids(array: pa.Array) -> pa.Array:
-    """Ids in one of few types, so that equal ids of different layouts are equal: int64, uint64, string,
-    binary, or the type itself."""
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    kind = array.type
-    if pa.types.is_integer(kind) and kind != pa.uint64():
-        return pc.cast(array, pa.int64())
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pc.cast(array, pa.string())
-    if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
-        return pc.cast(array, pa.binary())
-    return array
-
-
-def _integers(array: pa.Array) -> NDArray[np.int64] | None:
-    """Plain ids that are integers underneath, as int64; None for other types."""
-    kind = array.type
-    if pa.types.is_boolean(kind):
-        array = pc.cast(array, pa.int8())
-        return buffer_view(array, np.int8).astype(np.int64)
-    if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
-        if kind.bit_width == 32:
-            return buffer_view(array, np.int32).astype(np.int64)
-        if kind.bit_width == 64:
-            return buffer_view(array, np.int64)
-    return None
-
-
-def _as_binary(array: pa.Array) -> pa.Array:
-    """Text, binary and decimal ids as binary with 64-bit offsets."""
-    if pa.types.is_decimal(array.type):
-        array = pc.cast(array, pa.string())
-    return pc.cast(pc.cast(array, pa.binary()), pa.large_binary())
-
-
-def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Where the runs of equal ids start, and a 64-bit id of each: the integer itself, or a fingerprint."""
-    array = plain_ids(array)
-    integers = _integers(array)
-    if integers is not None:
-        changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
-        starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
-        return starts, integers[starts].view(np.uint64)
-    binary = _as_binary(array)
-    encoded = pc.run_end_encode(binary, run_end_type=pa.int64())
-    ends = buffer_view(encoded.run_ends, np.int64)
-    starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))
-    values = encoded.values
-    offsets = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + len(values) + 1]
-    data = values.buffers()[2]
-    text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-    return starts, id_kernels.fingerprints(offsets, text)
-
-
-class Slices:
-    """Numbers of slices.  Slice 0 is all rows; slice s > 0 is one combination of values of one grouping."""
-
-    def __init__(self, groupings: Sequence[Sequence[str]]) -> None:
-        self.groupings = tuple(tuple(grouping) for grouping in groupings)
-        self.types: dict[str, pa.DataType] = {}
-        self.keys: list[tuple[int, tuple[pa.Scalar, ...]]] = [(0, ())]
-        self._numbers: dict[tuple[int, tuple[pa.Scalar, ...]], int] = {(0, ()): 0}
-
-    @property
-    def column_names(self) -> list[str]:
-        """The columns of all groupings, each once."""
-        return list(dict.fromkeys(name for grouping in self.groupings for name in grouping))
-
-    @property
-    def count(self) -> int:
-        """How many slices there are."""
-        return len(self.keys)
-
-    def number(self, grouping: int, key: tuple[pa.Scalar, ...]) -> int:
-        """The number of a slice; a new one where it was never seen.  Grouping 0 is the overall row."""
-        full = (grouping, key)
-        if full not in self._numbers:
-            self._numbers[full] = len(self.keys)
-            self.keys.append(full)
-        return self._numbers[full]
-
-    def set_type(self, name: str, kind: pa.DataType) -> None:
-        """Fixes the type of a slice column when first seen."""
-        if self.types.setdefault(name, kind) != kind:
-            raise ColumnTypeError(
-                f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
-                "has one type in all batches and states"
-            )
-
-    def display_order(self) -> list[int]:
-        """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
-        order: list[int] = []
-        for g in range(len(self.groupings) + 1):
-            members = [s for s, (grouping, _) in enumerate(self.keys) if grouping == g]
-            if g == 0 or not members:
-                order += members
-                continue
-            columns = [pa.concat_arrays([pa.repeat(self.keys[s][1][j], 1) for s in members])
-                       for j in range(len(self.groupings[g - 1]))]
-            keys = pa.RecordBatch.from_arrays(columns, names=[str(j) for j in range(len(columns))])
-            ranks = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.schema.names])
-            order += [members[i] for i in ranks.to_pylist()]
-        return order
-
-    def codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
-        """The slice of each row, a grouping each; None for grouping 0, where all rows are of slice 0."""
-        if "slices" not in columns.derived:
-            columns.derived["slices"] = self._codes(columns)
-        codes: list[NDArray[np.int32] | None] = columns.derived["slices"]
-        return codes
-
-    def _codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
-        result: list[NDArray[np.int32] | None] = [None]
-        encoded = {name: self._encode(columns, name) for name in self.column_names}
-        for j, grouping in enumerate(self.groupings, start=1):
-            mixed = np.zeros(columns.batch.num_rows, np.int64)
-            for name in grouping:
-                indices, values = encoded[name]
-                mixed = mixed * len(values) + indices
-            distinct, places = np.unique(mixed, return_inverse=True)
-            numbers = np.empty(distinct.size, np.int32)
-            for at, code in enumerate(distinct.tolist()):
-                key: list[pa.Scalar] = []
-                for name in reversed(grouping):
-                    values = encoded[name][1]
-                    key.append(values[code % len(values)])
-                    code //= len(values)
-                numbers[at] = self.number(j, tuple(reversed(key)))
-            result.append(numbers[places])
-        return result
-
-    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
-        array = columns.array(name)
-        if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
-            raise ColumnTypeError(
-                f"column {name!r} (by) is of type {array.type}; allowed: integer, string, binary, bool, date, time, "
-                "timestamp, decimal, or a dictionary of these"
-            )
-        array = plain_ids(array)
-        self.set_type(name, array.type)
-        encoded = array.dictionary_encode(null_encoding="encode")
-        return buffer_view(encoded.indices, np.int32).astype(np.int64), encoded.dictionary
+__all__ = ["Lists", "QueryStream", "SeenIds", "Split"]
 
 
 class Lists:
@@ -201,7 +56,8 @@ class Lists:
         offsets = np.concatenate(([0], cuts, [codes.size])).astype(np.int64)
         owner = query[offsets[:-1]]
         several = np.bincount(owner, minlength=self.count) > 1
-        return Split(Lists(self.rows.reorder(order), offsets, self.depths), codes[offsets[:-1]], several[owner], several)
+        lists = Lists(self.rows.reorder(order), offsets, self.depths)
+        return Split(lists, codes[offsets[:-1]], several[owner], several)
 
 
 class Split(NamedTuple):
@@ -221,7 +77,7 @@ class SeenIds:
     def __init__(self) -> None:
         self._ascending: list[NDArray[np.uint64]] = []
         self._last: int | None = None
-        self._set: id_kernels.IdSet | None = None
+        self._set: IdSet | None = None
 
     def add(self, ids: NDArray[np.uint64]) -> int:
         """Adds ids; returns the index of the first that was there already, or -1."""
@@ -233,7 +89,7 @@ class SeenIds:
                 self._ascending.append(ids)
                 self._last = int(signed[-1])
                 return -1
-            self._set = id_kernels.IdSet()
+            self._set = IdSet()
             for chunk in self._ascending:
                 self._set.add(chunk)
             self._ascending = []
@@ -246,11 +102,21 @@ class SeenIds:
         if self._last is None:
             return False
         candidates = ids[ids.view(np.int64) <= self._last]
-        return any(
-            bool((chunk[np.minimum(np.searchsorted(chunk.view(np.int64), candidates.view(np.int64)), chunk.size - 1)]
-                  == candidates).any())
-            for chunk in self._ascending
-        ) if candidates.size else False
+        return (
+            any(
+                bool(
+                    (
+                        chunk[
+                            np.minimum(np.searchsorted(chunk.view(np.int64), candidates.view(np.int64)), chunk.size - 1)
+                        ]
+                        == candidates
+                    ).any()
+                )
+                for chunk in self._ascending
+            )
+            if candidates.size
+            else False
+        )
 
     def values(self) -> NDArray[np.uint64]:
         """All ids, in ascending order of the unsigned integer."""
@@ -385,8 +251,10 @@ class QueryStream:
     def merge(self, open_: dict[int, list[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
         """Takes in the open and the finished queries of another shard."""
         both = np.intersect1d(seen, self.seen.values(), assume_unique=True)
-        if both.size or self.seen.contains_any(np.array(sorted(open_), np.uint64)) or (
-            self.open and np.isin(np.array(sorted(self.open), np.uint64), seen).any()
+        if (
+            both.size
+            or self.seen.contains_any(np.array(sorted(open_), np.uint64))
+            or (self.open and np.isin(np.array(sorted(self.open), np.uint64), seen).any())
         ):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.accumulators.ranked import RankedListSums
-from fastrank.columns import ID, WEIGHT, RowSet
+from fastrank.columns import RowSet
+from fastrank.domains import ID, WEIGHT
 from fastrank.errors import ParameterError
 from fastrank.grouping import QueryStream
-from fastrank.metrics.base import ROLES, Metric, parse
+from fastrank.metrics.base import Metric, parse
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fastrank.accumulators.base import Accumulator
-    from fastrank.columns import Domain
+    from fastrank.domains import Domain
 
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_metrics"]
 
@@ -141,9 +142,8 @@ class Plan:
                     raise ParameterError(metric.definition.without_query)
                 raise ParameterError(f"{metric.name} needs a {role} column: name it ({role}=, --{role})")
             bound.append((role, columns[role], domain))
-        for role in metric.definition.optional:
-            if role in columns:
-                bound.append((role, columns[role], _OPTIONAL_DOMAINS[role]))
+        optional = [role for role in metric.definition.optional if role in columns]
+        bound += [(role, columns[role], _OPTIONAL_DOMAINS[role]) for role in optional]
         where = self.roles.where + (() if metric.where is None else (metric.where,))
         row_set = RowSet(tuple(bound), where, self.roles.drop_invalid)
         accumulators = metric.states(role for role, _, _ in bound)
@@ -229,5 +229,3 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     if row_set.drop_invalid:
         valid = tuple(sorted((column, domain.name) for _, column, domain in row_set.roles))
     return Identity(kind, version, parameters, inputs, tuple(where.text for where in row_set.where), valid)
-
-

@@ -98,7 +98,8 @@ class Result:
         for s, grouping in enumerate(self._groupings):
             if set(grouping) == set(where) and all(self._keys[n][s].as_py() == value for n, value in where.items()):
                 return s
-        raise UnknownResultError(f"the result has no slice {dict(where)!r}; its slice columns are {self._keys.column_names}")
+        columns = ", ".join(self._keys.column_names) or "none"
+        raise UnknownResultError(f"the result has no slice {dict(where)!r}; its slice columns: {columns}")
 
     @cached_property
     def table(self) -> pa.Table:
@@ -137,7 +138,8 @@ class Result:
         """The table as lists; made without Arrow, so that printing waits for no import."""
         entries = [entry for values in self._values for entry in values]
         keys = {name: self._keys[name].to_pylist() for name in self._keys.column_names}
-        data = {name: [column[s] for s, values in enumerate(self._values) for _ in values] for name, column in keys.items()}
+        places = [s for s, values in enumerate(self._values) for _ in values]
+        data = {name: [column[s] for s in places] for name, column in keys.items()}
         several = any(entry.model is not None for entry in entries)
         names = [name for name in _TYPES if name != "model" or several]
         return {**data, **{name: [getattr(entry, name) for entry in entries] for name in names}}
@@ -145,7 +147,7 @@ class Result:
     def _shown(self) -> dict[str, list[Any]]:
         """The table less columns that say nothing."""
         data = self._data()
-        quiet = ("rows_dropped", "rows_clipped", "queries_without_relevant", "queries_tied", "queries_split", "undefined")
+        quiet = ("rows_dropped", "rows_clipped", "undefined", *(name for name in data if name.startswith("queries_")))
         return {
             name: entries
             for name, entries in data.items()
@@ -162,14 +164,11 @@ class Result:
         for name, entries in data.items():
             numeric = any(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-        names = list(data)
-        start = 0
-        for grouping, values in zip(self._groupings, self._values, strict=True):
-            for i in range(start, start + len(values)):
-                overall = ["" if name in self._keys.column_names and name not in grouping else None for name in names]
-                cells = (_cell(name, data[name][i]) if blank is None else blank for name, blank in zip(names, overall, strict=True))
-                table.add_row(*(Text(cell) for cell in cells))
-            start += len(values)
+        grouping_of = [grouping for grouping, values in zip(self._groupings, self._values, strict=True) for _ in values]
+        for i, grouping in enumerate(grouping_of):
+            # A slice column that does not belong to the row's grouping is empty; null is a value.
+            blank = set(self._keys.column_names) - set(grouping)
+            table.add_row(*(Text("" if name in blank else _cell(name, entries[i])) for name, entries in data.items()))
         return table
 
     def _render(self, **options: Any) -> Any:

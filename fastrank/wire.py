@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
-from fastrank.columns import buffer_view, to_arrow
+from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import StateMismatchError
-from fastrank.grouping import Slices
+from fastrank.slices import Slices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,9 +46,7 @@ class State:
     streams: dict[str, HandOver]
 
 
-def to_table(
-    slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, QueryStream]
-) -> pa.Table:
+def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, QueryStream]) -> pa.Table:
     """The state as a table."""
     columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([g for g, _ in slices.keys], np.int32))}
     for name in slices.column_names:
@@ -145,7 +143,7 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
     for row, g in enumerate(numbers):
         grouping = slices.groupings[g - 1] if g else ()
         if slices.number(g, tuple(keys[name][row] for name in grouping)) != row:
-            raise StateMismatchError("the state is damaged: a slice stands in it twice, or the overall row is not first")
+            raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
     accumulators, streams = {}, {}
     for identity, array in columns.items():
         kind = json.loads(identity)["kind"]
@@ -158,7 +156,7 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
 
 def _whole(table: pa.Table, name: str) -> pa.Array:
     chunks = table.column(name).chunks
-    if len(chunks) != 1 or chunks[0].null_count and name.startswith("{"):
+    if len(chunks) != 1 or (chunks[0].null_count and name.startswith("{")):
         raise StateMismatchError(f"the state is damaged: column {name!r} is empty or has nulls")
     return chunks[0]
 
@@ -169,7 +167,8 @@ def make_accumulator(identity: str) -> Accumulator:
     cls = ACCUMULATORS.get(about["kind"])
     if cls is None or about["version"] != cls.version:
         raise StateMismatchError(
-            f"the state holds {about['kind']!r} of version {about['version']}, which this version of fastrank cannot read"
+            f"the state holds {about['kind']!r} of version {about['version']}, "
+            "which this version of fastrank cannot read"
         )
     return cls(**{name: _hashable(value) for name, value in about["parameters"].items()})
 
@@ -191,7 +190,7 @@ def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulato
         _check(values, field.dtype, identity, name)
         accumulator.state[name][:slices] = buffer_view(values, field.dtype.type).reshape(slices, *field.shape)
         if field.merge == "digits" and _are_not_digits(accumulator.state[name]):
-            raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, holds no digits of an exact sum")
+            raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, is no exact sum")
     parts = {name: _split(children[name], dtype, identity, name) for name, dtype in accumulator.ragged.items()}
     for s in range(slices):
         arrays = {name: entries[s] for name, entries in parts.items()}
@@ -211,7 +210,9 @@ def _are_not_digits(digits: NDArray[np.int64]) -> bool:
 
 def _check(array: pa.Array, dtype: np.dtype[Any], identity: str, name: str) -> None:
     if array.type != pa.from_numpy_dtype(dtype) or array.null_count:
-        raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, is of type {array.type} or has nulls")
+        raise StateMismatchError(
+            f"the state is damaged: {identity}, field {name!r}, is of type {array.type} or has nulls"
+        )
 
 
 def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArray[Any]]:

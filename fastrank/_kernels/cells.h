@@ -36,21 +36,20 @@ FR_BODY void any_foreign_body(const int32_t *slice, int64_t slices, long n, int 
 }
 FR_CLONES(any_foreign, (const int32_t *slice, int64_t slices, long n, int *found), (slice, slices, n, found))
 
-static inline void fr_count_indices(const uint32_t *index, const int32_t *slice, int bits, long n, int64_t *counts) {
-    if (!slice)
-        for (long i = 0; i < n; i++) counts[index[i]]++;
-    else
-        for (long i = 0; i < n; i++) counts[((int64_t)slice[i] << (bits + 1)) + index[i]]++;
+/* Moves indices on to the cells of their rows' slices. */
+FR_BODY void move_indices_body(const int32_t *slice, int bits, uint32_t *index, long n) {
+    for (long i = 0; i < n; i++) index[i] += (uint32_t)slice[i] << (bits + 1);
+}
+FR_CLONES(move_indices, (const int32_t *slice, int bits, uint32_t *index, long n), (slice, bits, index, n))
+
+static inline void fr_count_indices(const uint32_t *index, long n, int64_t *counts) {
+    for (long i = 0; i < n; i++) counts[index[i]]++;
 }
 
-static inline void fr_weigh_indices(const uint32_t *index, const int32_t *slice, const double *weight, int bits, long n,
-                                    uint64_t *high, uint64_t *low) {
+static inline void fr_weigh_indices(const uint32_t *index, const double *weight, long n, uint64_t *high, uint64_t *low) {
     uint64_t weight_high[FR_CELL_BLOCK], weight_low[FR_CELL_BLOCK];
     weight_words(weight, weight_high, weight_low, n);
-    for (long i = 0; i < n; i++) {
-        int64_t at = (slice ? (int64_t)slice[i] << (bits + 1) : 0) + index[i];
-        fr_add_weight(&high[at], &low[at], weight_high[i], weight_low[i]);
-    }
+    for (long i = 0; i < n; i++) fr_add_weight(&high[index[i]], &low[index[i]], weight_high[i], weight_low[i]);
 }
 
 #endif

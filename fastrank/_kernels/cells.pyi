@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 LEAST_BITS: int
 MOST_BITS: int
+MOST_CELLS: int
 
 def count_cells(
     scores: NDArray[np.floating[Any]],

@@ -13,8 +13,9 @@ cdef extern from "cells.h" nogil:
     void cell_index_f32(const float *, const uint8_t *, int, uint32_t *, long)
     void cell_index_f64(const double *, const uint8_t *, int, uint32_t *, long)
     void any_foreign(const int32_t *, int64_t, long, int *)
-    void fr_count_indices(const uint32_t *, const int32_t *, int, long, int64_t *)
-    void fr_weigh_indices(const uint32_t *, const int32_t *, const double *, int, long, uint64_t *, uint64_t *)
+    void move_indices(const int32_t *, int, uint32_t *, long)
+    void fr_count_indices(const uint32_t *, long, int64_t *)
+    void fr_weigh_indices(const uint32_t *, const double *, long, uint64_t *, uint64_t *)
 
 ctypedef fused real:
     float
@@ -22,6 +23,7 @@ ctypedef fused real:
 
 LEAST_BITS = 12
 MOST_BITS = 26
+MOST_CELLS = 1 << 32  # an index is 32 bits
 
 
 cdef check(Py_ssize_t rows, const uint8_t[::1] labels, int bits, const int32_t[::1] slices, Py_ssize_t size):
@@ -31,6 +33,8 @@ cdef check(Py_ssize_t rows, const uint8_t[::1] labels, int bits, const int32_t[:
         raise ValueError(f"bits is {bits}; it must be {LEAST_BITS} to {MOST_BITS}")
     if size == 0 or size & ((<int64_t> 2 << bits) - 1):
         raise ValueError(f"a table of {size} cells is no whole number of slices of 2 * 2^{bits} cells")
+    if size > MOST_CELLS:
+        raise ValueError(f"a table of {size} cells is past {MOST_CELLS}, the most that one table may have")
     if labels.shape[0] != rows or (slices is not None and slices.shape[0] != rows):
         raise ValueError("scores, labels and slices differ in length")
     if slices is not None and rows > 0:
@@ -41,12 +45,14 @@ cdef check(Py_ssize_t rows, const uint8_t[::1] labels, int bits, const int32_t[:
 
 
 cdef inline void index_block(
-    const real *scores, const uint8_t *labels, int bits, uint32_t *index, Py_ssize_t n
+    const real *scores, const uint8_t *labels, int bits, const int32_t *slices, uint32_t *index, Py_ssize_t n
 ) noexcept nogil:
     if real is float:
         cell_index_f32(scores, labels, 32 - bits, index, n)
     else:
         cell_index_f64(scores, labels, 32 - bits, index, n)
+    if slices != NULL:
+        move_indices(slices, bits, index, n)
 
 
 def count_cells(
@@ -63,8 +69,8 @@ def count_cells(
             n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
             if slices is not None:
                 slice_block = &slices[start]
-            index_block(&scores[start], &labels[start], bits, index, n)
-            fr_count_indices(index, slice_block, bits, n, &counts[0])
+            index_block(&scores[start], &labels[start], bits, slice_block, index, n)
+            fr_count_indices(index, n, &counts[0])
             start += n
 
 
@@ -84,6 +90,6 @@ def weigh_cells(
             n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
             if slices is not None:
                 slice_block = &slices[start]
-            index_block(&scores[start], &labels[start], bits, index, n)
-            fr_weigh_indices(index, slice_block, &weights[start], bits, n, &high[0], &low[0])
+            index_block(&scores[start], &labels[start], bits, slice_block, index, n)
+            fr_weigh_indices(index, &weights[start], n, &high[0], &low[0])
             start += n

@@ -39,4 +39,4 @@ def compiled(name: str) -> Callable[[Any, Any, Any], None]:
         for i in range(terms.size):
             terms[i] = point(labels[i], scores[i])
 
-    return fill  # type: ignore[no-any-return]
+    return fill

@@ -12,7 +12,9 @@
 enum {
     FR_KEY_BLOCK = 512,  /* keys made at a time */
     FR_FEW = 1 << 13,    /* below this many rows a table of parts costs more than it saves */
-    FR_DEAL_BITS = 18,   /* sign, exponent and 6 bits of a float64: parts of an ordinary column fit the cache */
+    FR_MANY = 1 << 18,   /* from here on counting float32 rows costs less than sorting them */
+    FR_DEAL_WIDE = 18,   /* sign, exponent and 6 bits of a float64: parts of an ordinary column fit the cache */
+    FR_DEAL_NARROW = 15, /* the same of a float32 */
     FR_INSERT = 24,      /* items that insertion sorts best */
     FR_MOST_DIGIT = 14,
     FR_LEVELS = 17       /* a level of more than FR_INSERT items takes 4 bits or more of 63, all that are left, or none */

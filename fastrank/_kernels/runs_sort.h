@@ -90,7 +90,7 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
 
 /* The runs of all rows; items has room for one a row.  Whether there was the memory for the rest. */
 static int FR_NAME(runs)(const fr_rows *rows, FR_ITEM *items, FR_RUNS *runs) {
-    int bits = rows->size < FR_FEW ? 1 : FR_DEAL_BITS;
+    int bits = rows->size < FR_FEW ? 1 : rows->wide ? FR_DEAL_WIDE : FR_DEAL_NARROW;
     uint32_t *end = (uint32_t *)calloc((size_t)1 << bits, sizeof(uint32_t));
     uint32_t *ends = (uint32_t *)malloc(sizeof(uint32_t) * FR_LEVELS << FR_MOST_DIGIT);
     FR_ITEM *spare = NULL;

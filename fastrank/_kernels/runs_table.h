@@ -103,13 +103,13 @@ static int fr_table_runs(const fr_rows *rows, uint16_t *low, fr_count_runs *runs
 /* How many 64-bit words of scratch fr_sort_runs needs.  Runs with wide keys need none but the room of their keys: a run is
    written where its rows, or rows before them, were read. */
 static inline long fr_scratch_words(int wide, long size) {
-    return wide ? 0 : size < FR_FEW ? size : (size + 3) / 4;
+    return wide ? 0 : size < FR_MANY ? size : (size + 3) / 4;
 }
 
 /* The runs of at most 2^32 - 1 rows, each array with room for as many. */
 static int fr_sort_runs(const fr_rows *rows, uint64_t *scratch, fr_count_runs *runs) {
     if (rows->wide) return fr_counts_runs(rows, (uint64_t *)runs->key, runs);
-    if (rows->size < FR_FEW) return fr_counts_runs(rows, scratch, runs);
+    if (rows->size < FR_MANY) return fr_counts_runs(rows, scratch, runs);
     return fr_table_runs(rows, (uint16_t *)scratch, runs);
 }
 

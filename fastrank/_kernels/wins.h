@@ -13,8 +13,8 @@ enum { FR_WIN_WORDS = 12 };
 
 /* Run i has negative[i * stride] and positive[i * stride] rows.  Whether a total is past 64 bits: only then can a sum of
    products, at most the product of the two totals, be past 128. */
-static inline int fr_count_wins(const int64_t *negative, const int64_t *positive, long stride, long runs,
-                                uint64_t *words) {
+static inline int fr_count_strided_wins(const int64_t *negative, const int64_t *positive, long stride, long runs,
+                                        uint64_t *words) {
     fr_u128 wins = 0, ties = 0, negatives = 0, positives = 0;
     for (long i = 0; i < runs; i++) {
         uint64_t losers = (uint64_t)negative[i * stride], winners = (uint64_t)positive[i * stride];
@@ -29,6 +29,13 @@ static inline int fr_count_wins(const int64_t *negative, const int64_t *positive
     fr_store_128(negatives, words + 8);
     fr_store_128(positives, words + 10);
     return (negatives >> 64 | positives >> 64) != 0;
+}
+
+/* Calls with constant strides, so that each is compiled for its own. */
+static inline int fr_count_wins(const int64_t *negative, const int64_t *positive, int interleaved, long runs,
+                                uint64_t *words) {
+    return interleaved ? fr_count_strided_wins(negative, positive, 2, runs, words)
+                       : fr_count_strided_wins(negative, positive, 1, runs, words);
 }
 
 /* The same for weights of 128 bits; whether a total is past 128 bits. */

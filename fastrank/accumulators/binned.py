@@ -60,8 +60,8 @@ class ScoreHistogram(RowAccumulator):
     def __post_init__(self) -> None:
         super().__post_init__()
         # Counts need one word a cell; weights are integers of two words, in units of 2^-72.
-        self._low = np.zeros((0, 2 << self.bits), np.uint64 if self.weighted else np.int64)
-        self._high = np.zeros((0, 2 << self.bits) if self.weighted else (0, 0), np.uint64)
+        self._low: NDArray[Any] = np.zeros((0, 2 << self.bits), np.uint64 if self.weighted else np.int64)
+        self._high: NDArray[Any] = np.zeros((0, 2 << self.bits) if self.weighted else (0, 0), np.uint64)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -45,9 +45,9 @@ class _Slice:
         """Sorts what waits and merges it into the runs."""
         if self.waiting:
             # Columns of a mixed stream may be float32 in one batch and float64 in the next.
-            columns = [np.concatenate(column) for column in zip(*self.waiting, strict=True)]
+            scores, labels, *weights = (np.concatenate(column) for column in zip(*self.waiting, strict=True))
             self.waiting, self.waiting_rows = [], 0
-            self.merge(runs.weigh_runs(*columns) if self.weighted else runs.sort_runs(*columns))
+            self.merge(runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels))
         return self.runs
 
     def merge(self, more: Arrays) -> None:

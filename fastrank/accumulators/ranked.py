@@ -6,22 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fastrank._kernels import exact_sum, order, ranked
 from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
-from fastrank.columns import buffer_view
 from fastrank.errors import InvalidValueError, ParameterError
-from fastrank.grouping import plain_ids
+from fastrank.ids import ordered_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.grouping import Lists
 
-__all__ = ["ListSums", "RankedListSums", "TIES"]
+__all__ = ["TIES", "ListSums", "RankedListSums"]
 
 # Up to this cut-off the top of a list is found by insertion, past it by sorting.
 DEEPEST_INSERTION = 64
@@ -40,12 +37,12 @@ class Runs(NamedTuple):
     """Ordered lists as runs of equal score and label, and the labels of each list from the highest down."""
 
     offsets: NDArray[np.int64]
-    label: NDArray[np.float64]
-    count: NDArray[np.int64]
+    labels: NDArray[np.float64]
+    counts: NDArray[np.int64]
     opens: NDArray[np.uint8]
     ideal_offsets: NDArray[np.int64]
-    ideal_label: NDArray[np.float64]
-    ideal_count: NDArray[np.int64]
+    ideal_labels: NDArray[np.float64]
+    ideal_counts: NDArray[np.int64]
 
 
 def ordered(lists: Lists, ties: str, depth: int) -> Runs:
@@ -60,8 +57,8 @@ def ordered(lists: Lists, ties: str, depth: int) -> Runs:
         if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
             runs = order.rank_top(scores, labels, lists.offsets, depth)
         else:
-            floats = (array.astype(np.float64, copy=False) for array in (scores, labels))
-            runs = order.rank_all(*floats, lists.offsets, rule, items, depth)
+            scores, labels = scores.astype(np.float64, copy=False), labels.astype(np.float64, copy=False)
+            runs = order.rank_all(scores, labels, lists.offsets, rule, items, depth)
         lists.derived[key] = Runs(*runs)
     runs_: Runs = lists.derived[key]
     return runs_
@@ -72,12 +69,7 @@ def _item_codes(lists: Lists) -> NDArray[np.int64] | None:
     if "items" not in lists.derived:
         lists.derived["items"] = None
         if lists.rows.has("item"):
-            array = plain_ids(lists.rows["item"])
-            if array.type == pa.int64():
-                codes = buffer_view(array, np.int64)
-            else:
-                ranks = pc.rank(array, sort_keys="ascending", tiebreaker="dense")
-                codes = buffer_view(ranks, np.uint64).astype(np.int64)
+            codes = ordered_codes(lists.rows["item"])
             i = order.find_duplicates(codes, lists.offsets)
             if i >= 0:
                 raise _list_error(lists, i, "item", "an item stands twice in a query", "each item once in a query")
@@ -207,7 +199,7 @@ class RankedListSums(ListAccumulator):
         if key not in lists.derived:
             k = self.k or 0
             runs = ordered(lists, self.ties, lists.depths[self.ties])
-            tied = ranked.count_tied(runs.offsets, runs.count, runs.opens, k)
+            tied = ranked.count_tied(runs.offsets, runs.counts, runs.opens, k)
             if self.measure == "ndcg":
                 values, relevant = self._ndcg(lists, runs, k)
             else:
@@ -219,8 +211,10 @@ class RankedListSums(ListAccumulator):
     def _ndcg(self, lists: Lists, runs: Runs, k: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         longest = int(np.diff(lists.offsets).max(initial=0))
         table = _DISCOUNTS.up_to(min(k, longest) if k else longest)
-        ideal = ranked.ideal_dcg(runs.ideal_offsets, self._gains(runs.ideal_label, lists), runs.ideal_count, *table, k)
-        dcg = ranked.dcg(runs.offsets, self._gains(runs.label, lists), runs.count, runs.opens, *table, k)
+        ideal = ranked.ideal_dcg(
+            runs.ideal_offsets, self._gains(runs.ideal_labels, lists), runs.ideal_counts, *table, k
+        )
+        dcg = ranked.dcg(runs.offsets, self._gains(runs.labels, lists), runs.counts, runs.opens, *table, k)
         relevant = ideal > 0
         return np.divide(dcg, ideal, out=np.zeros_like(dcg), where=relevant), relevant
 
@@ -237,8 +231,8 @@ class RankedListSums(ListAccumulator):
 
     def _hits(self, lists: Lists, runs: Runs, k: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         level = float(self.relevance_level or 0)
-        relevant = ranked.count_relevant(runs.ideal_offsets, runs.ideal_label, runs.ideal_count, level)
-        top = (runs.offsets, runs.label, runs.count, runs.opens)
+        relevant = ranked.count_relevant(runs.ideal_offsets, runs.ideal_labels, runs.ideal_counts, level)
+        top = (runs.offsets, runs.labels, runs.counts, runs.opens)
         if self.measure == "precision":
             values = ranked.precision(*top, np.diff(lists.offsets), level, k)
         elif self.measure == "recall":

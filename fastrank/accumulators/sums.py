@@ -115,9 +115,7 @@ class ExactSum(RowAccumulator):
             clipped &= weights > 0
         self._count("clipped", None if slices is None else slices[clipped], int(np.count_nonzero(clipped)))
 
-    def _add_loss(
-        self, rows: Rows, weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
-    ) -> None:
+    def _add_loss(self, rows: Rows, weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None) -> None:
         # Numba is imported and the loss compiled here, so that only metrics that need it wait for it.
         from fastrank._kernels import losses
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from fastrank.accumulators import Accumulator
-    from fastrank.columns import Domain
+    from fastrank.domains import Domain
     from fastrank.metrics.parameters import Kind
 
 __all__ = ["ROLES", "Definition", "Metric", "MetricFactory", "Value", "list_metrics", "metric", "parse"]
@@ -185,7 +185,8 @@ class MetricFactory:
         if unknown:
             known = [*definition.defaults, *OVERRIDES]
             raise ParameterError(
-                f"{definition.name} has no parameter {unknown[0]!r}{_near(unknown[0], known)}; it has {', '.join(known)}"
+                f"{definition.name} has no parameter {unknown[0]!r}{_near(unknown[0], known)}; "
+                f"it has {', '.join(known)}"
             )
         parameters = dict(definition.defaults)
         for name, kind in definition.parameters.items():
@@ -258,7 +259,8 @@ def metric(
             without_query=without_query,
         )
         factory = MetricFactory(definition)
-        for alias, preset in {definition.name: {}, **dict.fromkeys(aliases, {}), **definition.presets}.items():
+        plain: dict[str, Mapping[str, Any]] = {alias: {} for alias in (definition.name, *aliases)}
+        for alias, preset in {**plain, **definition.presets}.items():
             if alias.lower() in _ALIASES:
                 raise TypeError(f"two metrics are called {alias!r}")
             _ALIASES[alias.lower()] = definition.name, preset
@@ -319,7 +321,8 @@ def parse(text: str) -> list[Metric]:
     >>> metrics.parse("NDCG(gain=exp2)@5,10")
     [ndcg(gain=exp2)@5, ndcg(gain=exp2)@10]
     """
-    call, cutoffs = text.strip(), [None]
+    call = text.strip()
+    cutoffs: list[int | None] = [None]
     match = _AT.match(call)
     if match:
         call = match["call"]
@@ -337,7 +340,9 @@ def parse(text: str) -> list[Metric]:
 
 def _cutoff(text: str, part: str) -> int:
     if not part.strip().isdigit():
-        raise ParameterError(f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10")
+        raise ParameterError(
+            f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10"
+        )
     return int(part)
 
 
@@ -361,7 +366,9 @@ def _literal(text: str, node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError:
-        raise ParameterError(f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}") from None
+        raise ParameterError(
+            f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}"
+        ) from None
 
 
 def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:

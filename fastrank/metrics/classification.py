@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastrank._kernels import exact_sum
 from fastrank.accumulators import ExactSum, ScoreHistogram, ScoreRuns
-from fastrank.columns import BINARY, PROBABILITY, SCORE
+from fastrank.domains import BINARY, PROBABILITY, SCORE
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.parameters import Background, Number, WholeNumber
 
@@ -33,17 +33,17 @@ def _rounded(numerator: int, denominator: int, towards: float) -> float:
     family="classification",
     columns={"label": BINARY, "score": SCORE},
     states=lambda p: {
-        "pairs": ScoreRuns(weighted=p.weighted)
-        if p.bits is None
-        else ScoreHistogram(bits=p.bits, weighted=p.weighted)
+        "pairs": ScoreRuns(weighted=p.weighted) if p.bits is None else ScoreHistogram(bits=p.bits, weighted=p.weighted)
     },
-    parameters={"bits": WholeNumber(
+    parameters={
+        "bits": WholeNumber(
             12,
             26,
             optional=True,
             none_means="exact",
             doc="One pass over 2^bits cells of the order-preserving integer key of the score on the float32 grid.",
-        )},
+        )
+    },
     aliases=("roc_auc", "auroc", "roc_auc_score", "binary_auroc"),
     range=(0.0, 1.0),
     better="higher",

@@ -7,7 +7,7 @@ import textwrap
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from fastrank.columns import ID, WEIGHT
+from fastrank.domains import ID, WEIGHT
 
 if TYPE_CHECKING:
     from fastrank.metrics.base import Definition
@@ -74,7 +74,7 @@ def _states(definition: Definition) -> list[str]:
     arguments = SimpleNamespace(**definition.defaults, weighted=False)
     classes = {type(state) for state in definition.states(arguments).values()}
     return [
-        _entry(cls.__name__, inspect.cleandoc(cls.__doc__ or "").rpartition("Memory")[2].replace("\n", " ").lstrip(": "))
+        _entry(cls.__name__, "Memory" + inspect.cleandoc(cls.__doc__ or "").rpartition("Memory")[2].replace("\n", " "))
         for cls in sorted(classes, key=lambda cls: cls.__name__)
     ]
 

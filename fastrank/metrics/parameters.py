@@ -52,9 +52,10 @@ class WholeNumber:
             return None
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise _refuse(self, value)
-        if value < self.low or (self.high is not None and value > self.high):
+        number = int(value)
+        if number < self.low or (self.high is not None and number > self.high):
             raise _refuse(self, value)
-        return int(value)
+        return number
 
 
 def Cutoff() -> WholeNumber:  # noqa: N802  (stands where the kinds stand)
@@ -111,7 +112,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Gain:
-    """"linear", "exp2", or a mapping from labels to gains."""
+    """ "linear", "exp2", or a mapping from labels to gains."""
 
     doc: str = "linear: the label, 0 where it is negative; exp2: 2^label - 1; a mapping: the gain of each label."
     allowed = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0, and 0 for label 0'
@@ -133,7 +134,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class Background:
-    """"self", a rate, or the name of a column of rates."""
+    """ "self", a rate, or the name of a column of rates."""
 
     doc: str = "self: the mean label of the evaluated rows; a rate; or a column with a rate for each row."
     allowed = '"self", a rate above 0 and below 1, or the name of a column of rates'

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators import RankedListSums
 from fastrank.accumulators.ranked import TIES
-from fastrank.columns import GRADE, ID, SCORE, Domain, listed_grades, whole_grades
+from fastrank.domains import GRADE, ID, SCORE, Domain, listed_grades, whole_grades
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.parameters import Choice, Cutoff, Gain, Number
 
@@ -64,8 +64,8 @@ def _mean(lists: ListSums) -> Value:
 
 def _without_query(name: str) -> str:
     return (
-        f"{name} ranks the rows of each query: name the query column (query=, --query). Of single rows at a threshold, "
-        f"the metric is binary_{name}, which this version does not have"
+        f"{name} ranks the rows of each query: name the query column (query=, --query). Of single rows at a "
+        f"threshold, the metric is binary_{name}, which this version does not have"
     )
 
 
@@ -138,7 +138,11 @@ def mrr(
     **_DECLARATION,
     columns=_COLUMNS,
     states=_lists("map"),
-    parameters={**_COMMON, **_LEVEL, "ap_denominator": Choice(("rel", "min_rel_k"), doc="Divide by R, or by min(R, k).")},
+    parameters={
+        **_COMMON,
+        **_LEVEL,
+        "ap_denominator": Choice(("rel", "min_rel_k"), doc="Divide by R, or by min(R, k)."),
+    },
     aliases=("ap", "map_cut", "mean_average_precision"),
     source="Harman 1992 (TREC-1); as trec_eval's map and map_cut; Spark and RePlay divide by min(R, k)",
 )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators import ExactSum
-from fastrank.columns import REAL
+from fastrank.domains import REAL
 from fastrank.metrics.base import metric
 
 if TYPE_CHECKING:

@@ -230,6 +230,8 @@ def test_what_would_reach_past_an_array_is_refused():
             count_cells(scores, labels, bits, None, np.zeros(2 << bits, np.int64))
     with pytest.raises(ValueError, match="table"):
         count_cells(scores, labels, BITS + 1, None, counts)
+    with pytest.raises(ValueError, match="most"):
+        count_cells(scores, labels, 26, None, np.broadcast_to(np.zeros(1, np.int64), 65 * (2 << 26)))
     with pytest.raises(ValueError, match="length"):
         count_cells(scores, labels[1:], BITS, None, counts)
     with pytest.raises(ValueError, match="length"):

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -75,10 +75,9 @@ def columns(lists: list[list[Row]]) -> tuple[NDArray[Any], NDArray[Any], NDArray
 
 def unpack(result: order.Runs) -> tuple[list[list[tuple[float, int, int]]], list[list[tuple[float, int]]]]:
     at, label, count, opens, ideal_at, ideal_label, ideal_count = result
-    runs = [list(zip(*(x[a:b].tolist() for x in (label, count, opens)), strict=True)) for a, b in zip(at, at[1:])]
+    runs = [list(zip(*(x[a:b].tolist() for x in (label, count, opens)), strict=True)) for a, b in pairwise(at)]
     ideal = [
-        list(zip(ideal_label[a:b].tolist(), ideal_count[a:b].tolist(), strict=True))
-        for a, b in zip(ideal_at, ideal_at[1:])
+        list(zip(ideal_label[a:b].tolist(), ideal_count[a:b].tolist(), strict=True)) for a, b in pairwise(ideal_at)
     ]
     return runs, ideal
 
@@ -178,7 +177,10 @@ def test_rank_all_of_long_lists(kind: str) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    list_of_rows(SCORES, LABELS), st.sampled_from(FREE_OF_ROW_ORDER), st.integers(0, 45), st.randoms(use_true_random=False)
+    list_of_rows(SCORES, LABELS),
+    st.sampled_from(FREE_OF_ROW_ORDER),
+    st.integers(0, 45),
+    st.randoms(use_true_random=False),
 )
 def test_row_order_changes_nothing(lists: list[list[Row]], rule: int, depth: int, random: Any) -> None:
     mixed = [random.sample(rows, len(rows)) for rows in lists]
@@ -195,7 +197,7 @@ def test_row_order_changes_nothing_in_rank_top(kind: str) -> None:
     scores = make_scores(kind, 1200, rng)
     labels = rng.integers(0, 4, 1200).astype(np.uint8)
     offsets = np.array([0, 30, 130, 130, 1200])
-    mixed = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in zip(offsets, offsets[1:])])
+    mixed = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in pairwise(offsets)])
     for depth in DEPTHS:
         left = order.rank_top(scores, labels, offsets, depth)
         assert equal(left, order.rank_top(scores[mixed], labels[mixed], offsets, depth))

@@ -147,9 +147,7 @@ def test_large_groups_stay_accurate() -> None:
     for k in (1, 10, rows - 5):
         missed = Fraction(math.comb(rows - relevant, k), math.comb(rows, k))
         assert ranked.hit_rate(at, label, count, opens, 1.0, k)[0] == pytest.approx(float(1 - missed), rel=1e-13)
-    first = sum(
-        Fraction(math.comb(rows - j, relevant - 1), j * math.comb(rows, relevant)) for j in range(1, 200)
-    )
+    first = sum(Fraction(math.comb(rows - j, relevant - 1), j * math.comb(rows, relevant)) for j in range(1, 200))
     assert ranked.reciprocal_rank(at, label, count, opens, 1.0, 199)[0] == pytest.approx(float(first), rel=1e-13)
 
 

@@ -12,7 +12,8 @@ from fastrank._kernels import runs as kernel
 
 AWKWARD = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -1e-40, 1e-38, 0.1, -0.1, 0.5, 0.25, 1.0, -1.0, 3e38]
 WIDE_ONLY = [5e-324, -5e-324, 1e-310, 1e300, -1e300, 0.1 + 1e-16]
-SMALL, LARGE = 300, 12_000  # rows below and above the sizes from which parts are dealt by many bits
+# Rows below and above the size from which parts are dealt by many bits, and above that from which float32 is counted.
+SMALL, LARGE, COUNTED = 300, 12_000, 1 << 18
 RELAXED = settings(deadline=None)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SIZES = pytest.mark.parametrize("rows", [SMALL, LARGE])
@@ -131,6 +132,22 @@ def test_any_kind_of_column(dtype, rows, kind):
     assert table_of(weighed) == brute_runs(scores, labels, unit(weights))
     for keys in (counted[0], weighed[0]):
         assert (keys[1:] > keys[:-1]).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("rows", [COUNTED - 1, COUNTED, COUNTED + 1])
+@pytest.mark.parametrize("kind", columns(2, np.float64))
+def test_many_rows(dtype, rows, kind):
+    scores, labels = columns(rows, dtype)[kind], click_log(rows, dtype)[1]
+    keys, negatives, positives = kernel.sort_runs(scores, labels)
+    expected, run = np.unique(scores + dtype(0), return_inverse=True)
+    assert np.array_equal(kernel.keys_to_scores(keys), expected)
+    assert np.array_equal(negatives, np.bincount(run[labels == 0], minlength=expected.size))
+    assert np.array_equal(positives, np.bincount(run[labels == 1], minlength=expected.size))
+    order = np.random.default_rng(1).permutation(rows)
+    assert same((keys, negatives, positives), kernel.sort_runs(scores[order], labels[order]))
+    pieces = [kernel.sort_runs(scores[p], labels[p]) for p in (slice(100_000, None), slice(100_000))]
+    assert same((keys, negatives, positives), kernel.merge_runs(*pieces[0], *pieces[1]))
 
 
 @DTYPES

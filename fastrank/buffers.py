@@ -1,0 +1,42 @@
+"""NumPy views of Arrow arrays and back, zero-copy and without pandas, which pyarrow's own conversions import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["booleans", "buffer_view", "null_mask", "to_arrow"]
+
+
+def to_arrow(values: NDArray[Any]) -> pa.Array:
+    """A one-dimensional array as Arrow, zero-copy; pa.array(ndarray) would import pandas."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
+
+
+def buffer_view(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:
+    """The values of a fixed-width array, zero-copy and read-only; what lies under nulls is arbitrary."""
+    buffer = array.buffers()[1]
+    if buffer is None or len(array) == 0:
+        return np.empty(0, dtype)
+    view: NDArray[Any] = np.frombuffer(buffer, dtype)[array.offset : array.offset + len(array)]
+    view.flags.writeable = False
+    return view
+
+
+def booleans(array: pa.Array) -> NDArray[np.bool_]:
+    buffer = array.buffers()[1]
+    if buffer is None or len(array) == 0:
+        return np.zeros(len(array), np.bool_)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), count=array.offset + len(array), bitorder="little")
+    return bits[array.offset :].view(np.bool_)
+
+
+def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
+    """True where the array is null; None where it is nowhere."""
+    return booleans(array.is_null()) if array.null_count else None

@@ -1,0 +1,216 @@
+"""What a column may hold in its role, and the form in which kernels get it.
+
+A domain's view turns an Arrow array of any type that fits into a typed read-only NumPy array (ids stay Arrow), and
+marks the rows that lie outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastrank._kernels import checks
+from fastrank.buffers import booleans, buffer_view, null_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BINARY",
+    "GRADE",
+    "ID",
+    "PROBABILITY",
+    "REAL",
+    "SCORE",
+    "WEIGHT",
+    "Column",
+    "Domain",
+    "Unfit",
+    "listed_grades",
+    "whole_grades",
+]
+
+# Scores and targets are compared and summed as float64, which holds integers exactly up to here.
+LARGEST_EXACT_INTEGER = 2**53
+LARGEST_SMALL_GRADE = 31
+LARGEST_WEIGHT = 2.0**20
+# Adding and subtracting 2^-20 rounds a smaller float64 to a multiple of 2^-72, the unit of weights.
+WEIGHT_ROUNDER = 2.0**-20
+
+_NUMPY_TYPES: dict[pa.DataType, type[np.generic]] = {
+    pa.int8(): np.int8, pa.int16(): np.int16, pa.int32(): np.int32, pa.int64(): np.int64,
+    pa.uint8(): np.uint8, pa.uint16(): np.uint16, pa.uint32(): np.uint32, pa.uint64(): np.uint64,
+    pa.float16(): np.float16, pa.float32(): np.float32, pa.float64(): np.float64,
+}  # fmt: skip
+
+
+class Column(NamedTuple):
+    """A column in the form of its domain; `invalid` marks rows outside it (None: there are none)."""
+
+    values: Any
+    invalid: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a column may hold in a role."""
+
+    name: str
+    types: str
+    allowed: str
+    view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
+    hint: str = ""
+
+
+class Unfit(Exception):
+    """A type cannot play a role; the text says which can."""
+
+
+def _numbers(array: pa.Array, allowed: str) -> Column:
+    """Any numeric array as NumPy, zero in place of nulls, in its own type where NumPy has it."""
+    kind = array.type
+    if pa.types.is_null(kind):
+        return Column(np.zeros(len(array), np.float64), np.ones(len(array), np.bool_))
+    if pa.types.is_boolean(kind):
+        values: NDArray[Any] = booleans(array).view(np.uint8)
+    elif pa.types.is_decimal(kind):
+        values = buffer_view(pc.cast(array, pa.float64()), np.float64)
+    elif kind in _NUMPY_TYPES:
+        values = buffer_view(array, _NUMPY_TYPES[kind])
+    else:
+        raise Unfit(allowed)
+    nulls = null_mask(array)
+    if nulls is not None:
+        values = np.where(nulls, values.dtype.type(0), values)
+    return Column(values, nulls)
+
+
+def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    return b if a is None else a if b is None else a | b
+
+
+def _floats(array: pa.Array) -> Column:
+    """Numbers as float32 or float64, none of them rounded."""
+    values, invalid = _numbers(array, _NUMBER)
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)
+    elif values.dtype.kind in "iu":
+        if values.dtype.itemsize == 8 and values.size:
+            unsigned = values.dtype.kind == "u"
+            too_large = values > LARGEST_EXACT_INTEGER
+            if not unsigned:
+                too_large |= values < -LARGEST_EXACT_INTEGER
+            invalid = _either(invalid, too_large if too_large.any() else None)
+        values = values.astype(np.float64)
+    return Column(values, invalid)
+
+
+def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
+    """View as floats of which none is NaN or outside [low, high]."""
+
+    def view(array: pa.Array) -> Column:
+        values, invalid = _floats(array)
+        if checks.any_outside(values, low, high):
+            invalid = _either(invalid, ~((values >= low) & (values <= high)))
+        return Column(values, invalid)
+
+    return view
+
+
+def _finite(array: pa.Array) -> Column:
+    values, invalid = _floats(array)
+    limit = float(np.finfo(values.dtype).max)
+    if checks.any_outside(values, -limit, limit):
+        invalid = _either(invalid, ~np.isfinite(values))
+    return Column(values, invalid)
+
+
+def _small_integers(array: pa.Array, top: int) -> tuple[NDArray[np.uint8], bool, Column]:
+    numbers = _numbers(array, _NUMBER)
+    values = numbers.values.astype(np.float32) if numbers.values.dtype == np.float16 else numbers.values
+    if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), top):
+        # Seen as unsigned, negative bytes are above any grade: these are small integers as they stand.
+        return values.view(np.uint8), True, Column(values, numbers.invalid)
+    small, fits = checks.to_small(values, top)
+    return small, fits, Column(values, numbers.invalid)
+
+
+def _binary(array: pa.Array) -> Column:
+    """Labels 0 and 1 as bytes."""
+    small, fits, (values, invalid) = _small_integers(array, 1)
+    return Column(small, invalid if fits else _either(invalid, ~((values == 0) | (values == 1))))
+
+
+def _grade(array: pa.Array) -> Column:
+    """Graded relevance: bytes where all labels are integers in 0..31, else float64."""
+    small, fits, (_, invalid) = _small_integers(array, LARGEST_SMALL_GRADE)
+    if fits:
+        return Column(small, invalid)
+    values, invalid = _finite(array)
+    return Column(values.astype(np.float64), invalid)
+
+
+def _weight(array: pa.Array) -> Column:
+    """Weights as float64 multiples of 2^-72."""
+    values, invalid = _interval(0.0, LARGEST_WEIGHT)(array)
+    values = values.astype(np.float64)
+    rounded = np.where(values < WEIGHT_ROUNDER, (values + WEIGHT_ROUNDER) - WEIGHT_ROUNDER, values)
+    return Column(rounded, invalid)
+
+
+def _id(array: pa.Array) -> Column:
+    """Ids stay Arrow arrays."""
+    kind = array.type
+    if pa.types.is_floating(kind) or pa.types.is_nested(kind):
+        raise Unfit(_KEY)
+    return Column(array, null_mask(array))
+
+
+def whole_grades(top: int) -> Domain:
+    """Graded relevance of integers up to `top`."""
+
+    def view(array: pa.Array) -> Column:
+        values, invalid = _grade(array)
+        if values.dtype == np.float64:
+            bad = (values > top) | (values != np.floor(values))
+            invalid = _either(invalid, bad if bad.any() else None)
+        return Column(values, invalid)
+
+    return Domain(f"integer grade up to {top}", _NUMBER, f"an integer up to {top}", view)
+
+
+def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
+    """Graded relevance of labels that have a gain."""
+    labels = [label for label, _ in table]
+
+    def view(array: pa.Array) -> Column:
+        values, invalid = _grade(array)
+        bad = ~np.isin(values, labels)
+        return Column(values, _either(invalid, bad if bad.any() else None))
+
+    texts = ", ".join(f"{label:g}" for label in labels)
+    return Domain(f"grade of {texts}", _NUMBER, f"a label that has a gain: {texts}", view)
+
+
+_NUMBER = "integer, float, bool or decimal"
+_KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
+
+BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
+GRADE = Domain("grade", _NUMBER, "a finite number, neither null nor NaN", _grade)
+REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
+SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
+PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+WEIGHT = Domain(
+    "weight",
+    _NUMBER,
+    "a weight from 0 to 2^20 (1048576)",
+    _weight,
+    "if the weights are large, divide all weights by a constant: weighted means do not change",
+)
+ID = Domain("id", _KEY, "an id that is not null", _id)

@@ -1,0 +1,81 @@
+"""Ids of queries, items and slices: any type in one of few forms, runs of equal ids, integers of the same order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastrank._kernels import ids as kernels
+from fastrank.buffers import buffer_view
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["find_lists", "ordered_codes", "plain_ids"]
+
+
+def plain_ids(array: pa.Array) -> pa.Array:
+    """Ids in one of few types, so that equal ids of different layouts are equal: int64, uint64, string,
+    binary, or the type itself."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return pc.cast(array, pa.int64())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pc.cast(array, pa.string())
+    if pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary_view(kind):
+        return pc.cast(array, pa.binary())
+    return array
+
+
+def _integers(array: pa.Array) -> NDArray[np.int64] | None:
+    """Plain ids that are integers underneath, as int64; None for other types."""
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        array = pc.cast(array, pa.int8())
+        return buffer_view(array, np.int8).astype(np.int64)
+    if pa.types.is_integer(kind) or pa.types.is_temporal(kind):
+        if kind.bit_width == 32:
+            return buffer_view(array, np.int32).astype(np.int64)
+        if kind.bit_width == 64:
+            return buffer_view(array, np.int64)
+    return None
+
+
+def _as_binary(array: pa.Array) -> pa.Array:
+    """Text, binary and decimal ids as binary with 64-bit offsets."""
+    if pa.types.is_decimal(array.type):
+        array = pc.cast(array, pa.string())
+    return pc.cast(pc.cast(array, pa.binary()), pa.large_binary())
+
+
+def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Where the runs of equal ids start, and a 64-bit id of each: the integer itself, or a fingerprint."""
+    array = plain_ids(array)
+    integers = _integers(array)
+    if integers is not None:
+        changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
+        starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
+        return starts, integers[starts].view(np.uint64)
+    binary = _as_binary(array)
+    encoded = pc.run_end_encode(binary, run_end_type=pa.int64())
+    ends = buffer_view(encoded.run_ends, np.int64)
+    starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))
+    values = encoded.values
+    offsets = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + len(values) + 1]
+    data = values.buffers()[2]
+    text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+    return starts, kernels.fingerprints(offsets, text)
+
+
+def ordered_codes(array: pa.Array) -> NDArray[np.int64]:
+    """Integers that are equal and ordered as the ids are; comparable within the array only."""
+    array = plain_ids(array)
+    if array.type == pa.int64():
+        return buffer_view(array, np.int64)
+    ranks = pc.rank(array, sort_keys="ascending", tiebreaker="dense")
+    return buffer_view(ranks, np.uint64).astype(np.int64)

@@ -1,0 +1,114 @@
+"""Slices: numbers for the values, or combinations of values, of slice columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastrank.buffers import buffer_view
+from fastrank.errors import ColumnTypeError
+from fastrank.ids import plain_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fastrank.columns import Columns
+
+__all__ = ["Slices"]
+
+
+class Slices:
+    """Numbers of slices.  Slice 0 is all rows; slice s > 0 is one combination of values of one grouping."""
+
+    def __init__(self, groupings: Sequence[Sequence[str]]) -> None:
+        self.groupings = tuple(tuple(grouping) for grouping in groupings)
+        self.types: dict[str, pa.DataType] = {}
+        self.keys: list[tuple[int, tuple[pa.Scalar, ...]]] = [(0, ())]
+        self._numbers: dict[tuple[int, tuple[pa.Scalar, ...]], int] = {(0, ()): 0}
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns of all groupings, each once."""
+        return list(dict.fromkeys(name for grouping in self.groupings for name in grouping))
+
+    @property
+    def count(self) -> int:
+        """How many slices there are."""
+        return len(self.keys)
+
+    def number(self, grouping: int, key: tuple[pa.Scalar, ...]) -> int:
+        """The number of a slice; a new one where it was never seen.  Grouping 0 is the overall row."""
+        full = (grouping, key)
+        if full not in self._numbers:
+            self._numbers[full] = len(self.keys)
+            self.keys.append(full)
+        return self._numbers[full]
+
+    def set_type(self, name: str, kind: pa.DataType) -> None:
+        """Fixes the type of a slice column when first seen."""
+        if self.types.setdefault(name, kind) != kind:
+            raise ColumnTypeError(
+                f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
+                "has one type in all batches and states"
+            )
+
+    def display_order(self) -> list[int]:
+        """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
+        order: list[int] = []
+        for g in range(len(self.groupings) + 1):
+            members = [s for s, (grouping, _) in enumerate(self.keys) if grouping == g]
+            if g == 0 or not members:
+                order += members
+                continue
+            columns = [
+                pa.concat_arrays([pa.repeat(self.keys[s][1][j], 1) for s in members])
+                for j in range(len(self.groupings[g - 1]))
+            ]
+            keys = pa.RecordBatch.from_arrays(columns, names=[str(j) for j in range(len(columns))])
+            ranks = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.schema.names])
+            order += [members[i] for i in ranks.to_pylist()]
+        return order
+
+    def codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
+        """The slice of each row, a grouping each; None for grouping 0, where all rows are of slice 0."""
+        if "slices" not in columns.derived:
+            columns.derived["slices"] = self._codes(columns)
+        codes: list[NDArray[np.int32] | None] = columns.derived["slices"]
+        return codes
+
+    def _codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
+        result: list[NDArray[np.int32] | None] = [None]
+        encoded = {name: self._encode(columns, name) for name in self.column_names}
+        for j, grouping in enumerate(self.groupings, start=1):
+            mixed = np.zeros(columns.batch.num_rows, np.int64)
+            for name in grouping:
+                indices, values = encoded[name]
+                mixed = mixed * len(values) + indices
+            distinct, places = np.unique(mixed, return_inverse=True)
+            numbers = np.empty(distinct.size, np.int32)
+            for at, code in enumerate(distinct.tolist()):
+                key: list[pa.Scalar] = []
+                for name in reversed(grouping):
+                    values = encoded[name][1]
+                    key.append(values[code % len(values)])
+                    code //= len(values)
+                numbers[at] = self.number(j, tuple(reversed(key)))
+            result.append(numbers[places])
+        return result
+
+    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
+        array = columns.array(name)
+        if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
+            raise ColumnTypeError(
+                f"column {name!r} (by) is of type {array.type}; allowed: integer, string, binary, bool, date, time, "
+                "timestamp, decimal, or a dictionary of these"
+            )
+        array = plain_ids(array)
+        self.set_type(name, array.type)
+        encoded = array.dictionary_encode(null_encoding="encode")
+        return buffer_view(encoded.indices, np.int32).astype(np.int64), encoded.dictionary
