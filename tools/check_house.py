@@ -26,9 +26,10 @@ FACADE = "the facade"  # fastrank/__init__.py
 # Room (first name under fastrank) -> the rooms it may import.  A room may always import itself.
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
-_DATA = _KERNELS | {"columns", "grouping"}
+_ARROW = _KERNELS | {"buffers"}
+_DATA = _ARROW | {"domains", "columns", "ids", "slices", "grouping", "where"}
 _STATES = _DATA | {"accumulators"}
-_PLAN = _STATES | {"metrics", "wire", "where"}
+_PLAN = _STATES | {"metrics", "wire"}
 _EVALUATOR = _PLAN | {"plan", "result", "atomic"}
 _EVALUATION = _EVALUATOR | {"evaluator", "sources"}
 _FACADE = _EVALUATION | {"evaluation"}
@@ -39,10 +40,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_kernels": _LEAF,
     "atomic": _LEAF,
     "where": _LEAF,
-    "columns": _KERNELS | {"where"},
-    "grouping": _KERNELS | {"columns"},
+    "buffers": _LEAF,
+    "domains": _ARROW,
+    "columns": _ARROW | {"domains", "where"},
+    "ids": _ARROW,
+    "slices": _ARROW | {"ids", "columns"},
+    "grouping": _ARROW | {"ids", "columns"},
     "accumulators": _DATA,
-    "metrics": _STATES | {"where"},
+    "metrics": _STATES,
     "wire": _STATES,
     "result": _STATES | {"metrics"},
     "plan": _PLAN | {"result"},
@@ -69,7 +74,7 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
-        *("sources", "where", "columns", "grouping", "accumulators.base", "wire", "plan", "evaluator", "result"),
+        *("sources", "where", "buffers", "domains", "columns", "ids", "slices", "grouping", "wire", "plan", "evaluator", "result"),
         *("cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},

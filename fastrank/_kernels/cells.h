@@ -46,7 +46,8 @@ static inline void fr_count_indices(const uint32_t *index, long n, int64_t *coun
     for (long i = 0; i < n; i++) counts[index[i]]++;
 }
 
-static inline void fr_weigh_indices(const uint32_t *index, const double *weight, long n, uint64_t *high, uint64_t *low) {
+static inline void fr_weigh_indices(const uint32_t *index, const double *weight, long n, uint64_t *high,
+                                    uint64_t *low) {
     uint64_t weight_high[FR_CELL_BLOCK], weight_low[FR_CELL_BLOCK];
     weight_words(weight, weight_high, weight_low, n);
     for (long i = 0; i < n; i++) fr_add_weight(&high[index[i]], &low[index[i]], weight_high[i], weight_low[i]);

@@ -17,7 +17,7 @@ enum {
     FR_DEAL_NARROW = 15, /* the same of a float32 */
     FR_INSERT = 24,      /* items that insertion sorts best */
     FR_MOST_DIGIT = 14,
-    FR_LEVELS = 17       /* a level of more than FR_INSERT items takes 4 bits or more of 63, all that are left, or none */
+    FR_LEVELS = 17       /* of 63 bits, a level of more than FR_INSERT items takes 4 or more, or all that are left */
 };
 
 typedef struct {

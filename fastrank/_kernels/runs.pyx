@@ -1,4 +1,4 @@
-"""Runs: distinct keys ascending, each with the count or the weight of its negatives and positives: the state of exact AUC.
+"""Runs, the state of exact AUC: distinct keys ascending, each with the count or weight of its negatives and positives.
 
 A key is the score's order-preserving integer, uint32 of a float32 and uint64 of a float64; -0.0 has the key of 0.0.
 A weight is an integer of 128 bits in units of 2^-72, as a high and a low word.  Runs depend on the rows only, not on
@@ -96,7 +96,8 @@ def sort_runs(const real[::1] scores, const uint8_t[::1] labels not None, most=M
     negatives, positives = np.empty(size, np.int64), np.empty(size, np.int64)
     if size == 0:
         return keys, negatives, positives
-    rows.score, rows.wide, rows.label, rows.weight, rows.size = &scores[0], real is double, &labels[0], NULL, size
+    rows.score, rows.wide, rows.label, rows.size = &scores[0], real is double, &labels[0], size
+    rows.weight = NULL
     runs.key, runs.wide, runs.size = address(keys), real is double, 0
     runs.negative, runs.positive = <int64_t *> address(negatives), <int64_t *> address(positives)
     # From NumPy, not from malloc: large arrays of its have large pages, which cost far less to touch first.
@@ -126,7 +127,8 @@ def weigh_runs(
     words = tuple(np.empty(size, np.uint64) for _ in range(4))
     if size == 0:
         return (keys, *words)
-    rows.score, rows.wide, rows.label, rows.weight, rows.size = &scores[0], real is double, &labels[0], &weights[0], size
+    rows.score, rows.wide, rows.label, rows.size = &scores[0], real is double, &labels[0], size
+    rows.weight = &weights[0]
     runs.key, runs.wide, runs.size = address(keys), real is double, 0
     runs.negative_high, runs.negative_low = <uint64_t *> address(words[0]), <uint64_t *> address(words[1])
     runs.positive_high, runs.positive_low = <uint64_t *> address(words[2]), <uint64_t *> address(words[3])

@@ -100,7 +100,7 @@ static int fr_table_runs(const fr_rows *rows, uint16_t *low, fr_count_runs *runs
     return 1;
 }
 
-/* How many 64-bit words of scratch fr_sort_runs needs.  Runs with wide keys need none but the room of their keys: a run is
+/* How many 64-bit words of scratch fr_sort_runs needs.  Wide keys are sorted in the room of the runs' keys: a run is
    written where its rows, or rows before them, were read. */
 static inline long fr_scratch_words(int wide, long size) {
     return wide ? 0 : size < FR_MANY ? size : (size + 3) / 4;

@@ -11,8 +11,8 @@
 
 enum { FR_WIN_WORDS = 12 };
 
-/* Run i has negative[i * stride] and positive[i * stride] rows.  Whether a total is past 64 bits: only then can a sum of
-   products, at most the product of the two totals, be past 128. */
+/* Run i has negative[i * stride] and positive[i * stride] rows.  Whether a total is past 64 bits: only then can a sum
+   of products, at most the product of the two totals, be past 128. */
 static inline int fr_count_strided_wins(const int64_t *negative, const int64_t *positive, long stride, long runs,
                                         uint64_t *words) {
     fr_u128 wins = 0, ties = 0, negatives = 0, positives = 0;

@@ -106,11 +106,14 @@ class ExactSum(RowAccumulator):
         self, scores: NDArray[np.floating], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
     ) -> None:
         assert self.eps is not None
-        low, high = self.eps, 1.0 - self.eps
-        # The float32 next to 1 - eps is 1, so the test for "none at all" is made in the column's own type.
-        if not checks.any_outside(scores, low, np.nextafter(scores.dtype.type(1), scores.dtype.type(0))):
+        # The ends of [eps, 1 - eps] in the column's own type, rounded inward.
+        one = scores.dtype.type(1)
+        low, high = scores.dtype.type(self.eps), scores.dtype.type(1.0 - self.eps)
+        low = np.nextafter(low, one) if float(low) < self.eps else low
+        high = np.nextafter(high, -one) if float(high) > 1.0 - self.eps else high
+        if not checks.any_outside(scores, float(low), float(high)):
             return
-        clipped = (scores < low) | (scores.astype(np.float64) > high)
+        clipped = (scores < low) | (scores > high)
         if weights is not None:
             clipped &= weights > 0
         self._count("clipped", None if slices is None else slices[clipped], int(np.count_nonzero(clipped)))

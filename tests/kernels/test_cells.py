@@ -167,8 +167,8 @@ def test_weights_equal_exact_fractions(dtype):
     scores, labels, weights, slices = some_rows(dtype)
     high, low = weigh(scores, labels, weights, BITS, slices, 3)
     expected: dict[int, Fraction] = {}
-    for score, label, weight, s in zip(scores.tolist(), labels.tolist(), weights.tolist(), slices.tolist(), strict=True):
-        at = ((s << BITS) + cell_of(score, BITS)) * 2 + label
+    for i, weight in enumerate(weights.tolist()):
+        at = ((int(slices[i]) << BITS) + cell_of(float(scores[i]), BITS)) * 2 + int(labels[i])
         expected[at] = expected.get(at, Fraction(0)) + Fraction(weight) * 2**72
     for at in range(high.size):
         assert (int(high[at]) << 64) + int(low[at]) == expected.get(at, 0)
@@ -196,9 +196,9 @@ def test_weights_of_one_are_counts():
 
 
 @DTYPES
-@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 1025])
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1025])
 def test_row_counts_around_a_block(dtype, size):
-    scores, labels, weights, slices = (column[:size] for column in some_rows(dtype))
+    scores, labels, _, slices = (column[:size] for column in some_rows(dtype))
     assert np.array_equal(count(scores, labels, BITS, slices, 3), expected_counts(scores, labels, BITS, slices, 3))
     assert count(scores, labels).sum() == size
 
@@ -230,8 +230,6 @@ def test_what_would_reach_past_an_array_is_refused():
             count_cells(scores, labels, bits, None, np.zeros(2 << bits, np.int64))
     with pytest.raises(ValueError, match="table"):
         count_cells(scores, labels, BITS + 1, None, counts)
-    with pytest.raises(ValueError, match="most"):
-        count_cells(scores, labels, 26, None, np.broadcast_to(np.zeros(1, np.int64), 65 * (2 << 26)))
     with pytest.raises(ValueError, match="length"):
         count_cells(scores, labels[1:], BITS, None, counts)
     with pytest.raises(ValueError, match="length"):

@@ -26,7 +26,8 @@ def row_lists(draw, min_size=0):
     width = 32 if dtype is np.float32 else 64
     common = [float(np.float32(x)) for x in AWKWARD] + (WIDE_ONLY if width == 64 else [])
     score = st.sampled_from(common) | st.floats(allow_nan=False, width=width)
-    weight = st.builds(lambda m, e: m * 2.0**e, st.integers(0, 3), st.integers(-20, 18)) | st.sampled_from([2.0**-72, 2.0**20])
+    weight = st.builds(lambda m, e: m * 2.0**e, st.integers(0, 3), st.integers(-20, 18))
+    weight |= st.sampled_from([2.0**-72, 2.0**20])
     listed = draw(st.lists(st.tuples(score, st.integers(0, 1), weight), min_size=min_size, max_size=60))
     scores, labels, weights = zip(*listed, strict=True) if listed else ((), (), ())
     return np.array(scores, dtype), np.array(labels, np.uint8), np.array(weights, np.float64)
@@ -172,12 +173,14 @@ def test_merged_pieces_equal_one_shot(dtype, rows, kind):
     _, labels, weights = click_log(rows, dtype)
     cuts = np.sort(rng.integers(0, rows, 5)).tolist()
     pieces = [slice(a, b) for a, b in zip([0, *cuts], [*cuts, rows], strict=True)] + [slice(0, 0)]
+    counts = [kernel.sort_runs(scores[piece], labels[piece]) for piece in pieces]
+    sums = [kernel.weigh_runs(scores[piece], labels[piece], weights[piece]) for piece in pieces]
     for _ in range(3):
-        counted, weighed = kernel.sort_runs(scores[:0], labels[:0]), kernel.weigh_runs(scores[:0], labels[:0], weights[:0])
-        for p in rng.permutation(len(pieces)):
-            piece = pieces[p]
-            counted = kernel.merge_runs(*counted, *kernel.sort_runs(scores[piece], labels[piece]))
-            weighed = kernel.merge_weighted_runs(*kernel.weigh_runs(scores[piece], labels[piece], weights[piece]), *weighed)
+        first, *others = rng.permutation(len(pieces))
+        counted, weighed = counts[first], sums[first]
+        for p in others:
+            counted = kernel.merge_runs(*counted, *counts[p])
+            weighed = kernel.merge_weighted_runs(*sums[p], *weighed)
         assert same(counted, kernel.sort_runs(scores, labels))
         assert same(weighed, kernel.weigh_runs(scores, labels, weights))
 

@@ -1,0 +1,59 @@
+"""Domain checks against one line of NumPy each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fastrank._kernels import checks
+
+NUMBERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64]
+
+
+@given(hnp.arrays(st.sampled_from([np.float32, np.float64]), st.integers(0, 70), elements=st.floats(width=32)))
+def test_any_outside(values: Any) -> None:
+    assert checks.any_outside(values, 0.0, 1.0) == (not ((values >= 0) & (values <= 1)).all())
+    assert checks.any_outside(values, -np.inf, np.inf) == np.isnan(values).any()
+
+
+@pytest.mark.parametrize("place", [0, 15, 16, 63, 64, 99])
+@pytest.mark.parametrize("bad", [np.nan, -0.001, 1.001, np.inf])
+def test_any_outside_finds_one_bad_value_anywhere(place: int, bad: float) -> None:
+    for dtype in (np.float32, np.float64):
+        values = np.full(100, 0.5, dtype)
+        values[place] = bad
+        assert checks.any_outside(values, 0.0, 1.0)
+    assert not checks.any_outside(np.full(100, 0.5), 0.0, 1.0)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@given(values=st.lists(st.integers(0, 31), max_size=70))
+def test_small_integers_become_bytes(dtype: type, values: list[int]) -> None:
+    small, fits = checks.to_small(np.array(values, dtype), 31)
+    assert fits
+    assert small.tolist() == values
+    assert checks.to_small(np.array(values, dtype), 1)[1] == (max(values, default=0) <= 1)
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_what_is_no_small_integer_is_seen(dtype: type) -> None:
+    info: Any = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
+    bad = [32, info.max, info.min] if info.min < 0 else [32, info.max]
+    if np.issubdtype(dtype, np.floating):
+        bad += [0.5, np.nan, np.inf, 1e300 if dtype is np.float64 else 1e30, -0.5]
+    for value in bad:
+        for place in (0, 17, 63):
+            values = np.ones(64, dtype)
+            values[place] = value
+            assert not checks.to_small(values, 31)[1], value
+
+
+@given(hnp.arrays(np.uint8, st.integers(0, 130)), st.integers(0, 255))
+def test_any_above(values: Any, top: int) -> None:
+    values.flags.writeable = False
+    assert checks.any_above(values, top) == bool((values > top).any())

@@ -1,0 +1,126 @@
+"""Hand-worked cases of ranking metrics."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import fastrank as fr
+from fastrank import metrics as m
+
+# One query; by score: labels 0, 1, 2, 0, 1.
+LABEL, SCORE, QUERY = [1, 0, 2, 1, 0], [0.8, 0.9, 0.7, 0.1, 0.2], [7] * 5
+
+
+def value(metric: m.Metric, label: object = LABEL, score: object = SCORE, query: object = QUERY) -> float:
+    return metric.compute(label, score, query=query)
+
+
+def test_ndcg() -> None:
+    log2 = math.log2
+    dcg = 1 / log2(3) + 2 / log2(4) + 1 / log2(6)
+    ideal = 2 / log2(2) + 1 / log2(3) + 1 / log2(4)
+    assert value(m.ndcg()) == pytest.approx(dcg / ideal, rel=1e-15)
+    assert value(m.ndcg(k=2)) == pytest.approx((1 / log2(3)) / (2 + 1 / log2(3)), rel=1e-15)
+    exponential = (1 / log2(3) + 3 / log2(4) + 1 / log2(6)) / (3 + 1 / log2(3) + 1 / log2(4))
+    assert value(m.ndcg(gain="exp2")) == pytest.approx(exponential, rel=1e-15)
+    table = (10 / log2(4) + 1 / log2(3) + 1 / log2(6)) / (10 + 1 / log2(3) + 1 / log2(4))
+    assert value(m.ndcg(gain={0: 0, 1: 1, 2: 10})) == pytest.approx(table, rel=1e-15)
+
+
+def test_a_perfect_ranking_is_exactly_one() -> None:
+    generator = np.random.default_rng(0)
+    for labels in (generator.integers(0, 5, 300), generator.random(300) * 3, np.array([0.1, 0.2, 0.3] * 40)):
+        for k in (None, 1, 3, 10, 500):
+            score = np.argsort(np.argsort(labels)) + generator.random(len(labels)) * 0.1
+            assert value(m.ndcg(k=k), labels, score, np.zeros(len(labels), int)) == 1.0
+            # Rows of equal label may tie.
+            assert value(m.ndcg(k=k), labels, labels, np.zeros(len(labels), int)) == 1.0
+
+
+def test_ties_take_the_expected_value() -> None:
+    # One relevant row among three that tie: ranks 1, 2, 3 are equally likely.
+    label, score, query = [0, 1, 0], [5, 5, 5], [1, 1, 1]
+    discounts = [1, 1 / math.log2(3), 0.5]
+    assert value(m.ndcg(), label, score, query) == pytest.approx(sum(discounts) / 3, rel=1e-15)
+    assert value(m.ndcg(k=1), label, score, query) == pytest.approx(1 / 3, rel=1e-15)
+    assert value(m.mrr(), label, score, query) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3, rel=1e-15)
+    assert value(m.map(), label, score, query) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3, rel=1e-15)
+    assert value(m.precision(k=2), label, score, query) == pytest.approx(1 / 3, rel=1e-15)
+    assert value(m.recall(k=2), label, score, query) == pytest.approx(2 / 3, rel=1e-15)
+    assert value(m.hit_rate(k=2), label, score, query) == pytest.approx(2 / 3, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("ties", "rank"), [("input", 2), ("item_desc", 3), ("item_asc", 1), ("pessimistic", 3), ("optimistic", 1)]
+)
+def test_other_rules_of_ties(ties: str, rank: int) -> None:
+    rows = {"y": [0, 1, 0], "s": [5, 5, 5], "q": [1, 1, 1], "d": ["c", "a", "b"]}
+    result = fr.evaluate(rows, f"mrr(ties={ties})", label="y", score="s", query="q", item="d")
+    assert result[f"mrr(ties={ties})"] == 1 / rank
+    assert result.table["queries_tied"].to_pylist() == ([0] if ties != "average" else [1])
+
+
+def test_item_rules_need_an_item_column() -> None:
+    with pytest.raises(fr.FastrankError, match="item="):
+        fr.evaluate({"y": [0, 1], "s": [5, 5], "q": [1, 1]}, "mrr(ties=item_desc)", label="y", score="s", query="q")
+
+
+def test_cut_measures() -> None:
+    # Ranks of relevant rows: 2, 3, 5; R = 3.
+    assert value(m.mrr()) == 1 / 2
+    assert value(m.mrr(k=1)) == 0.0
+    assert value(m.mrr(relevance_level=2)) == pytest.approx(1 / 3)
+    assert value(m.precision(k=2)) == 1 / 2
+    assert value(m.precision(k=10)) == 3 / 10
+    assert value(m.precision()) == 3 / 5
+    assert value(m.recall(k=3)) == pytest.approx(2 / 3)
+    assert value(m.hit_rate(k=1)) == 0.0
+    assert value(m.hit_rate(k=2)) == 1.0
+    assert value(m.map()) == pytest.approx((1 / 2 + 2 / 3 + 3 / 5) / 3, rel=1e-15)
+    assert value(m.map(k=2)) == pytest.approx((1 / 2) / 3, rel=1e-15)
+    assert value(m.map(k=2, ap_denominator="min_rel_k")) == pytest.approx((1 / 2) / 2, rel=1e-15)
+
+
+def test_queries_are_averaged_by_query_weight() -> None:
+    rows = {"y": [0, 1, 1, 0], "s": [2, 1, 2, 1], "q": ["a", "a", "b", "b"], "w": [1, 1, 3, 3]}
+    assert fr.evaluate(rows, "mrr", label="y", score="s", query="q")["mrr"] == (0.5 + 1) / 2
+    weighted = fr.evaluate(rows, "mrr", label="y", score="s", query="q", query_weight="w")
+    assert weighted["mrr"] == (0.5 + 3) / 4
+    assert m.mrr().compute(rows["y"], rows["s"], weight=rows["w"], query=rows["q"]) == (0.5 + 3) / 4
+
+
+def test_queries_without_a_relevant_row() -> None:
+    rows = {"y": [0, 0, 1, 0], "s": [2, 1, 2, 1], "q": [1, 1, 2, 2]}
+    expected = {"zero": 0.5, "one": 1.0, "skip": 1.0}
+    for rule, mean in expected.items():
+        for name in ("ndcg", "mrr", "map", "recall", "hit_rate"):
+            spelling = f"{name}(no_relevant={rule})@1"
+            result = fr.evaluate(rows, spelling, label="y", score="s", query="q")
+            assert result[spelling] == mean
+            assert result.table["queries_without_relevant"].to_pylist() == [1]
+            assert result.table["queries"].to_pylist() == [2]
+    none = {"y": [0, 0], "s": [2, 1], "q": [1, 1]}
+    assert math.isnan(fr.evaluate(none, "mrr(no_relevant=skip)", label="y", score="s", query="q")["mrr(no_relevant=skip)"])
+
+
+def test_negative_labels_are_not_relevant_and_gain_nothing() -> None:
+    assert value(m.ndcg(), [-1, 2], [2, 1], [1, 1]) == pytest.approx(1 / math.log2(3), rel=1e-15)
+    assert value(m.mrr(), [-1, 2], [2, 1], [1, 1]) == 0.5
+
+
+def test_slices_rank_within_the_slice() -> None:
+    rows = {"y": [0, 1, 1, 0], "s": [4, 3, 2, 1], "q": [1, 1, 1, 1], "c": ["a", "b", "a", "b"]}
+    result = fr.evaluate(rows, "mrr", label="y", score="s", query="q", by="c")
+    assert result["mrr"] == 0.5
+    assert result["mrr", {"c": "a"}] == 0.5
+    assert result["mrr", {"c": "b"}] == 1.0
+    assert result.table["queries_split"].to_pylist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["precision", "recall"])
+def test_precision_without_a_query_names_the_metric_of_rows(name: str) -> None:
+    with pytest.raises(ValueError, match=f"name the query column.*binary_{name}"):
+        fr.evaluate({"y": [0, 1], "s": [1, 2]}, f"{name}@1", label="y", score="s")
