@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
 
@@ -65,8 +66,10 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
     }  # fmt: skip
     for name in table.column_names[2:-1]:
         assert pa.types.is_struct(table.schema.field(name).type)
+        # The first and the last query may go on elsewhere: they wait in the stream, in no sum yet.
         if kind_of(name) != "query_stream":
-            assert pa.compute.struct_field(table[name], "rows").to_pylist() == [4, 2, 2]
+            count = [1, 1, 0] if kind_of(name) == "ranked_list_sums" else [4, 2, 2]
+            assert pc.struct_field(table[name], "rows").to_pylist() == count
 
 
 def test_slices_of_several_groupings():
@@ -74,9 +77,8 @@ def test_slices_of_several_groupings():
     assert table.column_names[:3] == ["grouping", "c", "y"]
     keys = [tuple(row.values()) for row in table.select(["grouping", "c", "y"]).to_pylist()]
     assert keys[0] == (0, None, None)
-    assert sorted(keys[1:]) == sorted([(1, "a", None), (1, "b", None), (2, "a", 0), (2, "b", 1), (3, None, 0), (3, None, 1)],
-                                      key=str) or set(keys[1:]) == {(1, "a", None), (1, "b", None), (2, "a", 0), (2, "b", 1),
-                                                                    (3, None, 0), (3, None, 1)}  # fmt: skip
+    assert set(keys[1:]) == {(1, "a", None), (1, "b", None), (2, "a", 0), (2, "b", 1), (3, None, 0), (3, None, 1)}
+    assert len(keys) == 7
 
 
 def test_metrics_that_need_the_same_share_an_accumulator():
@@ -154,7 +156,9 @@ def test_another_type_of_slices_is_a_mismatch():
 def test_an_accumulator_that_one_side_lacks():
     refused(state(metrics=["auc"]), '^the other state lacks .*missing="drop" keeps what both have$')
     refused(state(), '^this state lacks .*missing="drop" keeps what both have$', metrics=["auc"])
-    refused(state(metrics=["mse"], label="p"), "^the states have no accumulator in common$", missing="drop")
+    refused(state(metrics=["auc"], score="y"), "^the states have no accumulator in common$", missing="drop")
+    # What they share is the sum of weights, of which no metric is made.
+    refused(state(metrics=["mse"], label="p"), "in common$", missing="drop")
     with pytest.raises(ParameterError, match='^missing=\'keep\'; allowed: "error", "drop"$'):
         evaluator().merge(state(), missing="keep")
 

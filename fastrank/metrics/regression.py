@@ -32,7 +32,7 @@ def mse(error: Sum, weight: Sum) -> float:
     Examples
     --------
     >>> from fastrank import metrics
-    >>> metrics.mse().compute([30, 29, 33, 36.8], [30, 32, 31, 35])
-    4.06
+    >>> metrics.mse().compute([30, 29], [31, 32])
+    5.0
     """
     return error.over(weight)

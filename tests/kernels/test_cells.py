@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,26 +46,26 @@ def cell_of(score: float, bits: int) -> int:
     return key >> (32 - bits)
 
 
-def expected_counts(scores, labels, bits, slices=None, size=1):
+def expected_counts(scores: Any, labels: Any, bits: int, slices: Any = None, size: int = 1) -> Any:
     counts = np.zeros((size, 1 << bits, 2), np.int64)
     for i, (score, label) in enumerate(zip(scores.tolist(), labels.tolist(), strict=True)):
         counts[0 if slices is None else slices[i], cell_of(score, bits), label] += 1
     return counts.ravel()
 
 
-def count(scores, labels, bits=BITS, slices=None, size=1):
+def count(scores: Any, labels: Any, bits: int = BITS, slices: Any = None, size: int = 1) -> Any:
     counts = np.zeros(size << bits + 1, np.int64)
     count_cells(scores, labels, bits, slices, counts)
     return counts
 
 
-def weigh(scores, labels, weights, bits=BITS, slices=None, size=1):
+def weigh(scores: Any, labels: Any, weights: Any, bits: int = BITS, slices: Any = None, size: int = 1) -> Any:
     high, low = np.zeros((2, size << bits + 1), np.uint64)
     weigh_cells(scores, labels, weights, bits, slices, high, low)
     return high, low
 
 
-def some_rows(dtype, rows=3000, seed=0):
+def some_rows(dtype: Any, rows: int = 3000, seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=rows).round(2).astype(dtype)
     scores[: len(AWKWARD)] = np.array(AWKWARD).astype(dtype)
@@ -74,7 +75,7 @@ def some_rows(dtype, rows=3000, seed=0):
 
 
 @st.composite
-def rows(draw, width):
+def rows(draw: Any, width: int) -> Any:
     scores = draw(st.lists(SCORES[width], max_size=40))
     labels = draw(hnp.arrays(np.uint8, len(scores), elements=st.integers(0, 1)))
     return np.array(scores, np.float32 if width == 32 else np.float64), labels
@@ -82,14 +83,14 @@ def rows(draw, width):
 
 @RELAXED
 @given(st.data(), st.sampled_from([32, 64]), st.sampled_from([12, 13, 16]))
-def test_counts_equal_a_plain_loop(data, width, bits):
+def test_counts_equal_a_plain_loop(data: Any, width: int, bits: int) -> None:
     scores, labels = data.draw(rows(width))
     assert np.array_equal(count(scores, labels, bits), expected_counts(scores, labels, bits))
 
 
 @DTYPES
 @pytest.mark.parametrize("bits", [12, 16, 20])
-def test_many_rows_equal_a_plain_loop(dtype, bits):
+def test_many_rows_equal_a_plain_loop(dtype: Any, bits: int) -> None:
     scores, labels, _, slices = some_rows(dtype)
     assert np.array_equal(count(scores, labels, bits), expected_counts(scores, labels, bits))
     assert np.array_equal(count(scores, labels, bits, slices, 3), expected_counts(scores, labels, bits, slices, 3))
@@ -97,14 +98,14 @@ def test_many_rows_equal_a_plain_loop(dtype, bits):
 
 @RELAXED
 @given(BORDERS | SCORES[64], BORDERS | SCORES[64])
-def test_rounding_float64_down_keeps_the_order(a, b):
+def test_rounding_float64_down_keeps_the_order(a: float, b: float) -> None:
     cells = [int(count(np.array([x]), np.zeros(1, np.uint8)).argmax()) // 2 for x in (min(a, b), max(a, b))]
     assert cells[0] <= cells[1]
 
 
 @RELAXED
 @given(BORDERS)
-def test_a_float64_goes_into_the_cell_of_the_float32_below(score):
+def test_a_float64_goes_into_the_cell_of_the_float32_below(score: float) -> None:
     floor = np.array([floor_to_float32(score)])
     assert float(floor[0]) <= score
     assert np.array_equal(count(np.array([score]), np.ones(1, np.uint8)), count(floor, np.ones(1, np.uint8)))
@@ -112,14 +113,14 @@ def test_a_float64_goes_into_the_cell_of_the_float32_below(score):
 
 @RELAXED
 @given(SCORES[32])
-def test_both_widths_put_a_float32_into_one_cell(score):
+def test_both_widths_put_a_float32_into_one_cell(score: float) -> None:
     labels = np.ones(1, np.uint8)
     narrow, wide = (count(np.array([score], dtype), labels, 16) for dtype in (np.float32, np.float64))
     assert np.array_equal(narrow, wide)
 
 
 @pytest.mark.parametrize("score", [1e39, 3.5e38])
-def test_scores_beyond_float32_stay_below_infinity_and_reach_minus_infinity(score):
+def test_scores_beyond_float32_stay_below_infinity_and_reach_minus_infinity(score: float) -> None:
     counts = count(np.array([-np.inf, -score, score, np.inf]), np.zeros(4, np.uint8), 26)
     cells = [cell_of(x, 26) for x in (-np.inf, -score, score, np.inf)]
     assert cells[0] == cells[1] < cells[2] < cells[3]
@@ -127,13 +128,13 @@ def test_scores_beyond_float32_stay_below_infinity_and_reach_minus_infinity(scor
 
 
 @DTYPES
-def test_negative_zero_is_zero(dtype):
+def test_negative_zero_is_zero(dtype: Any) -> None:
     labels = np.ones(1, np.uint8)
     assert np.array_equal(count(np.array([-0.0], dtype), labels), count(np.array([0.0], dtype), labels))
 
 
 @DTYPES
-def test_counts_are_added_to_what_is_there(dtype):
+def test_counts_are_added_to_what_is_there(dtype: Any) -> None:
     scores, labels, weights, _ = some_rows(dtype)
     counts, (high, low) = count(scores[:1000], labels[:1000]), weigh(scores[:1000], labels[:1000], weights[:1000])
     count_cells(scores[1000:], labels[1000:], BITS, None, counts)
@@ -143,7 +144,7 @@ def test_counts_are_added_to_what_is_there(dtype):
 
 
 @DTYPES
-def test_row_order_does_not_matter(dtype):
+def test_row_order_does_not_matter(dtype: Any) -> None:
     scores, labels, weights, slices = some_rows(dtype)
     order = np.random.default_rng(1).permutation(scores.size)
     shuffled = scores[order], labels[order]
@@ -152,7 +153,7 @@ def test_row_order_does_not_matter(dtype):
 
 
 @DTYPES
-def test_slices_equal_each_slice_alone(dtype):
+def test_slices_equal_each_slice_alone(dtype: Any) -> None:
     scores, labels, weights, slices = some_rows(dtype)
     counts = count(scores, labels, BITS, slices, 3).reshape(3, -1)
     words = np.array(weigh(scores, labels, weights, BITS, slices, 3)).reshape(2, 3, -1)
@@ -163,7 +164,7 @@ def test_slices_equal_each_slice_alone(dtype):
 
 
 @DTYPES
-def test_weights_equal_exact_fractions(dtype):
+def test_weights_equal_exact_fractions(dtype: Any) -> None:
     scores, labels, weights, slices = some_rows(dtype)
     high, low = weigh(scores, labels, weights, BITS, slices, 3)
     expected: dict[int, Fraction] = {}
@@ -174,7 +175,7 @@ def test_weights_equal_exact_fractions(dtype):
         assert (int(high[at]) << 64) + int(low[at]) == expected.get(at, 0)
 
 
-def test_weights_from_the_smallest_to_the_largest():
+def test_weights_from_the_smallest_to_the_largest() -> None:
     weights = np.array([2.0**-72, 2.0**-20, 1.0, 2.0**20, 0.0, 1 - 2.0**-53, 2.0**20 - 2.0**-32, 3 * 2.0**-72])
     high, low = weigh(np.zeros(8, np.float32), np.ones(8, np.uint8), weights)
     assert [int(x) for x in np.flatnonzero(high | low)] == [2 * cell_of(0.0, BITS) + 1]
@@ -182,13 +183,13 @@ def test_weights_from_the_smallest_to_the_largest():
     assert Fraction(total, 2**72) == sum(Fraction(w) for w in weights.tolist())
 
 
-def test_low_words_carry():
+def test_low_words_carry() -> None:
     weights = np.full(100_000, 1 - 2.0**-53)
     high, low = weigh(np.zeros(100_000), np.zeros(100_000, np.uint8), weights)
     assert (int(high.max()) << 64) + int(low.max()) == 100_000 * (2**72 - 2**19)
 
 
-def test_weights_of_one_are_counts():
+def test_weights_of_one_are_counts() -> None:
     scores, labels, _, _ = some_rows(np.float32)
     high, low = weigh(scores, labels, np.ones(scores.size))
     assert not low.any()
@@ -197,7 +198,7 @@ def test_weights_of_one_are_counts():
 
 @DTYPES
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 1025])
-def test_row_counts_around_a_block(dtype, size):
+def test_row_counts_around_a_block(dtype: Any, size: int) -> None:
     scores, labels, _, slices = (column[:size] for column in some_rows(dtype))
     assert np.array_equal(count(scores, labels, BITS, slices, 3), expected_counts(scores, labels, BITS, slices, 3))
     assert count(scores, labels).sum() == size
@@ -205,7 +206,7 @@ def test_row_counts_around_a_block(dtype, size):
 
 @DTYPES
 @pytest.mark.parametrize("label", [0, 1])
-def test_rows_of_one_class(dtype, label):
+def test_rows_of_one_class(dtype: Any, label: int) -> None:
     scores = some_rows(dtype)[0]
     counts = count(scores, np.full(scores.size, label, np.uint8)).reshape(-1, 2)
     assert counts[:, label].sum() == scores.size
@@ -213,7 +214,7 @@ def test_rows_of_one_class(dtype, label):
 
 
 @DTYPES
-def test_read_only_input(dtype):
+def test_read_only_input(dtype: Any) -> None:
     columns = some_rows(dtype)
     before = count(*columns[:2], BITS, columns[3], 3), weigh(*columns[:3])
     for column in columns:
@@ -222,7 +223,7 @@ def test_read_only_input(dtype):
     assert np.array_equal(weigh(*columns[:3]), before[1])
 
 
-def test_what_would_reach_past_an_array_is_refused():
+def test_what_would_reach_past_an_array_is_refused() -> None:
     scores, labels, weights, slices = some_rows(np.float32, 100)
     counts, words = np.zeros(2 << BITS, np.int64), np.zeros((2, 2 << BITS), np.uint64)
     for bits in (11, 27):

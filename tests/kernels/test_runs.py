@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ SIZES = pytest.mark.parametrize("rows", [SMALL, LARGE])
 
 
 @st.composite
-def row_lists(draw, min_size=0):
+def row_lists(draw: Any, min_size: int = 0) -> Any:
     """(scores, labels, weights) of a float type, with many ties."""
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     width = 32 if dtype is np.float32 else 64
@@ -33,7 +34,7 @@ def row_lists(draw, min_size=0):
     return np.array(scores, dtype), np.array(labels, np.uint8), np.array(weights, np.float64)
 
 
-def click_log(rows, dtype, seed=0):
+def click_log(rows: int, dtype: Any, seed: int = 0) -> Any:
     rng = np.random.default_rng(seed)
     scores = 1 / (1 + np.exp(2.8 - 0.8 * rng.normal(size=rows)))
     labels = (rng.random(rows) < scores).astype(np.uint8)
@@ -42,7 +43,7 @@ def click_log(rows, dtype, seed=0):
     return scores.astype(dtype), labels, weights
 
 
-def columns(rows, dtype):
+def columns(rows: int, dtype: Any) -> Any:
     """Kinds of score columns that take different ways through the sort."""
     rng = np.random.default_rng(5)
     clicks = click_log(rows, dtype)[0]
@@ -67,12 +68,12 @@ def columns(rows, dtype):
     }
 
 
-def unit(weights):
+def unit(weights: Any) -> Any:
     """Weights as integers, in units of 2^-72."""
     return [int(Fraction(w) * 2**72) for w in weights.tolist()]
 
 
-def brute_runs(scores, labels, amounts):
+def brute_runs(scores: Any, labels: Any, amounts: Any) -> Any:
     """score -> [amount of negatives, of positives], ascending; rows of amount 0 are absent."""
     table: dict[float, list[int]] = {}
     for score, label, amount in zip((scores + 0.0).tolist(), labels.tolist(), amounts, strict=True):
@@ -81,7 +82,7 @@ def brute_runs(scores, labels, amounts):
     return dict(sorted(table.items()))
 
 
-def brute_wins(table):
+def brute_wins(table: Any) -> Any:
     twice = ties = below = positives = 0
     for negative, positive in table.values():
         twice += positive * (2 * below + negative)
@@ -91,11 +92,11 @@ def brute_wins(table):
     return twice, ties, below, positives
 
 
-def join(high, low):
+def join(high: Any, low: Any) -> Any:
     return [(h << 64) + word for h, word in zip(high.tolist(), low.tolist(), strict=True)]
 
 
-def table_of(runs):
+def table_of(runs: Any) -> Any:
     """The runs as brute_runs gives them."""
     keys, *words = runs
     amounts = [column.tolist() for column in words] if len(words) == 2 else [join(*words[:2]), join(*words[2:])]
@@ -103,13 +104,13 @@ def table_of(runs):
     return {score: list(pair) for score, pair in zip(scores, zip(*amounts, strict=True), strict=True)}
 
 
-def same(a, b):
+def same(a: Any, b: Any) -> Any:
     return len(a) == len(b) and all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 @RELAXED
 @given(row_lists())
-def test_runs_equal_brute_force(rows):
+def test_runs_equal_brute_force(rows: Any) -> None:
     scores, labels, weights = rows
     ones = brute_runs(scores, labels, [1] * scores.size)
     counted = kernel.sort_runs(scores, labels)
@@ -125,7 +126,7 @@ def test_runs_equal_brute_force(rows):
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("kind", columns(2, np.float64))
-def test_any_kind_of_column(dtype, rows, kind):
+def test_any_kind_of_column(dtype: Any, rows: int, kind: str) -> None:
     scores = columns(rows, dtype)[kind]
     _, labels, weights = click_log(rows, dtype)
     counted, weighed = kernel.sort_runs(scores, labels), kernel.weigh_runs(scores, labels, weights)
@@ -138,7 +139,7 @@ def test_any_kind_of_column(dtype, rows, kind):
 @DTYPES
 @pytest.mark.parametrize("rows", [COUNTED - 1, COUNTED, COUNTED + 1])
 @pytest.mark.parametrize("kind", columns(2, np.float64))
-def test_many_rows(dtype, rows, kind):
+def test_many_rows(dtype: Any, rows: int, kind: str) -> None:
     scores, labels = columns(rows, dtype)[kind], click_log(rows, dtype)[1]
     keys, negatives, positives = kernel.sort_runs(scores, labels)
     expected, run = np.unique(scores + dtype(0), return_inverse=True)
@@ -154,7 +155,7 @@ def test_many_rows(dtype, rows, kind):
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("kind", ["clicks", "awkward", "skewed"])
-def test_row_order_does_not_matter(dtype, rows, kind):
+def test_row_order_does_not_matter(dtype: Any, rows: int, kind: str) -> None:
     scores = columns(rows, dtype)[kind]
     _, labels, weights = click_log(rows, dtype)
     order = np.random.default_rng(1).permutation(rows)
@@ -167,7 +168,7 @@ def test_row_order_does_not_matter(dtype, rows, kind):
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("kind", ["clicks", "awkward", "rounded"])
-def test_merged_pieces_equal_one_shot(dtype, rows, kind):
+def test_merged_pieces_equal_one_shot(dtype: Any, rows: int, kind: str) -> None:
     rng = np.random.default_rng(2)
     scores = columns(rows, dtype)[kind]
     _, labels, weights = click_log(rows, dtype)
@@ -187,7 +188,7 @@ def test_merged_pieces_equal_one_shot(dtype, rows, kind):
 
 @RELAXED
 @given(row_lists(min_size=1), st.data())
-def test_merging_is_associative_and_equals_one_shot(rows, data):
+def test_merging_is_associative_and_equals_one_shot(rows: Any, data: Any) -> None:
     scores, labels, weights = rows
     i, j = sorted(data.draw(st.tuples(*[st.integers(0, scores.size)] * 2)))
     a, b, c = (kernel.weigh_runs(scores[p], labels[p], weights[p]) for p in (slice(0, i), slice(i, j), slice(j, None)))
@@ -200,7 +201,7 @@ def test_merging_is_associative_and_equals_one_shot(rows, data):
 
 @RELAXED
 @given(row_lists(), st.integers(1, 60))
-def test_rows_sorted_in_pieces(rows, most):
+def test_rows_sorted_in_pieces(rows: Any, most: int) -> None:
     scores, labels, weights = rows
     assert same(kernel.sort_runs(scores, labels, most), kernel.sort_runs(scores, labels))
     assert same(kernel.weigh_runs(scores, labels, weights, most), kernel.weigh_runs(scores, labels, weights))
@@ -208,7 +209,7 @@ def test_rows_sorted_in_pieces(rows, most):
 
 @DTYPES
 @SIZES
-def test_integer_weights_are_repeated_rows(dtype, rows):
+def test_integer_weights_are_repeated_rows(dtype: Any, rows: int) -> None:
     scores, labels, _ = click_log(rows, dtype)
     times = np.random.default_rng(3).integers(0, 4, rows)
     keys, *words = kernel.weigh_runs(scores, labels, times.astype(np.float64))
@@ -222,7 +223,7 @@ def test_integer_weights_are_repeated_rows(dtype, rows):
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("kind", ["clicks", "rounded", "normal", "skewed"])
-def test_auc_equals_scikit_learn(dtype, rows, kind):
+def test_auc_equals_scikit_learn(dtype: Any, rows: int, kind: str) -> None:
     scores = columns(rows, dtype)[kind]
     _, labels, weights = click_log(rows, dtype)
     twice, _, negatives, positives = kernel.twice_wins(*kernel.sort_runs(scores, labels)[1:])
@@ -235,7 +236,7 @@ def test_auc_equals_scikit_learn(dtype, rows, kind):
 @DTYPES
 @SIZES
 @pytest.mark.parametrize("label", [0, 1])
-def test_rows_of_one_class(dtype, rows, label):
+def test_rows_of_one_class(dtype: Any, rows: int, label: int) -> None:
     scores = click_log(rows, dtype)[0]
     labels = np.full(rows, label, np.uint8)
     counted = kernel.sort_runs(scores, labels)
@@ -244,7 +245,7 @@ def test_rows_of_one_class(dtype, rows, label):
 
 
 @DTYPES
-def test_no_rows_and_one_row(dtype):
+def test_no_rows_and_one_row(dtype: Any) -> None:
     nothing, one = (np.zeros(n, dtype) for n in (0, 1))
     for runs in (
         kernel.sort_runs(nothing, np.zeros(0, np.uint8)),
@@ -257,7 +258,7 @@ def test_no_rows_and_one_row(dtype):
     assert table_of(kernel.weigh_runs(one, np.zeros(1, np.uint8), np.full(1, 0.5))) == {0.0: [2**71, 0]}
 
 
-def test_wins_of_nothing():
+def test_wins_of_nothing() -> None:
     empty, words = np.zeros(0, np.int64), np.zeros(0, np.uint64)
     assert kernel.twice_wins(empty, empty) == (0, 0, 0, 0)
     assert kernel.twice_wins_interleaved(empty) == (0, 0, 0, 0)
@@ -266,14 +267,14 @@ def test_wins_of_nothing():
 
 @RELAXED
 @given(st.lists(st.tuples(*[st.integers(0, 2**56) | st.sampled_from([0, 1, 2**57])] * 2), max_size=64))
-def test_wins_of_huge_counts(pairs):
+def test_wins_of_huge_counts(pairs: list[tuple[int, int]]) -> None:
     counts = np.array(pairs, np.int64).reshape(-1, 2)
     expected = brute_wins(dict(enumerate(pairs)))
     assert kernel.twice_wins(counts[:, 0].copy(), counts[:, 1].copy()) == expected
     assert kernel.twice_wins_interleaved(counts.ravel()) == expected
 
 
-def test_wins_of_the_largest_totals():
+def test_wins_of_the_largest_totals() -> None:
     negatives, positives = np.array([2**63 - 1, 2**63 - 1, 1, 0]), np.array([0, 1, 2**63 - 1, 2**63 - 1])
     expected = brute_wins(dict(enumerate(zip(negatives.tolist(), positives.tolist(), strict=True))))
     assert expected[0] > 2**127
@@ -284,12 +285,12 @@ def test_wins_of_the_largest_totals():
 
 @RELAXED
 @given(st.lists(st.tuples(*[st.integers(0, 2**121) | st.sampled_from([0, 2**64 - 1, 2**64, 2**121])] * 2), max_size=64))
-def test_wins_of_huge_weights(pairs):
+def test_wins_of_huge_weights(pairs: list[tuple[int, int]]) -> None:
     words = np.array([[w >> 64, w & (2**64 - 1)] for pair in pairs for w in pair], np.uint64).reshape(-1, 4)
     assert kernel.twice_wins_weighted(*words.T.copy()) == brute_wins(dict(enumerate(pairs)))
 
 
-def test_wins_of_weights_past_128_bits_are_refused():
+def test_wins_of_weights_past_128_bits_are_refused() -> None:
     full, zero = np.full(2, 2**64 - 1, np.uint64), np.zeros(2, np.uint64)
     for words in ((full, full, zero, zero), (zero, zero, full, full)):
         with pytest.raises(OverflowError):
@@ -298,8 +299,8 @@ def test_wins_of_weights_past_128_bits_are_refused():
     assert kernel.twice_wins_weighted(full[:1], full[:1], full[:1], full[:1]) == (most**2, most**2, most, most)
 
 
-def test_merged_words_carry():
-    def runs(keys, weights):
+def test_merged_words_carry() -> None:
+    def runs(keys: Any, weights: Any) -> Any:
         words = np.array([[w >> 64, w & 2**64 - 1] for w in weights], np.uint64).T
         return (np.array(keys, np.uint32), *words.copy(), *words.copy())
 
@@ -312,7 +313,7 @@ def test_merged_words_carry():
 
 @RELAXED
 @given(row_lists())
-def test_keys_order_as_scores_and_give_them_back(rows):
+def test_keys_order_as_scores_and_give_them_back(rows: Any) -> None:
     scores, labels, _ = rows
     keys = kernel.sort_runs(scores, labels)[0]
     back = kernel.keys_to_scores(keys)
@@ -323,7 +324,7 @@ def test_keys_order_as_scores_and_give_them_back(rows):
 
 @RELAXED
 @given(row_lists())
-def test_widened_keys_are_those_of_the_same_scores(rows):
+def test_widened_keys_are_those_of_the_same_scores(rows: Any) -> None:
     scores, labels, _ = rows
     with np.errstate(over="ignore", under="ignore"):
         narrow = kernel.sort_runs(scores.astype(np.float32), labels)
@@ -333,7 +334,7 @@ def test_widened_keys_are_those_of_the_same_scores(rows):
 
 @DTYPES
 @SIZES
-def test_read_only_input(dtype, rows):
+def test_read_only_input(dtype: Any, rows: int) -> None:
     scores, labels, weights = click_log(rows, dtype)
     before = kernel.sort_runs(scores, labels), kernel.weigh_runs(scores, labels, weights)
     wins = kernel.twice_wins(*before[0][1:]), kernel.twice_wins_weighted(*before[1][1:])
@@ -346,7 +347,7 @@ def test_read_only_input(dtype, rows):
     assert kernel.keys_to_scores(before[0][0]).size == before[0][0].size
 
 
-def test_what_would_reach_past_an_array_is_refused():
+def test_what_would_reach_past_an_array_is_refused() -> None:
     scores, labels, weights = click_log(SMALL, np.float32)
     counted, weighed = kernel.sort_runs(scores, labels), kernel.weigh_runs(scores, labels, weights)
     with pytest.raises(ValueError, match="length"):

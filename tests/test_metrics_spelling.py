@@ -1,0 +1,254 @@
+"""How metrics are spelled, made and documented."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pickle
+import pkgutil
+import re
+
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastrank as fr
+from fastrank import metrics as m
+from fastrank.errors import ParameterError
+from fastrank.metrics.base import OVERRIDES
+from fastrank.metrics.parameters import Background, Choice, Gain, Number, WholeNumber
+
+NAMES = fr.list_metrics()
+DEFINITIONS = {name: m.definition_of(name) for name in NAMES}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The canonical spelling
+
+COLUMNS = st.one_of(
+    st.sampled_from(["class", "None", "True", "lambda", "p click", "größe", "ﬁt", "a'b", 'a"b', "a\\b", "a@1", "x)", "12", "-1", ""]),
+    st.text(min_size=1, max_size=6),
+).filter(bool)
+
+
+def values_of(kind) -> st.SearchStrategy:
+    match kind:
+        case WholeNumber(low=low, high=high, optional=optional):
+            numbers = st.integers(low, 10**6 if high is None else high)
+            return st.none() | numbers if optional else numbers
+        case Number(low=low, high=high, closed=closed):
+            top = None if high == float("inf") else high
+            return st.floats(low, top, exclude_min="low" not in closed, exclude_max=top is not None and "high" not in closed,
+                             allow_nan=False, allow_infinity=False)  # fmt: skip
+        case Choice(words=words):
+            return st.sampled_from(words)
+        case Gain():
+            gains = st.floats(0, 1e300, allow_nan=False) | st.integers(0, 10**6)
+            table = st.dictionaries(st.integers(-3, 10**7) | st.floats(0.1, 9.0), gains, min_size=1, max_size=4)
+            return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
+        case Background():
+            return st.just("self") | st.floats(0, 1, exclude_min=True, exclude_max=True) | COLUMNS
+    raise AssertionError(f"a new kind of parameter: {kind}")
+
+
+@st.composite
+def made_metrics(draw) -> fr.Metric:
+    definition = DEFINITIONS[draw(st.sampled_from(NAMES))]
+    arguments = {name: draw(values_of(kind)) for name, kind in definition.parameters.items() if draw(st.booleans())}
+    metric = getattr(m, definition.name)(**arguments)
+    roles = [role for role in (*metric.domains, *definition.optional) if role in OVERRIDES and draw(st.integers(0, 3)) == 0]
+    arguments |= {role: draw(COLUMNS) for role in roles}
+    if draw(st.booleans()):
+        arguments["where"] = draw(st.sampled_from(["a = 1", "country in ('DE', 'it''s') and not b is null", '"x@y" < 2.5']))
+    return getattr(m, definition.name)(**arguments)
+
+
+@settings(max_examples=300, deadline=None)
+@given(made_metrics())
+def test_the_canonical_spelling_is_read_back_as_the_same_metric(metric):
+    again = m.parse(metric.canonical)
+    assert again == [metric]
+    assert again[0].canonical == metric.canonical
+    assert (again[0].parameters, again[0].overrides, again[0].where) == (metric.parameters, metric.overrides, metric.where)
+    assert hash(again[0]) == hash(metric)
+
+
+@settings(max_examples=200, deadline=None)
+@given(made_metrics(), made_metrics())
+def test_metrics_are_equal_where_all_they_are_made_of_is(one, other):
+    parts = [(each.definition.name, each.parameters, each.overrides, each.where) for each in (one, other)]
+    assert (one == other) == (parts[0] == parts[1])
+
+
+@pytest.mark.parametrize("column", ["class", "None", "True", "import", "p click", "größe", "ﬁt", "a'b", "12"])
+def test_columns_of_any_name_can_be_spelled(column):
+    metric = m.auc(label=column)
+    assert m.parse(metric.canonical)[0].overrides == {"label": column}
+
+
+@pytest.mark.parametrize("gain", [{1: 0.123456789}, {1: 1e-9, 2: 1 / 3}, {1_234_567: 1}, {1: 12_345_678}])
+def test_gains_are_spelled_in_full(gain):
+    metric = m.ndcg(gain=gain)
+    assert m.parse(metric.canonical)[0].parameters == metric.parameters
+    assert metric != m.ndcg(gain={label: value * (1 + 2**-50) for label, value in gain.items()})
+
+
+# (canonical spelling, other spellings)
+SPELLINGS = {
+    "ndcg@10": ["nDCG@10", "NDCG@10", "ndcg_cut_10", "ndcg_cut.10", "ndcg(k=10)", "ndcg(k=10)@10", " ndcg @10 ", "NDCG(K=10)", "ndcg_10"],
+    "ndcg": ["nDCG", "ndcg()", "ndcg(gain=linear)", "ndcg(gain='LINEAR', ties=average)", "ndcg(k=None)", "normalized_dcg"],
+    "ndcg(gain=exp2)@10": ["ndcg_burges@10", "ndcg(gain=exp2, k=10)", "NDCG(GAIN=EXP2)@10", "ndcg_burges(k=10)"],
+    "precision@5": ["P_5", "P@5", "p.5", "precision_5", "Precision(k=5)"],
+    "recall@100": ["R@100", "recall_100", "recall.100"],
+    "mrr": ["recip_rank", "RR", "reciprocal_rank", "MRR"],
+    "mrr@10": ["RR@10", "mrr_10", "recip_rank@10"],
+    "map": ["AP", "mAP", "mean_average_precision"],
+    "map@10": ["map_cut_10", "AP@10", "MAP@10"],
+    "hit_rate@1": ["success_1", "Success@1", "HR@1", "hitrate@1", "success.1"],
+    "log_loss": ["logloss", "LogLoss", "cross_entropy", "bce", "log_loss(eps=2.220446049250313e-16)"],
+    "nce": ["ne", "NE", "normalized_entropy", "nce(background=self)"],
+    "auc": ["roc_auc", "AUC", "auroc", "roc_auc_score", "auc(bits=None)"],
+    "auc(bits=20)": ["roc_auc(bits=20)", "AUC( bits = 20 )"],
+    "mse": ["l2", "mean_squared_error"],
+    "brier": ["brier_score", "brier_score_loss"],
+    "calibration_ratio": ["calibration", "pred_over_label"],
+}
+
+
+@pytest.mark.parametrize("canonical", SPELLINGS)
+def test_aliases(canonical):
+    for text in (canonical, *SPELLINGS[canonical]):
+        assert [metric.canonical for metric in m.parse(text)] == [canonical], text
+
+
+def test_every_alias_and_preset_is_read():
+    for name, definition in DEFINITIONS.items():
+        for alias in definition.aliases:
+            assert m.parse(alias) == m.parse(alias.upper()) == [getattr(m, name)()]
+        for preset, parameters in definition.presets.items():
+            assert m.parse(preset) == [getattr(m, name)(**parameters)]
+
+
+def test_several_cutoffs():
+    assert m.parse("ndcg@1,5,10") == [m.ndcg(k=1), m.ndcg(k=5), m.ndcg(k=10)]
+    assert m.parse("NDCG(gain=exp2)@ 5, 10 ") == [m.ndcg(k=5, gain="exp2"), m.ndcg(k=10, gain="exp2")]
+    with pytest.raises(ParameterError, match=r"^'ndcg@5,': the cut-off after @ is ''"):
+        m.parse("ndcg@5,")
+
+
+@pytest.mark.parametrize("text", ["ndcg(5)@5", "ndcg(k=5", "ndcg)k=5(", "ndcg(**x)", "ndcg(k=5)(k=5)", "ndcg(k=5) x", "auc(bits=12; 3)"])
+def test_what_is_no_call(text):
+    with pytest.raises(ParameterError, match=r": a metric is spelled name\(parameter=value, ...\)@k$"):
+        m.parse(text)
+
+
+def test_a_value_that_is_no_literal():
+    with pytest.raises(ParameterError, match=r"^'ndcg\(k=open\(1\)\)': open\(1\) is no number, word, quoted text or \{label: gain\}$"):
+        m.parse("ndcg(k=open(1))")
+    with pytest.raises(ParameterError):
+        m.parse("ndcg(k=3, k=4)")
+    with pytest.raises(ParameterError):
+        m.parse("ndcg(k=3)@4")
+
+
+def test_names_and_overrides():
+    metric = m.auc(label="converted", score="p_conv", weight="w", where="clicked=1", name="cvr_auc")
+    assert metric.canonical == "auc(label=converted, score=p_conv, weight=w, where='clicked = 1')"
+    assert metric.name == "cvr_auc"
+    assert repr(metric) == f"{metric.canonical} as 'cvr_auc'"
+    assert m.parse("auc(label=converted, score='p_conv', weight=w, where='clicked=1', name=cvr_auc)") == [metric]
+    assert metric != m.auc(label="converted", score="p_conv", weight="w", where="clicked=1")
+    assert repr(m.ndcg(k=3)) == m.ndcg(k=3).name == "ndcg@3"
+    assert str(m.ndcg(gain={2: 3, 1: 1}, label="grade")) == "ndcg(gain={0: 0, 1: 1, 2: 3}, label=grade)"
+    with pytest.raises(ParameterError, match="^auc: name=''; allowed: text that is not empty$"):
+        m.auc(name="")
+
+
+@settings(max_examples=50, deadline=None)
+@given(made_metrics())
+def test_metrics_are_pickled(metric):
+    again = pickle.loads(pickle.dumps(metric))
+    assert again == metric
+    assert again.definition is metric.definition
+
+
+def test_a_name_and_an_expression_are_pickled_too():
+    metric = m.auc(where=pc.field("x") > 1, name="some")
+    again = pickle.loads(pickle.dumps(metric))
+    assert (again, again.name, again.where) == (metric, "some", metric.where)
+    rows = {"y": [0, 1, 1], "p": [0.5, 0.25, 0.75], "x": [2, 2, 3]}
+    assert fr.evaluate(rows, again, label="y", score="p")["some"] == fr.evaluate(rows, metric, label="y", score="p")["some"] == 0.5
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Factories and documentation
+
+
+def test_the_list_of_metrics():
+    assert NAMES == sorted(set(NAMES))
+    assert set(NAMES) <= set(m.__all__)
+    assert fr.list_metrics() is not fr.list_metrics()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_signature_is_what_the_factory_takes(name):
+    factory, definition = getattr(m, name), DEFINITIONS[name]
+    parameters = inspect.signature(factory).parameters
+    assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert [n for n in parameters if n not in OVERRIDES] == list(definition.parameters)
+    assert {n: p.default for n, p in parameters.items() if n in definition.parameters} == definition.defaults
+    given = {"where": "a = 1", "name": "given"}
+    taken = set()
+    for role in OVERRIDES:
+        try:
+            factory(**{role: given.get(role, "column")})
+            taken.add(role)
+        except ParameterError:
+            pass
+    assert {n for n in parameters if n in OVERRIDES} == taken
+    assert repr(factory).startswith(f"<fastrank metric {name}(*")
+
+
+def sections(document: str) -> dict[str, str]:
+    parts = re.split(r"\n(\w[\w ]*)\n-{3,}\n", document)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_document_says_all(name):
+    definition, document = DEFINITIONS[name], getattr(m, name).__doc__
+    assert document.splitlines()[0] == definition.summary
+    assert definition.summary.endswith(".")
+    found = sections(document)
+    named = {title: re.findall(r"^(\w+) : .+$", found.get(title, ""), re.MULTILINE) for title in ("Columns", "Parameters")}
+    assert named["Parameters"] == list(definition.parameters)
+    required = list(m.parse(name)[0].domains)
+    assert named["Columns"] == [*required, *definition.optional]
+    for title in ("Returns", "Undefined", "State", "Source", "Examples"):
+        assert len(found[title].strip()) > 10, title
+    assert ("optional" in found["Columns"]) == bool(definition.optional)
+    for line in re.findall(r"^\w+ : (.+)$", found.get("Parameters", ""), re.MULTILINE):
+        assert re.search(r"; default .+$", line)
+    assert ".." not in document.replace("...", "")
+    assert max(map(len, document.splitlines())) < 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_examples_of_a_metric_run(name):
+    test = doctest.DocTestParser().get_doctest(getattr(m, name).__doc__, {}, name, None, None)
+    assert len(test.examples) >= 2
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+MODULES = [module.name for module in pkgutil.walk_packages(fr.__path__, "fastrank.") if not module.name.startswith("fastrank.spark")]
+
+
+def test_the_examples_of_all_modules_run():
+    attempted = 0
+    for name in ["fastrank", *MODULES]:
+        outcome = doctest.testmod(importlib.import_module(name))
+        assert outcome.failed == 0, name
+        attempted += outcome.attempted
+    assert attempted >= 10
