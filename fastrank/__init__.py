@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastrank import metrics
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
@@ -11,4 +13,4 @@ from fastrank.result import Result
 
 __all__ = ["Evaluator", "FastrankError", "Metric", "Result", "evaluate", "list_metrics", "metrics"]
 
-__version__ = "0.1.0"
+__version__ = version("fastrank-metrics")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "ColumnTypeError",
     "EmptyInputError",
@@ -14,6 +20,8 @@ __all__ = [
     "StateMismatchError",
     "UnknownMetricError",
     "UnknownResultError",
+    "did_you_mean",
+    "near_names",
 ]
 
 
@@ -63,3 +71,16 @@ class UnknownResultError(FastrankError, KeyError):
 
 class StateMismatchError(FastrankError, ValueError):
     """Two states, or a state and a request, do not fit together."""
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Which of the known names may be meant: those that differ in case only, else the three nearest."""
+    names = list(known)
+    same = [other for other in names if other.casefold() == name.casefold()]
+    return same or difflib.get_close_matches(name, names, cutoff=0.5)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The question whether a near name is meant, or what to say where none is near."""
+    near = near_names(name, known)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else otherwise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from fastrank.errors import FastrankError, UnknownResultError
+from fastrank.errors import FastrankError, UnknownResultError, near_names
 from fastrank.metrics.base import parse
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class Result:
             canonical = None
         if canonical in names:
             return str(canonical)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
+        near = near_names(name, names) or names
         raise UnknownResultError(f"the result has no metric {name!r}; it has {', '.join(near)}")
 
     def _slice(self, where: Mapping[str, Any]) -> int:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-from array import array
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.errors import FastrankError, MissingColumnError, ParameterError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from fastrank.conditions import TOO_DEEP, canonical, check_column, column_names, evaluate, filled, parse
+from fastrank.errors import FastrankError, ParameterError
 
 __all__ = ["Where"]
 
-ALLOWED = (
-    "column names, numbers, strings, true, false, null, = <> != < <= > >=, and, or, not, in, between, is null, like, "
-    "+ - * / % and parentheses"
-)
-TOO_DEEP = "where=: the condition is nested too deeply; write it with fewer parentheses"
 MASK = "mask"
-UINT64_OR_INT64 = pa.decimal128(20, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class Where:
         if isinstance(condition, cls):
             return condition
         if isinstance(condition, str):
-            return cls(_canonical(condition))
+            return cls(canonical(condition))
         if isinstance(condition, pc.Expression):
             return cls(str(condition), condition)
         kind = type(condition).__name__
@@ -93,9 +82,9 @@ class Where:
             If the schema lacks one.
         """
         if self.expression is None:
-            names = list(dict.fromkeys(_column_names(_parsed(self.text))))
+            names = list(dict.fromkeys(column_names(parse(self.text))))
             for name in names:
-                _check_column(name, schema.names, self.text)
+                check_column(name, schema.names, self.text)
             return names
         # No public call lists the fields of an expression; evaluating it on no rows tells whether one is missing.
         self.mask(pa.RecordBatch.from_arrays([pa.nulls(0, column.type) for column in schema], schema=schema))
@@ -112,8 +101,8 @@ class Where:
             If the columns' types do not fit the condition, or its value is not boolean.
         """
         try:
-            value = _evaluate(_parsed(self.text), batch) if self.expression is None else self._project(batch)
-            return _filled(value, batch.num_rows, self.text)
+            value = evaluate(parse(self.text), batch) if self.expression is None else self._project(batch)
+            return filled(value, batch.num_rows, self.text)
         except FastrankError:
             raise
         except RecursionError as error:
@@ -134,313 +123,6 @@ class Where:
         except pa.ArrowInvalid as error:
             start, _, rest = str(error).partition("No match for FieldRef.Name(")
             if rest and not start:
-                _check_column(rest.partition(") in ")[0], batch.schema.names, self.text)
+                check_column(rest.partition(") in ")[0], batch.schema.names, self.text)
             raise
         return columns.column(MASK).combine_chunks()
-
-
-def _filled(value: Any, rows: int, text: str) -> pa.BooleanArray:
-    value = _boolean(value)
-    if not pa.types.is_boolean(value.type):
-        raise ParameterError(f"where={text!r} gives {value.type}; a condition gives true or false")
-    if isinstance(value, pa.Scalar):
-        return pa.repeat(_literal(value.is_valid and value.as_py()), rows)
-    return pc.coalesce(value, _literal(False)) if value.null_count else value
-
-
-def _check_column(name: str, names: list[str], text: str) -> None:
-    if names.count(name) == 1:
-        return
-    if name in names:
-        raise ParameterError(f"where={text!r}: column {name!r} occurs {names.count(name)} times; rename all but one")
-    same = [other for other in names if other.casefold() == name.casefold()]
-    near = same or difflib.get_close_matches(name, names)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(names) or 'none'}"
-    raise MissingColumnError(f"where={text!r}: no column {name!r}; {hint}")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Text -> syntax tree
-
-
-def _text(node: Any) -> str:
-    return str(node.sql(comments=False))
-
-
-def _canonical(text: str) -> str:
-    tree = _parsed(text)
-    canonical = _text(tree)
-    # Two signs in a row would come back as a comment: such a text is its own canonical form.
-    try:
-        return canonical if _parsed(canonical) == tree else text.strip()
-    except ParameterError:
-        return text.strip()
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> Any:
-    """The syntax tree of a condition of which every node can be evaluated."""
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    try:
-        tree = sqlglot.parse_one(text, into=sqlglot.exp.Condition) if text.strip() else None
-    except SqlglotError as error:
-        details = getattr(error, "errors", None) or [{}]
-        token = details[0].get("highlight")
-        found = f"unexpected {token!r} at character {details[0].get('col')}" if token else "it cannot be read"
-        raise ParameterError(f"where={text!r}: {found}; allowed are {ALLOWED}") from error
-    except RecursionError as error:
-        raise ParameterError(TOO_DEEP) from error
-    if tree is None:
-        raise ParameterError('where= is empty; give a condition such as "clicked = 1"')
-    tree = tree.transform(_without_negation)
-    for node in tree.walk():
-        _check_node(node, text)
-    return tree
-
-
-def _without_negation(node: Any) -> Any:
-    """NOT before the operator, whichever way this version of sqlglot keeps x NOT LIKE y."""
-    from sqlglot import exp
-
-    if not node.args.get("negate"):
-        return node
-    node.set("negate", None)
-    return exp.Not(this=node)
-
-
-def _check_node(node: Any, text: str) -> None:
-    kind = type(node).__name__
-    used = {key for key, value in node.args.items() if value or value == 0}
-    if kind not in _NODES or not used <= _NODES[kind][0]:
-        hint = ', or a name that needs "double quotes"' if kind in ("Column", "Dot") else ""
-        raise ParameterError(f"where={text!r}: {_text(node)!r} is not supported{hint}; allowed are {ALLOWED}")
-    if kind == "Is" and type(node.expression).__name__ != "Null":
-        raise ParameterError(f"where={text!r}: {_text(node)!r} is not supported; after is comes null or not null")
-    if kind == "Like" and not node.expression.is_string:
-        raise ParameterError(f"where={text!r}: {_text(node)!r} is not supported; the pattern of like is a string")
-
-
-def _column_names(tree: Any) -> Iterator[str]:
-    from sqlglot import exp
-
-    # Depth first is the order of the text.
-    return (str(column.name) for column in tree.find_all(exp.Column, bfs=False))
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Syntax tree -> values: arrays, or scalars where no column takes part
-
-
-def _evaluate(node: Any, batch: pa.RecordBatch) -> Any:
-    return _NODES[type(node).__name__][1](node, batch)
-
-
-def _operands(node: Any, batch: pa.RecordBatch) -> tuple[Any, Any]:
-    return _evaluate(node.this, batch), _evaluate(node.expression, batch)
-
-
-def _column(node: Any, batch: pa.RecordBatch) -> Any:
-    names = batch.schema.names
-    if names.count(node.name) != 1:
-        # Only now, since writing out the text takes longer than the comparison.
-        _check_column(node.name, names, _text(node.root()))
-    values = batch.column(node.name)
-    if isinstance(values, pa.ExtensionArray):
-        values = values.storage
-    if pa.types.is_dictionary(values.type):
-        words = values.dictionary
-        values = pa.DictionaryArray.from_arrays(values.indices, words.cast(_comparable(words.type))).dictionary_decode()
-    plain = _comparable(values.type)
-    return values if plain == values.type else values.cast(plain)
-
-
-def _comparable(arrow_type: pa.DataType) -> pa.DataType:
-    """The type with kernels for comparison that holds the same values: views have none."""
-    if arrow_type == pa.string_view():
-        return pa.large_string()
-    return pa.large_binary() if arrow_type == pa.binary_view() else arrow_type
-
-
-def _literal(value: bool | float | str) -> pa.Scalar:
-    """A scalar, without pyarrow.scalar, which imports pandas."""
-    if isinstance(value, bool):
-        buffers, arrow_type = [pa.py_buffer(bytes([value]))], pa.bool_()
-    elif isinstance(value, int):
-        is_large = value >= 2**63
-        buffers, arrow_type = [pa.py_buffer(array("Q" if is_large else "q", [value]))], pa.int64()
-        arrow_type = pa.uint64() if is_large else arrow_type
-    elif isinstance(value, float):
-        buffers, arrow_type = [pa.py_buffer(array("d", [value]))], pa.float64()
-    else:
-        data = value.encode()
-        buffers, arrow_type = [pa.py_buffer(array("q", [0, len(data)])), pa.py_buffer(data)], pa.large_string()
-    return pa.Array.from_buffers(arrow_type, 1, [None, *buffers])[0]
-
-
-def _number(digits: str) -> pa.Scalar:
-    return _literal(int(digits) if digits.lstrip("-").isdigit() else float(digits))
-
-
-def _constant(node: Any, _: pa.RecordBatch | None = None) -> pa.Scalar:
-    return _literal(str(node.this)) if node.is_string else _number(str(node.this))
-
-
-def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
-    """Give two values types that a comparison has a kernel for."""
-    for one, other, is_swapped in ((left, right, False), (right, left, True)):
-        if isinstance(one, pa.Scalar) and pa.types.is_large_string(one.type) and pa.types.is_temporal(other.type):
-            one = _moment(one, other.type)
-        elif pa.types.is_boolean(one.type) and _is_number(other.type):
-            one = one.cast(pa.int8())
-        elif pa.types.is_signed_integer(one.type) and other.type == pa.uint64():
-            one, other = one.cast(UINT64_OR_INT64), other.cast(UINT64_OR_INT64)
-        else:
-            continue
-        return (other, one) if is_swapped else (one, other)
-    return left, right
-
-
-def _is_number(arrow_type: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type))
-
-
-def _moment(text: pa.Scalar, arrow_type: pa.DataType) -> Any:
-    zone = getattr(arrow_type, "tz", None)
-    if zone is None:
-        return text.cast(arrow_type)
-    try:
-        return text.cast(arrow_type)
-    except pa.ArrowInvalid:
-        # No offset in the text: the clock of the column's zone.
-        return pc.assume_timezone(text.cast(pa.timestamp(arrow_type.unit)), zone)
-
-
-def _comparison(function: str) -> Callable[[Any, pa.RecordBatch], Any]:
-    return lambda node, batch: _compare(function, *_operands(node, batch))
-
-
-def _compare(function: str, left: Any, right: Any) -> Any:
-    return pc.call_function(function, list(_aligned(left, right)))
-
-
-def _logic(function: str) -> Callable[[Any, pa.RecordBatch], Any]:
-    def evaluate(node: Any, batch: pa.RecordBatch) -> Any:
-        # Flat, since a chain of many terms is a tree as deep.
-        values = (_boolean(_evaluate(part, batch)) for part in node.flatten(unnest=False))
-        return reduce(lambda left, right: pc.call_function(function, [left, right]), values)
-
-    return evaluate
-
-
-def _boolean(value: Any) -> Any:
-    return value.cast(pa.bool_()) if pa.types.is_null(value.type) else value
-
-
-def _arithmetic(function: str) -> Callable[[Any, pa.RecordBatch], Any]:
-    def evaluate(node: Any, batch: pa.RecordBatch) -> Any:
-        left, right = (_widened(value) for value in _operands(node, batch))
-        if function in ("divide", "remainder"):
-            right = pc.if_else(_compare("equal", right, _literal(0)), pa.nulls(1, right.type)[0], right)
-        if function == "divide":
-            return pc.divide(left.cast(pa.float64()), right.cast(pa.float64()))
-        if function == "remainder":
-            if not (pa.types.is_integer(left.type) and pa.types.is_integer(right.type)):
-                raise ParameterError(
-                    f"where={_text(node.root())!r}: {_text(node)!r}: % takes integers, not {left.type} and {right.type}"
-                )
-            return pc.subtract(left, pc.multiply(right, pc.divide(left, right)))
-        return pc.call_function(function, [left, right])
-
-    return evaluate
-
-
-def _widened(value: Any) -> Any:
-    """Small integers would overflow in a sum; unsigned ones of 64 bits stay, being wider than int64."""
-    is_small = pa.types.is_integer(value.type) and value.type != pa.uint64()
-    return value.cast(pa.int64()) if is_small else value
-
-
-def _negation(node: Any, batch: pa.RecordBatch) -> Any:
-    if type(node.this).__name__ == "Literal" and not node.this.is_string:
-        # Its own type: 2^63 is no int64, and -2^63 is.
-        return _number(f"-{node.this.this}")
-    return pc.negate_checked(_widened(_evaluate(node.this, batch)))
-
-
-def _membership(node: Any, batch: pa.RecordBatch) -> Any:
-    value = _evaluate(node.this, batch)
-    found = _set_lookup(value, node.expressions)
-    if found is not None:
-        return found
-    result: Any = _literal(False)
-    for each in node.expressions:
-        equal = _compare("equal", value, _evaluate(each, batch))
-        result = pc.or_kleene(result, _boolean(equal))
-    return result
-
-
-def _set_lookup(value: Any, members: list[Any]) -> Any:
-    """One pass instead of one per member, where all are strings, or integers, as the column is."""
-    if not isinstance(value, pa.Array) or not all(type(member).__name__ == "Literal" for member in members):
-        return None
-    is_text = pa.types.is_string(value.type) or pa.types.is_large_string(value.type)
-    is_whole = pa.types.is_integer(value.type) and value.type != pa.uint64()
-    if is_text and all(member.is_string for member in members):
-        value = value.cast(pa.large_string())
-    elif is_whole and all(not m.is_string and m.this.isdigit() and int(m.this) < 2**63 for m in members):
-        value = value.cast(pa.int64())
-    else:
-        return None
-    scalars = [_constant(member) for member in members]
-    found = pc.is_in(value, value_set=pa.concat_arrays([pa.repeat(scalar, 1) for scalar in scalars]))
-    # is_in says false of null, and SQL says null, which differs under not.
-    return pc.if_else(value.is_valid(), found, pa.nulls(1, pa.bool_())[0]) if value.null_count else found
-
-
-def _range(node: Any, batch: pa.RecordBatch) -> Any:
-    value = _evaluate(node.this, batch)
-    above = _compare("greater_equal", value, _evaluate(node.args["low"], batch))
-    below = _compare("less_equal", value, _evaluate(node.args["high"], batch))
-    return pc.and_kleene(above, below)
-
-
-def _is_null(node: Any, batch: pa.RecordBatch) -> Any:
-    return pc.is_null(_evaluate(node.this, batch))
-
-
-def _like(node: Any, batch: pa.RecordBatch) -> Any:
-    return pc.match_like(_evaluate(node.this, batch), str(node.expression.this))
-
-
-_BOTH = frozenset({"this", "expression"})
-_ONE = frozenset({"this"})
-# Kind of node in sqlglot: the parts it may have (a part that is not here changes its meaning), and its evaluation.
-_NODES: dict[str, tuple[frozenset[str], Callable[[Any, Any], Any]]] = {
-    "Column": (_ONE, _column),
-    "Identifier": (_ONE | {"quoted"}, lambda *_: None),
-    "Literal": (_ONE | {"is_string"}, _constant),
-    "Boolean": (_ONE, lambda node, _: _literal(bool(node.this))),
-    "Null": (frozenset(), lambda *_: pa.nulls(1)[0]),
-    "Paren": (_ONE, lambda node, batch: _evaluate(node.this, batch)),
-    "EQ": (_BOTH, _comparison("equal")),
-    "NEQ": (_BOTH, _comparison("not_equal")),
-    "LT": (_BOTH, _comparison("less")),
-    "LTE": (_BOTH, _comparison("less_equal")),
-    "GT": (_BOTH, _comparison("greater")),
-    "GTE": (_BOTH, _comparison("greater_equal")),
-    "And": (_BOTH, _logic("and_kleene")),
-    "Or": (_BOTH, _logic("or_kleene")),
-    "Not": (_ONE, lambda node, batch: pc.invert(_boolean(_evaluate(node.this, batch)))),
-    "Add": (_BOTH, _arithmetic("add_checked")),
-    "Sub": (_BOTH, _arithmetic("subtract_checked")),
-    "Mul": (_BOTH, _arithmetic("multiply_checked")),
-    "Div": (_BOTH | {"typed", "safe"}, _arithmetic("divide")),
-    "Mod": (_BOTH, _arithmetic("remainder")),
-    "Neg": (_ONE, _negation),
-    "In": (frozenset({"this", "expressions"}), _membership),
-    "Between": (frozenset({"this", "low", "high"}), _range),
-    "Is": (_BOTH, _is_null),
-    "Like": (_BOTH, _like),
-}

@@ -78,7 +78,8 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
     """The same rows, some of them with a null or a NaN in one of their roles."""
     rng = np.random.default_rng(seed)
     columns = {name: rows[name].to_pylist() for name in rows.schema.names}
-    for name, value in (("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)):
+    invalid = [("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)]
+    for name, value in invalid:
         for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
             columns[name][i] = value
     return pa.RecordBatch.from_pydict(columns, schema=rows.schema)
@@ -207,3 +208,35 @@ def merged_in_any_order(evaluators: Sequence[Evaluator], rng: np.random.Generato
         a.merge(b if rng.random() < 0.5 else b.state())
         left.append(a)
     yield left[0]
+
+
+def merged(a: Evaluator, *others: Evaluator | pa.Table) -> Evaluator:
+    """The first evaluator, with the others merged into it."""
+    for other in others:
+        a.merge(other)
+    return a
+
+
+def same_result(a: Evaluator | Result, b: Evaluator | Result) -> None:
+    """Every value has the same bits."""
+    results = [entry.result() if isinstance(entry, Evaluator) else entry for entry in (a, b)]
+    assert result_bits(results[0]) == result_bits(results[1])
+
+
+def same_state(a: Evaluator, b: Evaluator) -> None:
+    """Equal but for the order in which slices, and rows of a query in several shards, came."""
+    assert canonical(a.state()) == canonical(b.state())
+    same_result(a, b)
+
+
+def identical_state(a: pa.Table, b: pa.Table) -> None:
+    """Equal in every bit and in the schema."""
+    assert a.equals(b, check_metadata=True)
+
+
+def frozen(table: pa.Table) -> pa.Table:
+    """A copy that shares no memory, so that it tells whether the table changes later."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()

@@ -41,7 +41,7 @@ ALLOWED = {
     "the facade from above": {"cli.py": "import click\nfrom fastrank import evaluate, sources"},
     "the one call against the stream": {"metrics/base.py": "def f():\n    from fastrank.evaluation import compute"},
     "reference alone": {"reference/auc.py": "import math\nimport numpy as np\nfrom fastrank.reference import sums"},
-    "a room's one door": {"accumulators/base.py": "import pyarrow as pa"},
+    "a door": {"wire.py": "import pyarrow as pa"},
     "numba where it lives": {"_kernels/losses.py": f"import numba\n\n{NJIT}\ndef add(x):\n    return x"},
     "a numba kernel on first use": {
         "_kernels/losses.py": "import numba",
@@ -107,7 +107,7 @@ OFFENCES = {
     "numpy in errors": ({"errors.py": "import numpy"}, "errors is no door of numpy"),
     "pyarrow in a kernel": ({"_kernels/a.pyx": "cimport pyarrow.lib"}, "_kernels.a is no door of pyarrow"),
     "pyarrow in a metric": ({"metrics/a.py": "import pyarrow.compute as pc"}, "metrics.a is no door of pyarrow"),
-    "pyarrow beside the door": ({"accumulators/sums.py": "import pyarrow"}, "accumulators.sums is no door of pyarrow"),
+    "pyarrow in an accumulator": ({"accumulators/sums.py": "import pyarrow"}, "accumulators.sums is no door of pyarrow"),
     "more than NumPy in reference": ({"reference/auc.py": "import pyarrow"}, "reference.auc is no door of pyarrow"),
     "an unknown package": ({"plan.py": "import requests"}, "plan is no door of requests"),
     "rich": ({"plan.py": "from rich.table import Table"}, "plan is no door of rich"),
@@ -119,7 +119,11 @@ OFFENCES = {
         {"_kernels/__init__.py": "import numba"},
         "__init__.py:1: import numba inside a function",
     ),
-    "sqlglot at the top": ({"where.py": "import sqlglot"}, "where.py:1: import sqlglot inside a function"),
+    "sqlglot at the top": (
+        {"conditions.py": "import sqlglot"},
+        "conditions.py:1: import sqlglot inside a function",
+    ),
+    "sqlglot elsewhere": ({"where.py": "def f():\n    import sqlglot"}, "where is no door of sqlglot"),
     "pandas at the top": ({"result.py": "import pandas as pd"}, "result.py:1: import pandas inside a function"),
     "a numba kernel at the top": (
         {

@@ -147,10 +147,12 @@ def test_what_is_no_call(text):
 def test_a_value_that_is_no_literal():
     with pytest.raises(ParameterError, match=r"^'ndcg\(k=open\(1\)\)': open\(1\) is no number, word, quoted text or \{label: gain\}$"):
         m.parse("ndcg(k=open(1))")
-    with pytest.raises(ParameterError):
-        m.parse("ndcg(k=3, k=4)")
-    with pytest.raises(ParameterError):
-        m.parse("ndcg(k=3)@4")
+
+
+@pytest.mark.parametrize("text", ["ndcg(k=3, k=4)", "ndcg(k=3, K=4)", "ndcg(k=3)@4", "ndcg_burges(gain=linear)", "ndcg_cut_5(k=3)"])
+def test_a_parameter_that_is_given_twice(text):
+    with pytest.raises(ParameterError, match="(twice|repeated|spelled)"):
+        m.parse(text)
 
 
 def test_names_and_overrides():
@@ -197,7 +199,7 @@ def test_the_signature_is_what_the_factory_takes(name):
     factory, definition = getattr(m, name), DEFINITIONS[name]
     parameters = inspect.signature(factory).parameters
     assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert [n for n in parameters if n not in OVERRIDES] == list(definition.parameters)
+    assert {n for n in parameters if n not in OVERRIDES} == set(definition.parameters)
     assert {n: p.default for n, p in parameters.items() if n in definition.parameters} == definition.defaults
     given = {"where": "a = 1", "name": "given"}
     taken = set()

@@ -56,6 +56,12 @@ static inline void fr_store_key(void *keys, int wide, long at, uint64_t key) {
     else ((uint32_t *)keys)[at] = (uint32_t)(key >> 32);
 }
 
+/* How many bits n items are told apart by at a time: a bucket has one or two items on average. */
+static inline int fr_digit(long n) {
+    int digit = 63 - __builtin_clzll((uint64_t)n);
+    return digit < FR_MOST_DIGIT ? digit : FR_MOST_DIGIT;
+}
+
 /* ---- counts ---- */
 
 /* Appends the runs of sorted items. */

@@ -46,7 +46,7 @@ static inline void FR_NAME(insert)(const FR_ITEM *from, FR_ITEM *to, long n) {
     }
 }
 
-/* Sorts a.  ends has room for FR_MOST_DIGIT bits at each level that is left. */
+/* Sorts a.  ends has room for 2^fr_digit(n) at each level that is left. */
 static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
     uint64_t varying = 0;
     uint32_t at = 0, largest = 0;
@@ -58,8 +58,7 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
     for (long i = 1; i < n; i++) varying |= FR_PACKED(a[i]) ^ FR_PACKED(a[0]);
     if (varying <= 1) return; /* one key */
     top = 64 - __builtin_clzll(varying);
-    digit = 63 - __builtin_clzll((uint64_t)n); /* so that a bucket has one or two items on average */
-    if (digit > FR_MOST_DIGIT) digit = FR_MOST_DIGIT;
+    digit = fr_digit(n);
     if (digit > top - 1) digit = top - 1;
     shift = top - digit;
     const uint32_t mask = ((uint32_t)1 << digit) - 1;
@@ -82,7 +81,7 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
             FR_NAME(insert)(spare + begin, a + begin, count);
         } else {
             memcpy(a + begin, spare + begin, (size_t)count * sizeof(FR_ITEM));
-            FR_NAME(sort)(a + begin, spare + begin, count, ends + ((size_t)1 << FR_MOST_DIGIT));
+            FR_NAME(sort)(a + begin, spare + begin, count, ends + mask + 1);
         }
         begin = ends[bucket];
     }
@@ -92,16 +91,17 @@ static void FR_NAME(sort)(FR_ITEM *a, FR_ITEM *spare, long n, uint32_t *ends) {
 static int FR_NAME(runs)(const fr_rows *rows, FR_ITEM *items, FR_RUNS *runs) {
     int bits = rows->size < FR_FEW ? 1 : rows->wide ? FR_DEAL_WIDE : FR_DEAL_NARROW;
     uint32_t *end = (uint32_t *)calloc((size_t)1 << bits, sizeof(uint32_t));
-    uint32_t *ends = (uint32_t *)malloc(sizeof(uint32_t) * FR_LEVELS << FR_MOST_DIGIT);
+    uint32_t *ends = NULL;
     FR_ITEM *spare = NULL;
-    long first = 0, last = -1, widest = 0;
-    if (end && ends) {
+    long first = 0, last = -1, widest = 1;
+    if (end) {
         FR_NAME(deal)(rows, bits, end, &first, &last, items);
         for (long part = first, begin = 0; part <= last; begin = end[part++])
             if ((long)end[part] - begin > widest) widest = (long)end[part] - begin;
-        spare = (FR_ITEM *)malloc(sizeof(FR_ITEM) * (size_t)(widest + 1));
+        ends = (uint32_t *)malloc(sizeof(uint32_t) * FR_LEVELS << fr_digit(widest));
+        spare = (FR_ITEM *)malloc(sizeof(FR_ITEM) * (size_t)widest);
     }
-    for (long part = first, begin = 0; spare && part <= last; begin = end[part++]) {
+    for (long part = first, begin = 0; ends && spare && part <= last; begin = end[part++]) {
         long n = (long)end[part] - begin;
         if (n == 0) continue;
         FR_NAME(sort)(items + begin, spare, n, ends);
@@ -110,5 +110,5 @@ static int FR_NAME(runs)(const fr_rows *rows, FR_ITEM *items, FR_RUNS *runs) {
     free(end);
     free(ends);
     free(spare);
-    return spare != NULL;
+    return ends && spare;
 }

@@ -7,14 +7,13 @@ The string, the Python constructor, the command line, the help and the tests all
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastrank.errors import ParameterError, UnknownMetricError
+from fastrank.errors import ParameterError, UnknownMetricError, near_names
 from fastrank.metrics.docs import document
 from fastrank.where import Where
 
@@ -382,7 +381,7 @@ def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = near_names(name, known)
     return f" (near: {', '.join(near)})" if near else ""
 
 

@@ -20,8 +20,9 @@ import helpers
 import numpy as np
 import pyarrow as pa
 import pytest
+from helpers import frozen, identical_state, merged, same_result, same_state
 
-from fastrank import Evaluator, Metric, Result, wire
+from fastrank import Evaluator, Metric, wire
 from fastrank import metrics as m
 from fastrank.accumulators import ExactSum, ScoreRuns
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
@@ -93,35 +94,6 @@ class Case:
         return self.of(self.rows)
 
 
-def merged(a: Evaluator, *others: Evaluator | pa.Table) -> Evaluator:
-    for other in others:
-        a.merge(other)
-    return a
-
-
-def same_result(a: Evaluator | Result, b: Evaluator | Result) -> None:
-    results = [entry.result() if isinstance(entry, Evaluator) else entry for entry in (a, b)]
-    assert helpers.result_bits(results[0]) == helpers.result_bits(results[1])
-
-
-def same_state(a: Evaluator, b: Evaluator) -> None:
-    """Equal but for the order in which slices, and rows of a query in several shards, came."""
-    assert helpers.canonical(a.state()) == helpers.canonical(b.state())
-    same_result(a, b)
-
-
-def identical_state(a: pa.Table, b: pa.Table) -> None:
-    assert a.equals(b, check_metadata=True)
-
-
-def frozen(table: pa.Table) -> pa.Table:
-    """A copy that shares no memory, so that it tells whether the table changes later."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return pa.ipc.open_stream(sink.getvalue()).read_all()
-
-
 def zero_is_neutral(case: Case) -> None:
     for shard in case.shards:
         same_state(merged(case.of(), case.of(shard)), case.of(shard))
@@ -136,8 +108,8 @@ def merge_commutes(case: Case) -> None:
 
 
 def merge_associates(case: Case) -> None:
-    a, b, c = case.shards
-    for a, b, c in ((a, b, c), (b, c, a), (a, c, b)):
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (0, 2, 1)):
+        a, b, c = (case.shards[place] for place in (i, j, k))
         left = merged(merged(case.of(a), case.of(b)), case.of(c))
         right = merged(case.of(a), merged(case.of(b), case.of(c)))
         same_state(left, right)
@@ -405,8 +377,9 @@ def test_a_new_accumulator_needs_cases(monkeypatch):
 def test_types_of_columns_may_change_from_batch_to_batch(kind):
     case = Case(kind, weighted=True, sliced=True, dtype="float32")
     narrow = case.rows
-    columns = {name: narrow[name].cast(pa.float64()) if name in ("p", "p2") else narrow[name] for name in narrow.schema.names}
-    wide = pa.RecordBatch.from_pydict(columns)
+    wide = pa.RecordBatch.from_pydict(
+        {name: narrow[name].cast(pa.float64()) if name in ("p", "p2") else narrow[name] for name in narrow.schema.names}
+    )
     mixed = [narrow.slice(0, BORDERS[0]), *helpers.cut(wide, BORDERS)[1:2], narrow.slice(BORDERS[1])]
     same_result(case.of(*mixed), case.of(wide))
     first, *others = map(case.of, mixed)

@@ -48,7 +48,7 @@ def test_sums_are_accurate():
 
 @pytest.mark.parametrize("metric", [reference.mse, reference.calibration_ratio])
 def test_zero_weight_is_absence(metric):
-    assert metric([3, 1, 9], [2, 2, 1e150], [0.5, 2, 0]) == metric([3, 1], [2, 2], [0.5, 2])
+    assert metric([3, 1, 9], [2, 2, math.inf], [0.5, 2, 0]) == metric([3, 1], [2, 2], [0.5, 2])
 
 
 @pytest.mark.parametrize("metric", [reference.mse, reference.calibration_ratio])

@@ -1,0 +1,131 @@
+"""What every source does: name its columns, and give record batches with the place that each came from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from fastrank.errors import FastrankError, MissingColumnError, ParameterError, SourceError, did_you_mean
+
+__all__ = ["Batches", "Origin", "Request", "Source", "check_columns", "located", "reading", "reason"]
+
+Batches = Iterator[tuple[pa.RecordBatch, "Origin"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the first row of a batch came from.
+
+    Attributes
+    ----------
+    file : str or None
+        The path as it was given, or as a glob or folder expanded to it; None for rows in memory.
+    row : int
+        Number of the batch's first row within that file or table, from 0.
+    """
+
+    file: str | None
+    row: int
+
+    def describe(self, i: int) -> str:
+        """Name row `i` of the batch, for example ``row 12 of clicks.parquet``; rows are counted from 0."""
+        return f"row {self.row + i}" + (f" of {self.file}" if self.file is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The columns to read, those of them that must be numbers, and the most rows in a batch."""
+
+    columns: tuple[str, ...]
+    numeric: frozenset[str]
+    batch_rows: int
+
+
+class Source(ABC):
+    """A stream of record batches.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        The columns; of the first file where there are several.
+    rows : int or None
+        Number of rows, where it is known without reading them.
+    files : tuple of str
+        The files, in the order in which they are read.
+    ordered : bool
+        Whether the order of the rows means something.
+    """
+
+    schema: pa.Schema
+    rows: int | None = None
+    files: tuple[str, ...] = ()
+    ordered: bool = True
+
+    def __init__(self, batch_rows: int) -> None:
+        self._batch_rows = batch_rows
+
+    def batches(self, columns: Sequence[str], numeric: Collection[str] = ()) -> Batches:
+        """Iterate over batches that hold exactly `columns`, in that order; none is empty.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Names of the columns to read.
+        numeric : collection of str
+            Those of them that must be numbers: CSV columns named here are float64 (or bool), whatever their first
+            rows look like.
+
+        Yields
+        ------
+        pyarrow.RecordBatch, Origin
+            A batch, and where its first row came from.
+        """
+        # Checked here and not in the generator, so that the caller hears of it before anything is read.
+        check_columns(self.schema, columns, self.files[0] if self.files else None)
+        return self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows))
+
+    @abstractmethod
+    def _read(self, request: Request) -> Batches: ...
+
+
+def located(batches: Iterable[pa.RecordBatch], file: str | None, batch_rows: int) -> Batches:
+    """Cut batches to at most `batch_rows`, skip empty ones, and say where each begins."""
+    row = 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, batch_rows):
+            part = batch.slice(start, batch_rows)
+            yield part, Origin(file, row)
+            row += part.num_rows
+
+
+def check_columns(schema: pa.Schema, columns: Sequence[str], file: str | None) -> None:
+    """Raise unless each of the columns occurs once."""
+    where = file if file is not None else "the source"
+    found = Counter(schema.names)
+    for name in columns:
+        if found[name] > 1:
+            raise ParameterError(f"column {name!r} occurs {found[name]} times in {where}; rename all but one")
+        if not found[name]:
+            hint = did_you_mean(name, found, otherwise=f"it has {', '.join(found) or 'none'}")
+            raise MissingColumnError(f"no column {name!r} in {where}; {hint}")
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn the errors of readers into SourceError with the file's name."""
+    try:
+        yield
+    except FastrankError:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"cannot read {path}: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(error).split())
