@@ -57,14 +57,11 @@ def canonical(text: str) -> str:
 
 def _outline(tree: Any) -> list[tuple[Any, ...]]:
     """What tells two trees apart; in older sqlglot their own comparison recurses as deep as a chain is long."""
-    return [
-        (
-            type(node),
-            [part for part in node.args.values() if part and isinstance(part, str | bool)],
-            len([*node.iter_expressions()]),
-        )
-        for node in tree.walk()
-    ]
+
+    def own(node: Any) -> list[str | bool]:
+        return [part for part in node.args.values() if part and isinstance(part, str | bool)]
+
+    return [(type(node), own(node), len([*node.iter_expressions()])) for node in tree.walk()]
 
 
 @lru_cache(maxsize=256)

@@ -73,11 +73,14 @@ class StateMismatchError(FastrankError, ValueError):
     """Two states, or a state and a request, do not fit together."""
 
 
-def near_names(name: str, known: Iterable[str]) -> list[str]:
-    """Which of the known names may be meant: those that differ in case only, else the three nearest."""
+def near_names(name: str, known: Iterable[str], alike: float = 0.6) -> list[str]:
+    """Which of the known names may be meant: those that differ in case only, else the three nearest.
+
+    Two names are near whose similarity (`difflib.SequenceMatcher.ratio`, from 0 to 1) is at least `alike`.
+    """
     names = list(known)
     same = [other for other in names if other.casefold() == name.casefold()]
-    return same or difflib.get_close_matches(name, names, cutoff=0.5)
+    return same or difflib.get_close_matches(name, names, cutoff=alike)
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:

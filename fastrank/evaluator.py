@@ -204,12 +204,17 @@ class Evaluator:
         self._drop_missing(mine, set(state.accumulators), missing)
         for name, kind in state.slices.types.items():
             self._slices.set_type(name, kind)
+        handed_over = {
+            identity: state.streams[_text(identity)]
+            for identity in self._plan.streams
+            if _text(identity) in state.streams
+        }
+        for identity, queries in handed_over.items():
+            self._plan.streams[identity].check_merge(*queries)
         self._broken = "a merge failed half-way"
         numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
-        for identity, stream in self._plan.streams.items():
-            theirs = state.streams.get(_text(identity))
-            if theirs is not None:
-                stream.merge(*theirs)
+        for identity, queries in handed_over.items():
+            self._plan.streams[identity].merge(*queries)
         for text, identity in mine.items():
             if identity in self._plan.accumulators:
                 accumulator = self._plan.accumulators[identity]
@@ -293,11 +298,14 @@ class Evaluator:
                     raise StateMismatchError(
                         f"{request.metric.name} reads {_text(identity)}, which the state does not hold"
                     )
-        table = to_table(self._slices, {}, {})
-        order = self._slices.display_order()
-        values = [[_metric_value(request, accumulators, s) for request in requests] for s in order]
-        groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in order)]
-        return Result(table.select(self._slices.column_names).take(to_arrow(np.array(order))), groupings, values)
+        values = {
+            s: [_metric_value(request, accumulators, s) for request in requests] for s in self._slices.display_order()
+        }
+        # A slice of which where= excludes every row is none.
+        shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
+        keys = to_table(self._slices, {}, {}).select(self._slices.column_names).take(to_arrow(np.array(shown)))
+        groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in shown)]
+        return Result(keys, groupings, [values[s] for s in shown])
 
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""

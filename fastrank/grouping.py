@@ -248,18 +248,18 @@ class QueryStream:
         """The open queries and the ids of finished ones, for another shard."""
         return self.open, self.seen.values()
 
-    def merge(self, open_: dict[int, list[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
-        """Takes in the open and the finished queries of another shard."""
-        both = np.intersect1d(seen, self.seen.values(), assume_unique=True)
-        if (
-            both.size
-            or self.seen.contains_any(np.array(sorted(open_), np.uint64))
-            or (self.open and np.isin(np.array(sorted(self.open), np.uint64), seen).any())
-        ):
+    def check_merge(self, open_: Mapping[int, Sequence[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
+        """StateMismatchError where a query that one side has finished has rows on the other side."""
+        mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, open_))
+        finished_on_both = np.intersect1d(seen, self.seen.values(), assume_unique=True)
+        if finished_on_both.size or self.seen.contains_any(theirs) or bool(np.isin(mine, seen).any()):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
                 "it would be evaluated twice; split the source between queries"
             )
+
+    def merge(self, open_: Mapping[int, Sequence[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
+        """Takes in the open and the finished queries of another shard."""
         self.seen.add(seen)
         for query, batches in open_.items():
             self.open.setdefault(query, []).extend(batches)

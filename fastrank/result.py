@@ -90,7 +90,7 @@ class Result:
             canonical = None
         if canonical in names:
             return str(canonical)
-        near = near_names(name, names) or names
+        near = near_names(name, names, alike=0.3) or names
         raise UnknownResultError(f"the result has no metric {name!r}; it has {', '.join(near)}")
 
     def _slice(self, where: Mapping[str, Any]) -> int:

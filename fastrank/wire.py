@@ -78,7 +78,8 @@ def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
 def _accumulator_column(accumulator: Accumulator, slices: int) -> pa.Array:
     names, children = [], []
     for name, field in accumulator.fields.items():
-        values = to_arrow(accumulator.state[name][:slices].reshape(-1))
+        # A copy: the state must not change when the accumulator goes on.
+        values = to_arrow(accumulator.state[name][:slices].flatten())
         width = int(np.prod(field.shape, dtype=int))
         names.append(name)
         children.append(pa.FixedSizeListArray.from_arrays(values, width) if field.shape else values)

@@ -19,7 +19,6 @@ from fastrank.errors import (
     InvalidValueError,
     MissingColumnError,
     ParameterError,
-    QueryOrderError,
     SourceError,
     UnknownMetricError,
 )
@@ -91,7 +90,10 @@ KEY = "integer, string, binary, bool, date, time, timestamp, decimal"
         ({"p": [[0.5]] * 4}, f"column 'p' (score) is of type list<item: double>; allowed: {NUMBER}"),
         ({"w": list("1111")}, f"column 'w' (weight) is of type string; allowed: {NUMBER}"),
         ({"user": [1.0, 1.0, 2.0, 2.0]}, f"column 'user' (query) is of type double; allowed: {KEY} or dictionary"),
-        ({"item": [[1], [2], [1], [2]]}, f"column 'item' (item) is of type list<item: int64>; allowed: {KEY} or dictionary"),
+        (
+            {"item": [[1], [2], [1], [2]]},
+            f"column 'item' (item) is of type list<item: int64>; allowed: {KEY} or dictionary",
+        ),
         (
             {"country": [1.0, 2.0, 1.0, 2.0]},
             f"column 'country' (by) is of type double; allowed: {KEY}, or a dictionary of these",
@@ -103,7 +105,8 @@ def test_a_type_that_cannot_play_its_role(columns, message):
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.month_day_nano_interval(), pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.int8(), pa.int8())]
+    "kind",
+    [pa.month_day_nano_interval(), pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.map_(pa.int8(), pa.int8())],
 )
 @pytest.mark.parametrize("role", ["query", "item", "by"])
 def test_types_of_which_no_id_is_made_are_refused(kind, role):
@@ -208,57 +211,6 @@ def test_a_null_slice_value_is_a_slice():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Queries
-
-QUERIES = {
-    "clicked": [0, 1] * 6,
-    "p": [i / 16 for i in range(12)],
-    "user": [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4],
-    "item": [1, 2, 3] * 4,
-    "qw": [1.0] * 3 + [2.0] * 3 + [0.0] * 3 + [0.5] * 3,
-}
-
-
-@pytest.mark.parametrize("batch_rows", [1, 2, 5, None])
-@pytest.mark.parametrize("row", [1, 4, 5, 8, 10])
-def test_a_duplicate_item_in_a_query(row, batch_rows):
-    items = [*QUERIES["item"]]
-    items[row] = items[row - 1]
-    items[11] = items[10]  # a later one, of which nothing is said
-    query = row // 3 + 1
-    message = f"column 'item' (item): row {row} holds {items[row]} in query {query}: an item stands twice in a query"
-    check({**QUERIES, "item": items}, ["mrr"], InvalidValueError, re.compile("^" + re.escape(message)), query="user",
-          item="item", batch_rows=batch_rows)  # fmt: skip
-
-
-@pytest.mark.parametrize("batch_rows", [1, 2, 5, None])
-@pytest.mark.parametrize("row", [1, 4, 5, 8, 10])
-def test_a_query_weight_that_differs_inside_a_query(row, batch_rows):
-    weights = [*QUERIES["qw"]]
-    weights[row] = 9.0
-    weights[11] = 8.0
-    message = (
-        f"column 'qw' (query_weight): row {row} holds 9.0 in query {row // 3 + 1}: the row before has another; "
-        "allowed: one weight for all its rows"
-    )
-    check({**QUERIES, "qw": weights}, "mrr", InvalidValueError, message, query="user", query_weight="qw",
-          batch_rows=batch_rows)  # fmt: skip
-
-
-@pytest.mark.parametrize("batch_rows", [1, 2, 3, None])
-@pytest.mark.parametrize("as_text", [False, True])
-@pytest.mark.parametrize(("users", "row"), [([1, 2, 1, 2], 2), ([1, 1, 2, 3, 2], 4), ([3, 2, 1, 3], 3), ([2, 1, 3, 4, 1], 4)])
-def test_rows_of_a_query_that_are_not_adjacent(users, row, as_text, batch_rows):
-    ids = [f"u{user}" for user in users] if as_text else users
-    source = {"clicked": [1] * len(ids), "p": [0.5] * len(ids), "user": ids}
-    message = (
-        f"column 'user' (query): row {row} holds {ids[row]!r}, whose rows came before those of other queries; the rows "
-        "of a query must be adjacent: sort the source by 'user'"
-    )
-    check(source, "mrr", QueryOrderError, message, query="user", batch_rows=batch_rows)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Sources
 
 
@@ -268,7 +220,12 @@ def test_sources_without_rows(tmp_path):
     for source in (table().slice(0, 0), file, [file, file], {name: np.empty(0) for name in GOOD}):
         check(source, "auc", EmptyInputError, "the source has no rows")
     (tmp_path / "folder").mkdir()
-    check(str(tmp_path / "folder"), "auc", SourceError, re.compile(r"folder: no readable file in this folder; readable are "))
+    check(
+        str(tmp_path / "folder"),
+        "auc",
+        SourceError,
+        re.compile(r"folder: no readable file in this folder; readable are "),
+    )
     check(str(tmp_path / "*.csv"), "auc", SourceError, f"{tmp_path}/*.csv: no file matches this pattern")
     check([], "auc", fr.FastrankError, re.compile("list.* is empty|no (files|paths)"))
     empty = tmp_path / "0.parquet"
@@ -280,17 +237,29 @@ def test_sources_without_rows(tmp_path):
 def test_no_row_is_left(options):
     message = re.compile(r"^none of the 4 rows is left: .*where=.*weight 0$")
     check(table(zero=[0] * 4), "auc", EmptyInputError, message, **options)
-    check(table(clicked=[2] * 4), "auc", EmptyInputError, re.compile('^none of the 4 .*on_invalid="drop"'), on_invalid="drop")
+    check(
+        table(clicked=[2] * 4),
+        "auc",
+        EmptyInputError,
+        re.compile('^none of the 4 .*on_invalid="drop"'),
+        on_invalid="drop",
+    )
 
 
 def test_files_that_are_damaged(tmp_path):
     good = tmp_path / "good.parquet"
     pyarrow.parquet.write_table(table(), good)
     data = good.read_bytes()
-    for name, content in {"truncated": data[:-9], "half": data[: len(data) // 2], "other": b"no parquet at all"}.items():
+    for name, content in {
+        "truncated": data[:-9],
+        "half": data[: len(data) // 2],
+        "other": b"no parquet at all",
+    }.items():
         bad = tmp_path / f"{name}.parquet"
         bad.write_bytes(content)
-        check([str(good), str(bad)], "auc", SourceError, re.compile(rf"^cannot read {re.escape(str(bad))}: .*magic bytes"))
+        check(
+            [str(good), str(bad)], "auc", SourceError, re.compile(rf"^cannot read {re.escape(str(bad))}: .*magic bytes")
+        )
     check(str(tmp_path / "x.parquet"), "auc", SourceError, f"{tmp_path}/x.parquet: no such file or folder")
 
 
@@ -310,22 +279,38 @@ GAIN = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0,
         ("ndcg@0", ParameterError, f"^ndcg: k=0; allowed: {CUTOFF}$"),
         ("ndcg(k=-1)", ParameterError, f"^ndcg: k=-1; allowed: {CUTOFF}$"),
         ("mrr(k=2.5)", ParameterError, f"^mrr: k=2.5; allowed: {CUTOFF}$"),
-        ("ndcg@ten", ParameterError, r"^'ndcg@ten': the cut-off after @ is 'ten'; allowed: integers from 1, as in @1,5,10$"),
+        (
+            "ndcg@ten",
+            ParameterError,
+            r"^'ndcg@ten': the cut-off after @ is 'ten'; allowed: integers from 1, as in @1,5,10$",
+        ),
         ("auc@10", ParameterError, "^'auc@10': auc has no cut-off @k$"),
         ("auc(bits=99)", ParameterError, "^auc: bits=99; allowed: an integer from 12 to 26, or None: exact$"),
-        ("auc(bit=14)", ParameterError, r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, label, score, weight"),
+        (
+            "auc(bit=14)",
+            ParameterError,
+            r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, label, score, weight",
+        ),
         ("ndcg(ties=random)", ParameterError, '^ndcg: ties=\'random\'; allowed: "average", "input", "item_desc", '),
         ("ndcg(gain=cubic)", ParameterError, f"^ndcg: gain='cubic'; allowed: {re.escape(GAIN)}$"),
         ("ndcg(gain={1: -2})", ParameterError, rf"^ndcg: gain=\{{1: -2\}}; allowed: {re.escape(GAIN)}$"),
         ("mrr(relevance_level=0)", ParameterError, "^mrr: relevance_level=0; allowed: a number above 0$"),
         ("log_loss(eps=0.7)", ParameterError, "^log_loss: eps=0.7; allowed: a number above 0 and below 0.5$"),
-        ("nce(background=1)", ParameterError, '^nce: background=1; allowed: "self", a rate above 0 and below 1, or the name'),
+        (
+            "nce(background=1)",
+            ParameterError,
+            '^nce: background=1; allowed: "self", a rate above 0 and below 1, or the name',
+        ),
         ("ndcg(10)", ParameterError, r"^'ndcg\(10\)': a metric is spelled name\(parameter=value, ...\)@k$"),
         ("auc(query=user)", ParameterError, "^auc has no use for a column in the role 'query'$"),
         ("auc(label=3)", ParameterError, "^auc: label=3; allowed: the name of a column$"),
         ([], ParameterError, "^there is no metric to evaluate$"),
         ([3], ParameterError, "^3 is no metric: give fastrank.metrics.auc"),
-        ([m.auc(name="a"), m.brier(name="a")], ParameterError, "^two metrics are called 'a': give one of them another name=$"),
+        (
+            [m.auc(name="a"), m.brier(name="a")],
+            ParameterError,
+            "^two metrics are called 'a': give one of them another name=$",
+        ),
     ],
 )
 def test_metrics_and_parameters_that_do_not_exist(metric, error, message):
@@ -342,15 +327,27 @@ def test_the_parameters_that_a_message_lists_are_those_that_are_taken():
 @pytest.mark.parametrize(
     ("metric", "options", "message"),
     [
-        ("precision@5", {}, r"^precision ranks the rows of each query: name the query column \(query=, --query\).*binary_precision"),
+        (
+            "precision@5",
+            {},
+            r"^precision ranks the rows of each query: name the query column \(query=, --query\).*binary_precision",
+        ),
         ("recall@5", {}, r"^recall ranks .* binary_recall"),
         ("ndcg@5", {}, r"^ndcg@5 needs a query column: name it \(query=, --query\)$"),
         ("auc", {"label": None}, r"^auc needs a label column: name it \(label=, --label\)$"),
         ("auc", {"score": None}, r"^auc needs a score column: name it \(score=, --score\)$"),
-        ("mrr(ties=item_desc)", {"query": "user"}, r"^ties='item_desc' orders tied rows by item: name the item column \(item=\)"),
+        (
+            "mrr(ties=item_desc)",
+            {"query": "user"},
+            r"^ties='item_desc' orders tied rows by item: name the item column \(item=\)",
+        ),
         ("auc", {"label": 3}, "^label=3; allowed: the name of a column$"),
         ("auc", {"score": ["p", "p"]}, r"^score=\['p', 'p'\]; allowed: each column once$"),
-        ("auc", {"by": [["user", "user"]]}, r"^by=\[\['user', 'user'\]\]; allowed: names of columns, or lists of them, each once$"),
+        (
+            "auc",
+            {"by": [["user", "user"]]},
+            r"^by=\[\['user', 'user'\]\]; allowed: names of columns, or lists of them, each once$",
+        ),
         ("auc", {"on_invalid": "skip"}, '^on_invalid=\'skip\'; allowed: "raise", "drop"$'),
     ],
 )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import pyarrow as pa
 import pytest
 
 import fastrank as fr
-from fastrank.errors import ColumnTypeError, InvalidValueError, MissingColumnError, ParameterError
+from fastrank.errors import ColumnTypeError, InvalidValueError, MissingColumnError, ParameterError, QueryOrderError
 
 METRICS = ["auc", "log_loss", "auc(bits=12)", "ndcg@2"]
 OPTIONS = {"label": "clicked", "score": "p", "weight": "w", "query": "user", "by": ["country", "device"]}
@@ -76,12 +77,76 @@ def test_a_slice_type_that_was_never_added_binds_nobody():
 def test_after_an_error_inside_a_query_an_evaluator_says_that_it_holds_part_of_a_batch(roles):
     evaluator = fr.Evaluator(["auc", "mrr"], label="clicked", score="p", query="user", **roles)
     users = [8, 9, 9, 8 if not roles else 10]
-    with pytest.raises(fr.FastrankError):
+    evaluator.update(batch(-9, item=[1, 2, 3, 4], qw=[1.0] * 4))
+    with pytest.raises(fr.FastrankError):  # noqa: PT012  (the second batch tells that the last query of the first is bad)
         evaluator.update(batch(0, user=users, item=[1, 2, 2, 3], qw=[1.0, 1.0, 2.0, 1.0]))
         evaluator.update(batch(20, item=[1, 2, 3, 4], qw=[1.0] * 4))
-    for call in (evaluator.result, evaluator.state, lambda: evaluator.update(batch(1)), lambda: evaluator.merge(evaluator)):
+    for call in (
+        evaluator.result,
+        evaluator.state,
+        lambda: evaluator.update(batch(1)),
+        lambda: evaluator.merge(evaluator),
+    ):
         with pytest.raises(fr.FastrankError, match="holds part of a batch; make a new one"):
             call()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Errors inside a query
+
+QUERIES = {
+    "clicked": [0, 1] * 6,
+    "p": [i / 16 for i in range(12)],
+    "user": [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4],
+    "item": [1, 2, 3] * 4,
+    "qw": [1.0] * 3 + [2.0] * 3 + [0.0] * 3 + [0.5] * 3,
+}
+
+
+def check(source, metrics, error, message, **options) -> None:
+    with pytest.raises(error, match="^" + re.escape(message)):
+        fr.evaluate(source, metrics, label="clicked", score="p", **options)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 5, None])
+@pytest.mark.parametrize("row", [1, 4, 5, 8, 10])
+def test_a_duplicate_item_in_a_query(row, batch_rows):
+    items = [*QUERIES["item"]]
+    items[row] = items[row - 1]
+    items[11] = items[10]  # a later one, of which nothing is said
+    query = row // 3 + 1
+    message = f"column 'item' (item): row {row} holds {items[row]} in query {query}: an item stands twice in a query"
+    check({**QUERIES, "item": items}, ["mrr"], InvalidValueError, message, query="user",
+          item="item", batch_rows=batch_rows)  # fmt: skip
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 5, None])
+@pytest.mark.parametrize("row", [1, 4, 5, 8, 10])
+def test_a_query_weight_that_differs_inside_a_query(row, batch_rows):
+    weights = [*QUERIES["qw"]]
+    weights[row] = 9.0
+    weights[11] = 8.0
+    message = (
+        f"column 'qw' (query_weight): row {row} holds 9.0 in query {row // 3 + 1}: the row before has another; "
+        "allowed: one weight for all its rows"
+    )
+    check({**QUERIES, "qw": weights}, "mrr", InvalidValueError, message, query="user", query_weight="qw",
+          batch_rows=batch_rows)  # fmt: skip
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, None])
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize(
+    ("users", "row"), [([1, 2, 1, 2], 2), ([1, 1, 2, 3, 2], 4), ([3, 2, 1, 3], 3), ([2, 1, 3, 4, 1], 4)]
+)
+def test_rows_of_a_query_that_are_not_adjacent(users, row, as_text, batch_rows):
+    ids = [f"u{user}" for user in users] if as_text else users
+    source = {"clicked": [1] * len(ids), "p": [0.5] * len(ids), "user": ids}
+    message = (
+        f"column 'user' (query): row {row} holds {ids[row]!r}, whose rows came before those of other queries; the rows "
+        "of a query must be adjacent: sort the source by 'user'"
+    )
+    check(source, "mrr", QueryOrderError, message, query="user", batch_rows=batch_rows)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -115,7 +180,15 @@ def spoiled(seed: int, rows: int = 240) -> list[dict]:
 def as_batch(rows: list[dict]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(
         rows,
-        pa.schema([("clicked", pa.int8()), ("p", pa.float64()), ("w", pa.float64()), ("user", pa.int64()), ("country", pa.string())]),
+        pa.schema(
+            [
+                ("clicked", pa.int8()),
+                ("p", pa.float64()),
+                ("w", pa.float64()),
+                ("user", pa.int64()),
+                ("country", pa.string()),
+            ]
+        ),
     )
 
 
@@ -147,7 +220,9 @@ DROPPING = {"label": "clicked", "score": "p", "weight": "w", "query": "user", "b
 def test_dropping_equals_evaluating_the_good_rows_and_counts_the_others(batch_rows, seed):
     rows = spoiled(seed)
     # All metrics at once: each drops by its own rules.
-    table = fr.evaluate(as_batch(rows), list(VALID), **DROPPING, on_invalid="drop", batch_rows=batch_rows).table.to_pylist()
+    table = fr.evaluate(
+        as_batch(rows), list(VALID), **DROPPING, on_invalid="drop", batch_rows=batch_rows
+    ).table.to_pylist()
     for metric, is_valid in VALID.items():
         good = [row for row in rows if is_valid(row)]
         assert 20 < len(rows) - len(good) < 100

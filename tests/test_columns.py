@@ -60,7 +60,10 @@ def same(columns: dict, column: str, array, metrics, **options) -> None:
 
 
 NUMBERS = [*INTEGERS, *FLOATS, *DECIMALS]
-NUMBERS += [pa.dictionary(pa.int8(), kind) for kind in (pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(20, 4))]
+NUMBERS += [
+    pa.dictionary(pa.int8(), kind)
+    for kind in (pa.int8(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(20, 4))
+]
 
 
 @pytest.mark.parametrize("kind", [*NUMBERS, pa.bool_()], ids=str)
@@ -88,7 +91,10 @@ def test_scores_of_all_types(kind):
 @pytest.mark.parametrize("kind", [*NUMBERS, pa.bool_()], ids=str)
 def test_weights_of_all_types(kind):
     columns = plain()
-    weights = [math.ceil(w) if kind in INTEGERS or kind == pa.bool_() or pa.types.is_dictionary(kind) else w for w in columns["w"]]
+    weights = [
+        math.ceil(w) if kind in INTEGERS or kind == pa.bool_() or pa.types.is_dictionary(kind) else w
+        for w in columns["w"]
+    ]
     columns = {**columns, "w": weights, "qw": [weights[i // 5] for i in range(ROWS)]}
     row_metrics = ["auc", "auc(bits=14)", "log_loss", "mse", "calibration_ratio"]
     same(columns, "w", cast(weights, kind), row_metrics, weight="w", score="probability")
@@ -115,7 +121,10 @@ def test_whole_labels_stay_whole_as_decimals(scale):
 @pytest.mark.parametrize("metric", ["auc", "auc(bits=12)", "mrr", "mrr@1"])
 def test_zero_has_no_sign(kind, metric):
     columns = {"y": [1, 0, 0, 1], "p": cast([0.0, -0.0, 0.0, -0.0], kind), "q": [1, 1, 2, 2]}
-    assert fr.evaluate(columns, metric, **ROLES)[metric] == {"auc": 0.5, "auc(bits=12)": 0.5, "mrr": 0.75, "mrr@1": 0.5}[metric]
+    assert (
+        fr.evaluate(columns, metric, **ROLES)[metric]
+        == {"auc": 0.5, "auc(bits=12)": 0.5, "mrr": 0.75, "mrr@1": 0.5}[metric]
+    )
 
 
 @pytest.mark.parametrize("kind", FLOATS, ids=str)
@@ -132,11 +141,21 @@ def test_infinite_scores_are_ordinary(kind):
 # ---------------------------------------------------------------------------------------------------------------------
 # Ids
 
-STRINGS = [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(2)]
+STRINGS = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.binary_view(),
+    pa.binary(2),
+]
 MOMENTS = [pa.date32(), pa.date64(), pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
 MOMENTS += [pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC", "America/New_York")]
 IDS = [*INTEGERS, *STRINGS, *MOMENTS, *DECIMALS, pa.bool_()]
-IDS += [pa.dictionary(pa.int8(), kind) for kind in IDS if kind not in DECIMALS[:2]] + [pa.dictionary(pa.int64(), pa.string())]
+IDS += [pa.dictionary(pa.int8(), kind) for kind in IDS if kind not in DECIMALS[:2]] + [
+    pa.dictionary(pa.int64(), pa.string())
+]
 
 
 def ids(values: list[int], kind: pa.DataType) -> pa.Array:
@@ -171,7 +190,9 @@ def test_queries_of_all_types(kind):
 @pytest.mark.parametrize("kind", IDS, ids=str)
 def test_items_of_all_types(kind):
     distinct = few(kind)
-    items = [item for start in range(0, ROWS, distinct) for item in random.Random(start).sample(range(distinct), distinct)]
+    items = [
+        item for start in range(0, ROWS, distinct) for item in random.Random(start).sample(range(distinct), distinct)
+    ]
     columns = {**plain(), "q": [i // distinct for i in range(ROWS)], "item": items, "p": [0.5] * ROWS}
     for metric in ("mrr(ties=item_desc)", "map(ties=item_asc)"):
         same(columns, "item", ids(items, kind), metric, item="item")
@@ -185,8 +206,16 @@ def test_slices_of_all_types(kind):
     wanted = fr.evaluate(columns, ["auc", "mrr"], **ROLES, by=["t", "s"])
     array = ids(values, kind)
     for batch_rows in (17, None):
-        found = fr.evaluate(pa.table({**columns, "s": array}), ["auc", "mrr"], **ROLES, by=["t", "s"], batch_rows=batch_rows)
-        assert found.table["s"].type in (array.type, getattr(array.type, "value_type", None), pa.int64(), pa.string(), pa.binary())
+        found = fr.evaluate(
+            pa.table({**columns, "s": array}), ["auc", "mrr"], **ROLES, by=["t", "s"], batch_rows=batch_rows
+        )
+        assert found.table["s"].type in (
+            array.type,
+            getattr(array.type, "value_type", None),
+            pa.int64(),
+            pa.string(),
+            pa.binary(),
+        )
         assert repr(found.table.drop_columns("s").to_pydict()) == repr(wanted.table.drop_columns("s").to_pydict())
         for j in range(0, ROWS, 7):
             key = {"s": array[j].as_py(), "t": columns["t"][j]}
@@ -226,7 +255,9 @@ def read_only(array: pa.Array) -> pa.Array:
 def test_layouts(layout: Callable, is_narrow):
     columns = plain()
     kinds = {"y": pa.bool_(), "p": pa.float32(), "w": pa.float32(), "q": pa.int16()} if is_narrow else {}
-    arrays = {name: cast(columns[name], kinds.get(name, pa.float64() if name in "pw" else pa.int64())) for name in "ypwq"}
+    arrays = {
+        name: cast(columns[name], kinds.get(name, pa.float64() if name in "pw" else pa.int64())) for name in "ypwq"
+    }
     arrays["s"] = pa.array([f"s{i % 3}" for i in range(ROWS)])
     metrics = ["auc", "auc(bits=12)", "ndcg@3", "mse", "calibration_ratio"]
     wanted = text({**columns, "s": arrays["s"]}, metrics, weight="w", by="s", where="s <> 's2'")
@@ -270,7 +301,9 @@ def test_dictionaries_may_change_from_batch_to_batch():
     evaluator = fr.Evaluator(["auc", "mrr"], **ROLES, by="s")
     for start in range(0, ROWS, 3):
         part = {name: pa.array(columns[name][start : start + 3]) for name in "ypqs"}
-        evaluator.update(pa.record_batch({**part, "q": part["q"].dictionary_encode(), "s": part["s"].dictionary_encode()}))
+        evaluator.update(
+            pa.record_batch({**part, "q": part["q"].dictionary_encode(), "s": part["s"].dictionary_encode()})
+        )
     assert repr(evaluator.result().to_dict()) == text(columns, ["auc", "mrr"], by="s")
 
 
@@ -280,7 +313,11 @@ def test_dictionaries_may_change_from_batch_to_batch():
 
 def test_two_labels_and_two_models_in_one_pass():
     draw = random.Random(3)
-    rows = {**plain(), "converted": [draw.randrange(2) for _ in range(ROWS)], "p2": [draw.random() for _ in range(ROWS)]}
+    rows = {
+        **plain(),
+        "converted": [draw.randrange(2) for _ in range(ROWS)],
+        "p2": [draw.random() for _ in range(ROWS)],
+    }
     table = pa.table(rows)
     metrics = [
         "auc",
@@ -301,27 +338,45 @@ def test_two_labels_and_two_models_in_one_pass():
     log_loss = fr.evaluate(table, "log_loss", label="y", score="probability", weight="w")
     assert result["log_loss(score=probability, weight=w)"] == log_loss["log_loss"]
     some = table.filter((pc.field("q") != 3) & (pc.field("w") > 0))
-    assert result["mrr"] == fr.evaluate(some, "mrr(relevance_level=2)@2", label="grade", score="p", query="q").to_dict()["value"][0]
-    assert result.table["rows"].to_pylist() == [ROWS, ROWS, clicked.num_rows, sum(w > 0 for w in rows["w"]), by_hand.num_rows, some.num_rows]
+    assert (
+        result["mrr"]
+        == fr.evaluate(some, "mrr(relevance_level=2)@2", label="grade", score="p", query="q").to_dict()["value"][0]
+    )
+    assert result.table["rows"].to_pylist() == [
+        ROWS,
+        ROWS,
+        clicked.num_rows,
+        sum(w > 0 for w in rows["w"]),
+        by_hand.num_rows,
+        some.num_rows,
+    ]
 
 
 @pytest.mark.parametrize("metric", ["auc", "log_loss", "ndcg@3", "mrr(ties=input)"])
 def test_filters_of_the_evaluation_and_of_a_metric_add_up(metric):
     table = pa.table({**plain(), "s": [["DE", "FR", None][i % 3] for i in range(ROWS)]})
-    options = {**ROLES, "score": "probability", "by": "y"} if metric == "mrr(ties=input)" else {**ROLES, "score": "probability"}
+    options = (
+        {**ROLES, "score": "probability", "by": "y"}
+        if metric == "mrr(ties=input)"
+        else {**ROLES, "score": "probability"}
+    )
     de = table.filter(pc.field("s") == "DE")
     for where in ("s = 'DE'", "not (s <> 'DE')", pc.field("s") == "DE"):
         for batch_rows in (7, None):
             assert text(table, metric, **options, where=where, batch_rows=batch_rows) == text(de, metric, **options)
     both = de.filter(pc.field("w") >= 0.5)
     named = m.parse(metric)[0]
-    one = type(named)(named.definition, named.parameters, where=m.parse("auc(where='w >= 0.5')")[0].where, given_name=metric)
+    one = type(named)(
+        named.definition, named.parameters, where=m.parse("auc(where='w >= 0.5')")[0].where, given_name=metric
+    )
     assert text(table, one, **options, where="s = 'DE'") == text(both, metric, **options)
 
 
 def test_filters_that_print_alike_are_kept_apart():
     # Arrow prints only the ends of a long list, and a field named "b" like the text b.
-    table = pa.table({**plain(), "row": list(range(ROWS)), '"b"': ["c"] * ROWS, "a": ["b"] * (ROWS // 2) + ["c"] * (ROWS // 2)})
+    table = pa.table(
+        {**plain(), "row": list(range(ROWS)), '"b"': ["c"] * ROWS, "a": ["b"] * (ROWS // 2) + ["c"] * (ROWS // 2)}
+    )
     pairs = [
         (pc.field("row").isin(list(range(40))), pc.field("row").isin([*range(15), *range(41, 52), *range(26, 40)])),
         (pc.field("a") == pc.field('"b"'), pc.field("a") == "b"),

@@ -28,7 +28,9 @@ DEFINITIONS = {name: m.definition_of(name) for name in NAMES}
 # The canonical spelling
 
 COLUMNS = st.one_of(
-    st.sampled_from(["class", "None", "True", "lambda", "p click", "größe", "ﬁt", "a'b", 'a"b', "a\\b", "a@1", "x)", "12", "-1", ""]),
+    st.sampled_from(
+        ["class", "None", "True", "lambda", "p click", "größe", "ﬁt", "a'b", 'a"b', "a\\b", "a@1", "x)", "12", "-1", ""]
+    ),
     st.text(min_size=1, max_size=6),
 ).filter(bool)
 
@@ -40,8 +42,9 @@ def values_of(kind) -> st.SearchStrategy:
             return st.none() | numbers if optional else numbers
         case Number(low=low, high=high, closed=closed):
             top = None if high == float("inf") else high
-            return st.floats(low, top, exclude_min="low" not in closed, exclude_max=top is not None and "high" not in closed,
-                             allow_nan=False, allow_infinity=False)  # fmt: skip
+            open_end = top is not None and "high" not in closed
+            ends = {"exclude_min": "low" not in closed, "exclude_max": open_end}
+            return st.floats(low, top, **ends, allow_nan=False, allow_infinity=False)
         case Choice(words=words):
             return st.sampled_from(words)
         case Gain():
@@ -58,10 +61,14 @@ def made_metrics(draw) -> fr.Metric:
     definition = DEFINITIONS[draw(st.sampled_from(NAMES))]
     arguments = {name: draw(values_of(kind)) for name, kind in definition.parameters.items() if draw(st.booleans())}
     metric = getattr(m, definition.name)(**arguments)
-    roles = [role for role in (*metric.domains, *definition.optional) if role in OVERRIDES and draw(st.integers(0, 3)) == 0]
+    roles = [
+        role for role in (*metric.domains, *definition.optional) if role in OVERRIDES and draw(st.integers(0, 3)) == 0
+    ]
     arguments |= {role: draw(COLUMNS) for role in roles}
     if draw(st.booleans()):
-        arguments["where"] = draw(st.sampled_from(["a = 1", "country in ('DE', 'it''s') and not b is null", '"x@y" < 2.5']))
+        arguments["where"] = draw(
+            st.sampled_from(["a = 1", "country in ('DE', 'it''s') and not b is null", '"x@y" < 2.5'])
+        )
     return getattr(m, definition.name)(**arguments)
 
 
@@ -71,7 +78,11 @@ def test_the_canonical_spelling_is_read_back_as_the_same_metric(metric):
     again = m.parse(metric.canonical)
     assert again == [metric]
     assert again[0].canonical == metric.canonical
-    assert (again[0].parameters, again[0].overrides, again[0].where) == (metric.parameters, metric.overrides, metric.where)
+    assert (again[0].parameters, again[0].overrides, again[0].where) == (
+        metric.parameters,
+        metric.overrides,
+        metric.where,
+    )
     assert hash(again[0]) == hash(metric)
 
 
@@ -97,8 +108,25 @@ def test_gains_are_spelled_in_full(gain):
 
 # (canonical spelling, other spellings)
 SPELLINGS = {
-    "ndcg@10": ["nDCG@10", "NDCG@10", "ndcg_cut_10", "ndcg_cut.10", "ndcg(k=10)", "ndcg(k=10)@10", " ndcg @10 ", "NDCG(K=10)", "ndcg_10"],
-    "ndcg": ["nDCG", "ndcg()", "ndcg(gain=linear)", "ndcg(gain='LINEAR', ties=average)", "ndcg(k=None)", "normalized_dcg"],
+    "ndcg@10": [
+        "nDCG@10",
+        "NDCG@10",
+        "ndcg_cut_10",
+        "ndcg_cut.10",
+        "ndcg(k=10)",
+        "ndcg(k=10)@10",
+        " ndcg @10 ",
+        "NDCG(K=10)",
+        "ndcg_10",
+    ],
+    "ndcg": [
+        "nDCG",
+        "ndcg()",
+        "ndcg(gain=linear)",
+        "ndcg(gain='LINEAR', ties=average)",
+        "ndcg(k=None)",
+        "normalized_dcg",
+    ],
     "ndcg(gain=exp2)@10": ["ndcg_burges@10", "ndcg(gain=exp2, k=10)", "NDCG(GAIN=EXP2)@10", "ndcg_burges(k=10)"],
     "precision@5": ["P_5", "P@5", "p.5", "precision_5", "Precision(k=5)"],
     "recall@100": ["R@100", "recall_100", "recall.100"],
@@ -138,20 +166,26 @@ def test_several_cutoffs():
         m.parse("ndcg@5,")
 
 
-@pytest.mark.parametrize("text", ["ndcg(5)@5", "ndcg(k=5", "ndcg)k=5(", "ndcg(**x)", "ndcg(k=5)(k=5)", "ndcg(k=5) x", "auc(bits=12; 3)"])
+@pytest.mark.parametrize(
+    "text", ["ndcg(5)@5", "ndcg(k=5", "ndcg)k=5(", "ndcg(**x)", "ndcg(k=5)(k=5)", "ndcg(k=5) x", "auc(bits=12; 3)"]
+)
 def test_what_is_no_call(text):
     with pytest.raises(ParameterError, match=r": a metric is spelled name\(parameter=value, ...\)@k$"):
         m.parse(text)
 
 
 def test_a_value_that_is_no_literal():
-    with pytest.raises(ParameterError, match=r"^'ndcg\(k=open\(1\)\)': open\(1\) is no number, word, quoted text or \{label: gain\}$"):
+    with pytest.raises(
+        ParameterError, match=r"^'ndcg\(k=open\(1\)\)': open\(1\) is no number, word, quoted text or \{label: gain\}$"
+    ):
         m.parse("ndcg(k=open(1))")
 
 
-@pytest.mark.parametrize("text", ["ndcg(k=3, k=4)", "ndcg(k=3, K=4)", "ndcg(k=3)@4", "ndcg_burges(gain=linear)", "ndcg_cut_5(k=3)"])
+@pytest.mark.parametrize(
+    "text", ["ndcg(k=3, k=4)", "ndcg(k=3, K=4)", "ndcg(k=3)@4", "ndcg_burges(gain=linear)", "ndcg_cut_5(k=3)"]
+)
 def test_a_parameter_that_is_given_twice(text):
-    with pytest.raises(ParameterError, match="(twice|repeated|spelled)"):
+    with pytest.raises(ParameterError, match=r"(twice|repeated|spelled)"):
         m.parse(text)
 
 
@@ -164,7 +198,7 @@ def test_names_and_overrides():
     assert metric != m.auc(label="converted", score="p_conv", weight="w", where="clicked=1")
     assert repr(m.ndcg(k=3)) == m.ndcg(k=3).name == "ndcg@3"
     assert str(m.ndcg(gain={2: 3, 1: 1}, label="grade")) == "ndcg(gain={0: 0, 1: 1, 2: 3}, label=grade)"
-    with pytest.raises(ParameterError, match="^auc: name=''; allowed: text that is not empty$"):
+    with pytest.raises(ParameterError, match=r"^auc: name=''; allowed: text that is not empty$"):
         m.auc(name="")
 
 
@@ -181,7 +215,11 @@ def test_a_name_and_an_expression_are_pickled_too():
     again = pickle.loads(pickle.dumps(metric))
     assert (again, again.name, again.where) == (metric, "some", metric.where)
     rows = {"y": [0, 1, 1], "p": [0.5, 0.25, 0.75], "x": [2, 2, 3]}
-    assert fr.evaluate(rows, again, label="y", score="p")["some"] == fr.evaluate(rows, metric, label="y", score="p")["some"] == 0.5
+    assert (
+        fr.evaluate(rows, again, label="y", score="p")["some"]
+        == fr.evaluate(rows, metric, label="y", score="p")["some"]
+        == 0.5
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -189,7 +227,7 @@ def test_a_name_and_an_expression_are_pickled_too():
 
 
 def test_the_list_of_metrics():
-    assert NAMES == sorted(set(NAMES))
+    assert sorted(set(NAMES)) == NAMES
     assert set(NAMES) <= set(m.__all__)
     assert fr.list_metrics() is not fr.list_metrics()
 
@@ -224,7 +262,9 @@ def test_the_document_says_all(name):
     assert document.splitlines()[0] == definition.summary
     assert definition.summary.endswith(".")
     found = sections(document)
-    named = {title: re.findall(r"^(\w+) : .+$", found.get(title, ""), re.MULTILINE) for title in ("Columns", "Parameters")}
+    named = {
+        title: re.findall(r"^(\w+) : .+$", found.get(title, ""), re.MULTILINE) for title in ("Columns", "Parameters")
+    }
     assert named["Parameters"] == list(definition.parameters)
     required = list(m.parse(name)[0].domains)
     assert named["Columns"] == [*required, *definition.optional]
@@ -244,7 +284,11 @@ def test_the_examples_of_a_metric_run(name):
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
-MODULES = [module.name for module in pkgutil.walk_packages(fr.__path__, "fastrank.") if not module.name.startswith("fastrank.spark")]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(fr.__path__, "fastrank.")
+    if not module.name.startswith("fastrank.spark")
+]
 
 
 def test_the_examples_of_all_modules_run():

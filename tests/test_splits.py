@@ -232,7 +232,8 @@ def test_a_query_inside_two_shards_is_refused(shards, kind, as_table):
 def test_a_query_at_the_borders_of_shards_is_one_query(kind):
     shards = [[1, 2, 7], [7], [7, 3, 4], [5, 6, 7]]
     parts = [helpers.fed(ranker(), [lists(ids, kind)]) for ids in shards]
-    assert helpers.merged(*parts).result().to_dict()["queries"] == [7]
+    result = helpers.merged(*parts).result().to_dict()
+    assert (result["queries"], result["rows"]) == ([7], [10])
 
 
 def test_the_order_of_the_source_is_lost_where_shards_share_a_query():

@@ -381,7 +381,7 @@ def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = near_names(name, known)
+    near = near_names(name, known, alike=0.5)
     return f" (near: {', '.join(near)})" if near else ""
 
 

@@ -14,7 +14,7 @@ from fastrank._kernels import runs as kernel
 AWKWARD = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -1e-40, 1e-38, 0.1, -0.1, 0.5, 0.25, 1.0, -1.0, 3e38]
 WIDE_ONLY = [5e-324, -5e-324, 1e-310, 1e300, -1e300, 0.1 + 1e-16]
 # Rows below and above the size from which parts are dealt by many bits, and above that from which float32 is counted.
-SMALL, LARGE, COUNTED = 300, 12_000, 1 << 18
+SMALL, LARGE, COUNTED = 300, 1 << 14, 1 << 18
 RELAXED = settings(deadline=None)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SIZES = pytest.mark.parametrize("rows", [SMALL, LARGE])

@@ -184,7 +184,7 @@ def test_all_variants_of_all_metrics_equal_their_references(shape, weighted):
 @given(
     count=st.integers(4, 60),
     seed=st.integers(0, 2**32 - 1),
-    bits=st.integers(12, 26),
+    bits=st.sampled_from([12, 13, 16, 20]),
     dtype=st.sampled_from([np.float32, np.float64]),
     weighted=st.booleans(),
 )
