@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from fastrank.accumulators.ranked import ListSums
 from fastrank.atomic import atomic_file
-from fastrank.buffers import to_arrow
 from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Request, Roles, read_metrics
@@ -203,18 +202,23 @@ class Evaluator:
         mine = {_text(identity): identity for identity in self._plan.accumulators}
         self._drop_missing(mine, set(state.accumulators), missing)
         for name, kind in state.slices.types.items():
-            self._slices.set_type(name, kind)
+            if self._slices.types.get(name, kind) != kind:
+                raise StateMismatchError(
+                    f"slice column {name!r} is of type {self._slices.types[name]} here, of type {kind} there"
+                )
         handed_over = {
             identity: state.streams[_text(identity)]
             for identity in self._plan.streams
             if _text(identity) in state.streams
         }
         for identity, queries in handed_over.items():
-            self._plan.streams[identity].check_merge(*queries)
+            self._plan.streams[identity].check_merge(queries)
         self._broken = "a merge failed half-way"
+        for name, kind in state.slices.types.items():
+            self._slices.set_type(name, kind)
         numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
         for identity, queries in handed_over.items():
-            self._plan.streams[identity].merge(*queries)
+            self._plan.streams[identity].merge(queries)
         for text, identity in mine.items():
             if identity in self._plan.accumulators:
                 accumulator = self._plan.accumulators[identity]
@@ -303,7 +307,7 @@ class Evaluator:
         }
         # A slice of which where= excludes every row is none.
         shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
-        keys = to_table(self._slices, {}, {}).select(self._slices.column_names).take(to_arrow(np.array(shown)))
+        keys = pa.table({name: self._slices.column(name, shown) for name in self._slices.column_names})
         groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in shown)]
         return Result(keys, groupings, [values[s] for s in shown])
 
@@ -321,12 +325,17 @@ class Evaluator:
         return accumulators
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._metrics, self._arguments, self._row, self.state())
+        positions = [stream.position for stream in self._plan.streams.values()]
+        return _restore, (self._metrics, self._arguments, self._row, positions, self.state())
 
 
-def _restore(metrics: list[Metric], arguments: dict[str, Any], row: int, state: pa.Table) -> Evaluator:
+def _restore(
+    metrics: list[Metric], arguments: dict[str, Any], row: int, positions: Sequence[Any], state: pa.Table
+) -> Evaluator:
     evaluator = Evaluator(metrics, **arguments)
     evaluator.merge(state)
+    for stream, position in zip(evaluator._plan.streams.values(), positions, strict=True):
+        stream.resume(position)
     evaluator._row = row
     return evaluator
 

@@ -6,7 +6,8 @@ until it is complete.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Lists", "QueryStream", "SeenIds", "Split"]
+__all__ = ["HandOver", "Lists", "QueryStream", "SeenIds", "Split", "join_batches"]
 
 
 class Lists:
@@ -125,6 +126,22 @@ class SeenIds:
         return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]))
 
 
+def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """One record batch of several; columns whose types differ get a type that holds both."""
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    return table.to_batches(max_chunksize=max(1, len(table)))[0]
+
+
+class HandOver(NamedTuple):
+    """Queries that may go on in another shard: their rows, how many shards those are of, and the ids of finished
+    queries."""
+
+    open: Mapping[int, list[pa.RecordBatch]]
+    shards: Mapping[int, int]
+    seen: NDArray[np.uint64]
+
+
 class QueryStream:
     """The lists of one row set, across batches, shards and merges.
 
@@ -137,6 +154,7 @@ class QueryStream:
         self.depths = depths
         self.query_column = row_set.domain("query")[0]
         self.open: dict[int, list[pa.RecordBatch]] = {}
+        self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
         self.seen = SeenIds()
         self._head: int | None = None
         self._current: int | None = None
@@ -188,9 +206,12 @@ class QueryStream:
         if current is None or current == self._head or current in self._foreign:
             return
         self._mark_seen(np.array([current], np.uint64), rows, np.zeros(1, np.int64))
+        del self.shards[current]
         yield self._join([self.open.pop(current)])
 
     def _hold(self, query: int, rows: Rows) -> None:
+        if query != self._current:
+            self.shards[query] += 1
         self.open.setdefault(query, []).append(rows.to_batch(self.column_names))
 
     def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], first: int) -> None:
@@ -203,7 +224,17 @@ class QueryStream:
         back[-1] |= bool((new[:-1] == new[-1]).any()) or self.seen.contains_any(new[-1:])
         back[0] |= self._head is None and self.seen.contains_any(new[:1])
         if back.any():
-            raise self._returned(rows, int(starts[first + int(back.argmax())]))
+            self._raise_lowest(rows, starts[first:], new, back)
+
+    def _raise_lowest(
+        self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], back: NDArray[np.bool_]
+    ) -> NoReturn:
+        """Names the lowest row that comes back: it may be one that `SeenIds.add` would have met."""
+        first_places = np.unique(ids, return_index=True)[1]
+        repeated = np.ones(ids.size, np.bool_)
+        repeated[first_places] = False
+        finished = np.array([self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)])
+        raise self._returned(rows, int(starts[int((back | repeated | finished).argmax())]))
 
     def _mark_seen(self, ids: NDArray[np.uint64], rows: Rows, starts: NDArray[np.int64]) -> None:
         found = self.seen.add(ids)
@@ -222,7 +253,7 @@ class QueryStream:
     def _join(self, pieces: Sequence[Sequence[pa.RecordBatch]]) -> Lists:
         """One list for each query; its pieces are record batches."""
         offsets = np.cumsum([0, *(sum(batch.num_rows for batch in batches) for batches in pieces)]).astype(np.int64)
-        batch = pa.concat_batches([batch for batches in pieces for batch in batches])
+        batch = join_batches([batch for batches in pieces for batch in batches])
         rows, _ = self.row_set_of_open.find(Columns(batch, lambda i: f"row {i} of the open queries"))
         return Lists(rows, offsets, self.depths)
 
@@ -235,32 +266,41 @@ class QueryStream:
         """The queries that may go on, as if they were complete."""
         if not self.open:
             return None
-        if "input" in self.depths:
-            split = [query for query, batches in self.open.items() if query in self._foreign and len(batches) > 1]
-            if split:
-                raise StateMismatchError(
-                    'ties="input" keeps the order of the source, but a query lies in several shards, which have no '
-                    "order: keep whole queries in one shard, or use another rule for ties"
-                )
+        if "input" in self.depths and max(self.shards.values()) > 1:
+            raise StateMismatchError(
+                'ties="input" keeps the order of the source, but a query lies in several shards, which have no order: '
+                "keep whole queries in one shard, or use another rule for ties"
+            )
         return self._join([self.open[query] for query in sorted(self.open)])
 
-    def hand_over(self) -> tuple[dict[int, list[pa.RecordBatch]], NDArray[np.uint64]]:
-        """The open queries and the ids of finished ones, for another shard."""
-        return self.open, self.seen.values()
+    def hand_over(self) -> HandOver:
+        """What another shard needs to know."""
+        return HandOver(self.open, self.shards, self.seen.values())
 
-    def check_merge(self, open_: Mapping[int, Sequence[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
+    @property
+    def position(self) -> tuple[int | None, int | None]:
+        """The first and the current query: what it takes to go on with the same stream elsewhere."""
+        return self._head, self._current
+
+    def resume(self, position: tuple[int | None, int | None]) -> None:
+        """Goes on where a stream with the same open queries was."""
+        self._head, self._current = position
+        self._foreign -= {query for query in position if query is not None}
+
+    def check_merge(self, other: HandOver) -> None:
         """StateMismatchError where a query that one side has finished has rows on the other side."""
-        mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, open_))
-        finished_on_both = np.intersect1d(seen, self.seen.values(), assume_unique=True)
-        if finished_on_both.size or self.seen.contains_any(theirs) or bool(np.isin(mine, seen).any()):
+        mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, other.open))
+        finished_on_both = np.intersect1d(other.seen, self.seen.values(), assume_unique=True)
+        if finished_on_both.size or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
                 "it would be evaluated twice; split the source between queries"
             )
 
-    def merge(self, open_: Mapping[int, Sequence[pa.RecordBatch]], seen: NDArray[np.uint64]) -> None:
+    def merge(self, other: HandOver) -> None:
         """Takes in the open and the finished queries of another shard."""
-        self.seen.add(seen)
-        for query, batches in open_.items():
+        self.seen.add(other.seen)
+        self.shards.update(other.shards)
+        for query, batches in other.open.items():
             self.open.setdefault(query, []).extend(batches)
             self._foreign.add(query)

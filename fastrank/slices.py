@@ -57,6 +57,15 @@ class Slices:
                 "has one type in all batches and states"
             )
 
+    def column(self, name: str, order: Sequence[int]) -> pa.Array:
+        """The values of a slice column, for slices in an order; null where it is not of the slice's grouping."""
+        kind = self.types.get(name, pa.null())
+        parts = []
+        for g, key in (self.keys[s] for s in order):
+            grouping = self.groupings[g - 1] if g else ()
+            parts.append(pa.repeat(key[grouping.index(name)], 1) if name in grouping else pa.nulls(1, kind))
+        return pa.concat_arrays(parts)
+
     def display_order(self) -> list[int]:
         """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
         order: list[int] = []

@@ -17,6 +17,7 @@ import pyarrow as pa
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import StateMismatchError
+from fastrank.grouping import HandOver, join_batches
 from fastrank.slices import Slices
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ _KEY = b"fastrank.state"
 _STREAM = "query_stream"
 
 
-# The open queries of a stream by id, and the ids of finished ones.
-HandOver = tuple[dict[int, list[pa.RecordBatch]], "NDArray[np.uint64]"]
-
-
 @dataclass(frozen=True)
 class State:
     """The content of a state table; identities are JSON texts."""
@@ -48,25 +45,18 @@ class State:
 
 def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, QueryStream]) -> pa.Table:
     """The state as a table."""
-    columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([g for g, _ in slices.keys], np.int32))}
+    # Not in the order in which slices were first seen, so that the table does not depend on the order of rows.
+    order = slices.display_order()
+    columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([slices.keys[s][0] for s in order], np.int32))}
     for name in slices.column_names:
-        columns[name] = _slice_column(slices, name)
+        columns[name] = slices.column(name, order)
     for identity, accumulator in accumulators.items():
-        columns[identity] = _accumulator_column(accumulator, slices.count)
+        columns[identity] = _accumulator_column(accumulator, order)
     for identity, stream in streams.items():
         columns[identity] = _stream_column(stream, slices.count)
     metadata = {_KEY: json.dumps({"format": FORMAT, "groupings": slices.groupings}).encode()}
     schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata)
     return pa.Table.from_batches([pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)])
-
-
-def _slice_column(slices: Slices, name: str) -> pa.Array:
-    kind = slices.types.get(name, pa.null())
-    parts = []
-    for g, key in slices.keys:
-        grouping = slices.groupings[g - 1] if g else ()
-        parts.append(pa.repeat(key[grouping.index(name)], 1) if name in grouping else pa.nulls(1, kind))
-    return pa.concat_arrays(parts)
 
 
 def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
@@ -75,16 +65,16 @@ def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
     return pa.LargeListArray.from_arrays(to_arrow(offsets), to_arrow(values))
 
 
-def _accumulator_column(accumulator: Accumulator, slices: int) -> pa.Array:
+def _accumulator_column(accumulator: Accumulator, order: Sequence[int]) -> pa.Array:
     names, children = [], []
     for name, field in accumulator.fields.items():
-        # A copy: the state must not change when the accumulator goes on.
-        values = to_arrow(accumulator.state[name][:slices].flatten())
+        # A copy: the table must not change when the accumulator goes on.
+        values = to_arrow(accumulator.state[name].take(order, axis=0).reshape(-1))
         width = int(np.prod(field.shape, dtype=int))
         names.append(name)
         children.append(pa.FixedSizeListArray.from_arrays(values, width) if field.shape else values)
     if accumulator.ragged:
-        by_slice = [accumulator.ragged_arrays(s) for s in range(slices)]
+        by_slice = [accumulator.ragged_arrays(s) for s in order]
         for name, dtype in accumulator.ragged.items():
             names.append(name)
             children.append(_list_array([arrays[name] for arrays in by_slice], dtype))
@@ -92,7 +82,7 @@ def _accumulator_column(accumulator: Accumulator, slices: int) -> pa.Array:
 
 
 def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
-    open_, seen = stream.hand_over()
+    open_, shards, seen = stream.hand_over()
     nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
     queries = sorted(open_)
     rows = [_as_ipc(open_[query]) for query in queries]
@@ -100,17 +90,19 @@ def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
     children = [
         _list_array([seen, *nothing], np.uint64),
         _list_array([np.array(queries, np.uint64), *nothing], np.uint64),
+        _list_array([np.array([shards[query] for query in queries], np.uint64), *nothing], np.uint64),
         _list_array([np.array([len(data) for data in rows], np.uint64), *nothing], np.uint64),
         _list_array([np.frombuffer(b"".join(rows), np.uint8), *none], np.uint8),
     ]
-    return pa.StructArray.from_arrays(children, ["seen", "open", "open_bytes", "open_rows"])
+    return pa.StructArray.from_arrays(children, ["seen", "open", "open_shards", "open_bytes", "open_rows"])
 
 
 def _as_ipc(batches: Sequence[pa.RecordBatch]) -> bytes:
     """Rows in one canonical form: as one batch, in the order in which they came."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batches[0].schema) as writer:
-        writer.write_batch(pa.concat_batches(batches))
+    joined = join_batches(batches)
+    with pa.ipc.new_stream(sink, joined.schema) as writer:
+        writer.write_batch(joined)
     return bytes(sink.getvalue())
 
 
@@ -224,11 +216,12 @@ def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArra
 
 
 def _read_stream(array: pa.Array) -> HandOver:
-    seen, open_, sizes, data = (
+    seen, open_, shards, sizes, data = (
         _split(array.field(name), dtype, _STREAM, name)[0]
         for name, dtype in (
             ("seen", np.uint64),
             ("open", np.uint64),
+            ("open_shards", np.uint64),
             ("open_bytes", np.uint64),
             ("open_rows", np.uint8),
         )
@@ -239,4 +232,4 @@ def _read_stream(array: pa.Array) -> HandOver:
         int(query): list(pa.ipc.open_stream(pa.py_buffer(piece.tobytes())))
         for query, piece in zip(open_.tolist(), pieces, strict=True)
     }
-    return rows, seen
+    return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), seen)

@@ -227,10 +227,13 @@ def test_sources_without_rows(tmp_path):
         re.compile(r"folder: no readable file in this folder; readable are "),
     )
     check(str(tmp_path / "*.csv"), "auc", SourceError, f"{tmp_path}/*.csv: no file matches this pattern")
-    check([], "auc", fr.FastrankError, re.compile("list.* is empty|no (files|paths)"))
     empty = tmp_path / "0.parquet"
     empty.touch()
     check([file, str(empty)], "auc", SourceError, f"cannot read {empty}: the file is empty (0 bytes)")
+
+
+def test_a_list_of_no_files():
+    check([], "auc", fr.FastrankError, re.compile("list.* is empty|no (files|paths)"))
 
 
 @pytest.mark.parametrize("options", [{"where": "user > 2"}, {"weight": "zero"}])

@@ -153,9 +153,16 @@ STRINGS = [
 MOMENTS = [pa.date32(), pa.date64(), pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
 MOMENTS += [pa.timestamp(unit, zone) for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC", "America/New_York")]
 IDS = [*INTEGERS, *STRINGS, *MOMENTS, *DECIMALS, pa.bool_()]
-IDS += [pa.dictionary(pa.int8(), kind) for kind in IDS if kind not in DECIMALS[:2]] + [
-    pa.dictionary(pa.int64(), pa.string())
+IN_DICTIONARIES = [
+    pa.int8(),
+    pa.uint64(),
+    *STRINGS,
+    pa.date32(),
+    pa.timestamp("us", "UTC"),
+    pa.decimal128(20, 4),
+    pa.bool_(),
 ]
+IDS += [pa.dictionary(pa.int8(), kind) for kind in IN_DICTIONARIES] + [pa.dictionary(pa.int64(), pa.string())]
 
 
 def ids(values: list[int], kind: pa.DataType) -> pa.Array:

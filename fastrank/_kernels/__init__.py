@@ -1,15 +1,15 @@
 """Compiled loops: arrays in, arrays out.  They know no Arrow, no class of fastrank and no name of a metric.
 
-| module      | compiled by | what it does                                                  | used by                    |
-| ----------- | ----------- | ------------------------------------------------------------- | -------------------------- |
-| `checks`    | Cython      | is every value inside its domain                              | domains                    |
-| `ids`       | Cython      | sets of ids, fingerprints of texts                            | ids, grouping              |
-| `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log            | accumulators.sums, ranked  |
-| `cells`     | Cython      | counts by cell of the score's key                             | accumulators.binned        |
-| `runs`      | Cython      | distinct scores with counts; pairs in the right order         | accumulators.exact, binned |
-| `order`     | Cython      | ranked lists as runs of equal score and label                 | accumulators.ranked        |
-| `ranked`    | Cython      | measures of such lists                                        | accumulators.ranked        |
-| `losses`    | Numba       | losses of which the point function is a parameter of the loop | accumulators.sums          |
+| module      | compiled by | what it does                                          | used by                    |
+| ----------- | ----------- | ----------------------------------------------------- | -------------------------- |
+| `checks`    | Cython      | is every value inside its domain                      | domains                    |
+| `ids`       | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
+| `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log    | accumulators.sums, ranked  |
+| `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
+| `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
+| `order`     | Cython      | ranked lists as runs of equal score and label         | accumulators.ranked        |
+| `ranked`    | Cython      | measures of such lists                                | accumulators.ranked        |
+| `losses`    | Numba       | losses of which the row formula is a parameter        | accumulators.sums          |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
 (`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`).

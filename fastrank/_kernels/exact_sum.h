@@ -10,6 +10,7 @@
 #ifndef FASTRANK_EXACT_SUM_H
 #define FASTRANK_EXACT_SUM_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -104,6 +105,15 @@ static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) 
     for (long i = 0; i < n; i++) sum += values[i];
     fr_add_term(digits, (double)sum);
     fr_carry(digits);
+}
+
+/* Products of weights and values as exact sums of two terms: fma gives what the rounding of w * x lost. */
+static inline void fr_multiply_exactly(const double *weight, double *term, double *rest, long n) {
+    for (long i = 0; i < n; i++) {
+        double w = weight[i], x = term[i], product = w > 0 ? w * x : 0.0;
+        term[i] = product;
+        rest[i] = w > 0 && !fr_is_special(product) ? fma(w, x, -product) : 0.0;
+    }
 }
 
 /* One block of terms into the sum of its slice: by cells where all rows are of one slice, else term by

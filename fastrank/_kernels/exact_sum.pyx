@@ -14,6 +14,7 @@ cdef extern from "exact_sum.h" nogil:
         pass
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
+    void fr_multiply_exactly(const double *, double *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
 
@@ -66,8 +67,18 @@ cdef class _Sum:
     def __dealloc__(self):
         free(self.cells)
 
-    cdef void add(self, double *term, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+    cdef void add(self, double *term, Py_ssize_t start, Py_ssize_t n, bint signed_terms) noexcept nogil:
+        """Adds a block; products with weights are exact where terms may cancel, else rounded."""
         cdef const double *weight = &self.weights[start] if self.weights is not None else NULL
+        cdef double rest[FR_BLOCK]
+        if weight != NULL and signed_terms:
+            fr_multiply_exactly(weight, term, rest, n)
+            self.add_weighted(term, NULL, start, n)
+            self.add_weighted(rest, NULL, start, n)
+        else:
+            self.add_weighted(term, weight, start, n)
+
+    cdef void add_weighted(self, double *term, const double *weight, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
         if self.cells != NULL:
             fr_add_block(term, weight, NULL, n, self.cells, &self.digits[self.at, 0], &self.special[self.at, 0])
         else:
@@ -100,7 +111,7 @@ cdef void _add(Terms terms, value *values, const uint8_t *labels, double eps, Py
         else:
             for i in range(n):
                 term[i] = values[start + i]
-        total.add(term, start, n)
+        total.add(term, start, n, terms == VALUES)
         start += n
     total.close()
 
