@@ -106,6 +106,15 @@ def test_gains_are_spelled_in_full(gain):
     assert metric != m.ndcg(gain={label: value * (1 + 2**-50) for label, value in gain.items()})
 
 
+def test_metrics_that_differ_in_a_gain_only_are_kept_apart():
+    gains = [m.ndcg(gain={1: 1.0, 2: 3.0}), m.ndcg(gain={1: 1.0000001, 2: 3.0})]
+    assert gains[0] != gains[1]
+    values = fr.evaluate(
+        {"y": [0, 1, 2], "p": [3, 2, 1], "q": [1, 1, 1]}, gains, label="y", score="p", query="q"
+    ).to_dict()["value"]
+    assert len(set(values)) == 2
+
+
 # (canonical spelling, other spellings)
 SPELLINGS = {
     "ndcg@10": [

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
+from helpers import frozen
 
 import fastrank as fr
 from fastrank.errors import ParameterError, StateMismatchError
@@ -111,11 +112,20 @@ def test_states_with_different_slices_merge_whatever_way_they_took(way, tmp_path
 
 def test_merging_does_not_change_the_other():
     other = evaluator(rows(10))
-    before = other.state()
+    before = frozen(other.state())
     merged = evaluator(rows())
     merged.merge(other)
     merged.update(rows(20))
     assert other.state().equals(before)
+
+
+def test_a_state_does_not_change_when_updating_goes_on():
+    mine = evaluator(rows())
+    table = mine.state()
+    before = frozen(table)
+    mine.update(rows(20))
+    mine.merge(evaluator(rows(40)))
+    assert table.equals(before)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -124,7 +134,7 @@ def test_merging_does_not_change_the_other():
 
 def refused(other: object, message: str, *, missing: str = "error", **options) -> None:
     mine = evaluator(rows(), **options)
-    before, table = str(mine.result()), mine.state()
+    before, table = str(mine.result()), frozen(mine.state())
     with pytest.raises(StateMismatchError, match=message):
         mine.merge(other, missing=missing)
     assert str(mine.result()) == before

@@ -45,9 +45,9 @@ def _pairs(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None) -> Pair
 def _cells(score: ArrayLike, bits: int) -> NDArray[np.uint32]:
     """The top `bits` bits of the integer that orders as the float32 score does; wider scores are rounded down."""
     wide = np.asarray(score, np.float64)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # the ends of float32 are next to infinity
         near = wide.astype(np.float32)
-    below = np.nextafter(near, np.float32(-math.inf))
+        below = np.nextafter(near, np.float32(-math.inf))
     pattern = (np.where(near > wide, below, near) + np.float32(0)).view(np.uint32)  # -0.0 + 0.0 = 0.0
     # Bit patterns of positive floats ascend with the float, those of negative floats (sign bit set) descend.
     sign = np.uint32(1 << 31)

@@ -97,8 +97,8 @@ def test_auc_equals_the_share_of_pairs(rows):
 
 def test_auc_equals_scikit_learn():
     y, p, w = made_up(2000)
-    assert reference.auc(y, p) == pytest.approx(peer.roc_auc_score(y, p), rel=1e-12)
-    assert reference.auc(y, p, w) == pytest.approx(peer.roc_auc_score(y, p, sample_weight=w), rel=1e-12)
+    assert reference.auc(y, p) == pytest.approx(peer.roc_auc_score(y, p), rel=1e-12, abs=0)
+    assert reference.auc(y, p, w) == pytest.approx(peer.roc_auc_score(y, p, sample_weight=w), rel=1e-12, abs=0)
 
 
 # Binned AUC
@@ -118,7 +118,7 @@ def test_binned_auc_by_hand():
 def test_binned_auc_with_weights():
     # ties .9 * .6 with 2 * 1 and .3 * .4 with 3 * 5, win 2 * 5, of (2 + 3) * (1 + 5) = 30
     label, score, weight = [1, 0, 0, 1], [0.9, 0.6, 0.4, 0.3], [2, 1, 5, 3]
-    assert reference.auc_bounds(label, score, weight, bits=9) == pytest.approx((10 / 30, 27 / 30), rel=1e-15)
+    assert reference.auc_bounds(label, score, weight, bits=9) == pytest.approx((10 / 30, 27 / 30), rel=1e-15, abs=0)
     assert reference.auc(label, score, weight, bits=9) == (10 + 17 / 2) / 30
 
 
@@ -140,6 +140,7 @@ def test_binned_auc_bounds_are_rounded_outward():
         (0.0, -0.0, 0.5),
         (1e300, math.inf, 0.0),  # the largest float32
         (-math.inf, -1e300, 0.5),  # nothing else is below -1e300
+        (-(2.0 - 2.0**-23) * 2.0**127, -math.inf, 1.0),  # the lowest float32
         (-1.0, -2.0, 1.0),
         (1e-45, -1e-45, 1.0),
     ],
@@ -161,7 +162,7 @@ def test_binned_bounds_hold_the_exact_auc(rows, bits):
         assert math.isnan(upper)
     else:
         assert lower <= exact <= upper
-        assert reference.auc(label, score, bits=bits) == pytest.approx((lower + upper) / 2, rel=1e-15)
+        assert reference.auc(label, score, bits=bits) == pytest.approx((lower + upper) / 2, rel=1e-15, abs=0)
         assert reference.auc(label, score, bits=32) == exact
 
 
@@ -179,22 +180,22 @@ def test_more_bits_come_closer():
 def test_log_loss_by_hand():
     # y = 1 at 1/4: log 4; y = 0 at 1/4: log(4/3) = log 4 - log 3; y = 1 at 1/2: log 2
     expected = (LN4 + (LN4 - LN3) + LN2) / 3
-    assert reference.log_loss([1, 0, 1], [0.25, 0.25, 0.5]) == pytest.approx(expected, rel=1e-15)
+    assert reference.log_loss([1, 0, 1], [0.25, 0.25, 0.5]) == pytest.approx(expected, rel=1e-15, abs=0)
     weighted = (3 * LN4 + 1 * (LN4 - LN3) + 4 * LN2) / 8
-    assert reference.log_loss([1, 0, 1], [0.25, 0.25, 0.5], [3, 1, 4]) == pytest.approx(weighted, rel=1e-15)
+    assert reference.log_loss([1, 0, 1], [0.25, 0.25, 0.5], [3, 1, 4]) == pytest.approx(weighted, rel=1e-15, abs=0)
 
 
 def test_log_loss_clips():
     # 0 becomes 2^-52 = eps, so y = 1 costs 52 log 2; so does y = 0 at 1, since 1 - (1 - 2^-52) = 2^-52 exactly
-    assert reference.log_loss([1], [0]) == pytest.approx(52 * LN2, rel=1e-15)
-    assert reference.log_loss([0], [1]) == pytest.approx(52 * LN2, rel=1e-15)
-    assert reference.log_loss([1], [1]) == pytest.approx(2.0**-52, rel=1e-15)
-    assert reference.log_loss([1, 0], [0.125, 0.875], eps=0.25) == pytest.approx(LN4, rel=1e-15)
+    assert reference.log_loss([1], [0]) == pytest.approx(52 * LN2, rel=1e-15, abs=0)
+    assert reference.log_loss([0], [1]) == pytest.approx(52 * LN2, rel=1e-15, abs=0)
+    assert reference.log_loss([1], [1]) == pytest.approx(2.0**-52, rel=1e-15, abs=0)
+    assert reference.log_loss([1, 0], [0.125, 0.875], eps=0.25) == pytest.approx(LN4, rel=1e-15, abs=0)
 
 
 def test_log_loss_of_small_probabilities_is_accurate():
     # -log(1 - p) = p + p^2 / 2 + ...; 1 - 10^-10 in float64 has an error of 2^-53, 10^-6 of the loss
-    assert reference.log_loss([0], [1e-10]) == pytest.approx(1e-10 + 0.5e-20, rel=1e-15)
+    assert reference.log_loss([0], [1e-10]) == pytest.approx(1e-10 + 0.5e-20, rel=1e-15, abs=0)
 
 
 def test_nce_by_hand():
@@ -202,16 +203,18 @@ def test_nce_by_hand():
     # loss: y = 1 at 1/2: log 2; y = 0 at 1/4, twice: log 4 - log 3; y = 0 at 1/2: log 2
     loss = (LN2 + 2 * (LN4 - LN3) + LN2) / 4
     label, score = [1, 0, 0, 0], [0.5, 0.25, 0.25, 0.5]
-    assert reference.nce(label, score) == pytest.approx(loss / (LN4 - 0.75 * LN3), rel=1e-14)
-    assert reference.nce(label, [0.25] * 4) == pytest.approx(1, rel=1e-14)
+    assert reference.nce(label, score) == pytest.approx(loss / (LN4 - 0.75 * LN3), rel=1e-14, abs=0)
+    assert reference.nce(label, [0.25] * 4) == pytest.approx(1, rel=1e-14, abs=0)
     # a background of 1/2: log 2 whatever the labels are
-    assert reference.nce(label, score, background=0.5) == pytest.approx(loss / LN2, rel=1e-14)
+    assert reference.nce(label, score, background=0.5) == pytest.approx(loss / LN2, rel=1e-14, abs=0)
     # a background of 1/8: (1/4) log 8 + (3/4) log(8/7)
     entropy = (3 * LN2 + 3 * (3 * LN2 - math.log(7))) / 4
-    assert reference.nce(label, score, background=0.125) == pytest.approx(loss / entropy, rel=1e-14)
+    assert reference.nce(label, score, background=0.125) == pytest.approx(loss / entropy, rel=1e-14, abs=0)
     # a background for each row: log 2, log 2, log(4/3), log 4
     entropy = (LN2 + LN2 + (LN4 - LN3) + LN4) / 4
-    assert reference.nce(label, score, background=[0.5, 0.5, 0.25, 0.75]) == pytest.approx(loss / entropy, rel=1e-14)
+    assert reference.nce(label, score, background=[0.5, 0.5, 0.25, 0.75]) == pytest.approx(
+        loss / entropy, rel=1e-14, abs=0
+    )
 
 
 def test_nce_with_weights():
@@ -221,7 +224,7 @@ def test_nce_with_weights():
         reference.nce([1, 1, 1, 0], [0.5, 0.5, 0.5, 0.25]), rel=1e-14
     )
     by_hand = (3 * LN2 + LN4 - LN3) / (3 * (LN4 - LN3) + LN4)
-    assert reference.nce([1, 0], score, [3, 1]) == pytest.approx(by_hand, rel=1e-14)
+    assert reference.nce([1, 0], score, [3, 1]) == pytest.approx(by_hand, rel=1e-14, abs=0)
 
 
 def test_nce_where_nearly_all_rows_are_positive():
@@ -229,7 +232,7 @@ def test_nce_where_nearly_all_rows_are_positive():
     q = 1e-9
     entropy = q - q * q / 2 - q * math.log(q)
     label, score, weight = [1, 0], [0.5, 0.5], [1e9 - 1, 1]
-    assert reference.nce(label, score, weight) == pytest.approx(LN2 / entropy, rel=1e-12)
+    assert reference.nce(label, score, weight) == pytest.approx(LN2 / entropy, rel=1e-12, abs=0)
 
 
 def test_nce_without_entropy_is_undefined():
@@ -237,7 +240,7 @@ def test_nce_without_entropy_is_undefined():
     assert math.isnan(reference.nce([0, 0], [0.5, 0.5]))
     assert math.isnan(reference.nce([0, 1], [0.5, 0.5], [1, 0]))
     # y = 1 at 1/2 over a background of 1/4: log 2 / log 4
-    assert reference.nce([1, 1], [0.5, 0.5], background=0.25) == pytest.approx(0.5, rel=1e-15)
+    assert reference.nce([1, 1], [0.5, 0.5], background=0.25) == pytest.approx(0.5, rel=1e-15, abs=0)
 
 
 def test_brier_by_hand():
@@ -268,14 +271,14 @@ def test_zero_weight_is_absence(metric):
 @pytest.mark.parametrize("decimals", [1, 3])  # with 1, many probabilities are exactly 0
 def test_losses_equal_scikit_learn(decimals):
     y, p, w = made_up(2000, decimals)
-    assert reference.log_loss(y, p) == pytest.approx(peer.log_loss(y, p), rel=1e-12)
-    assert reference.log_loss(y, p, w) == pytest.approx(peer.log_loss(y, p, sample_weight=w), rel=1e-12)
-    assert reference.brier(y, p) == pytest.approx(peer.brier_score_loss(y, p), rel=1e-12)
-    assert reference.brier(y, p, w) == pytest.approx(peer.brier_score_loss(y, p, sample_weight=w), rel=1e-12)
+    assert reference.log_loss(y, p) == pytest.approx(peer.log_loss(y, p), rel=1e-12, abs=0)
+    assert reference.log_loss(y, p, w) == pytest.approx(peer.log_loss(y, p, sample_weight=w), rel=1e-12, abs=0)
+    assert reference.brier(y, p) == pytest.approx(peer.brier_score_loss(y, p), rel=1e-12, abs=0)
+    assert reference.brier(y, p, w) == pytest.approx(peer.brier_score_loss(y, p, sample_weight=w), rel=1e-12, abs=0)
     rate = np.full(len(y), y.mean())
     expected = peer.log_loss(y, p) / peer.log_loss(y, rate)
-    assert reference.nce(y, p) == pytest.approx(expected, rel=1e-12)
-    assert reference.nce(y, p, background=rate) == pytest.approx(expected, rel=1e-12)
+    assert reference.nce(y, p) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert reference.nce(y, p, background=rate) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_metrics_of_real_clicks_equal_scikit_learn():
@@ -286,6 +289,6 @@ def test_metrics_of_real_clicks_equal_scikit_learn():
     score = np.array([float(row["I2"] or -2) for row in rows])
     p = (1 / (1 + np.exp(-score / 50))).astype(np.float32)
     assert len(np.unique(score)) < len(score)
-    assert reference.auc(y, score) == pytest.approx(peer.roc_auc_score(y, score), rel=1e-12)
-    assert reference.log_loss(y, p) == pytest.approx(peer.log_loss(y, p.astype(np.float64)), rel=1e-12)
-    assert reference.brier(y, p) == pytest.approx(peer.brier_score_loss(y, p.astype(np.float64)), rel=1e-12)
+    assert reference.auc(y, score) == pytest.approx(peer.roc_auc_score(y, score), rel=1e-12, abs=0)
+    assert reference.log_loss(y, p) == pytest.approx(peer.log_loss(y, p.astype(np.float64)), rel=1e-12, abs=0)
+    assert reference.brier(y, p) == pytest.approx(peer.brier_score_loss(y, p.astype(np.float64)), rel=1e-12, abs=0)

@@ -90,7 +90,7 @@ def test_average_where_seven_rows_tie(name):
     for k in (3, None):
         expected = expected_over_orders(plain_measure(name, k, 2), labels, scores)
         value = METRICS[name](labels, scores, ["a"] * 9, k=k, relevance_level=2)
-        assert value == pytest.approx(float(expected), rel=1e-13)
+        assert value == pytest.approx(float(expected), rel=1e-13, abs=0)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -105,7 +105,7 @@ def test_rules_for_ties_are_one_of_the_orders(name, ties):
         "optimistic": [2, 1, 0, 0, 0],
     }[ties]
     value = METRICS[name](labels, scores, [1] * 5, item=items, k=3, ties=ties)
-    assert value == pytest.approx(float(plain_measure(name, 3, 1)(order)), rel=1e-14)
+    assert value == pytest.approx(float(plain_measure(name, 3, 1)(order)), rel=1e-14, abs=0)
 
 
 # By hand.  The list A: labels by rank 0 1 0 2 1; the list B: 1 0, then three tied rows 0 1 0.
@@ -174,7 +174,7 @@ def test_by_hand(name, rows, parameters, expected):
     ],
 )
 def test_ndcg_by_hand(rows, parameters, dcg, ideal):
-    assert of("ndcg", rows, **parameters) == pytest.approx(dcg / ideal, rel=1e-14)
+    assert of("ndcg", rows, **parameters) == pytest.approx(dcg / ideal, rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize("ties", ["average", "input", "pessimistic", "optimistic"])
@@ -237,9 +237,9 @@ def test_each_query_has_a_value():
     ],
 )
 def test_the_mean_over_queries(no_relevant, plain, weighted):
-    assert reference.mrr(LABEL, SCORE, QUERY, no_relevant=no_relevant) == pytest.approx(plain, rel=1e-15)
+    assert reference.mrr(LABEL, SCORE, QUERY, no_relevant=no_relevant) == pytest.approx(plain, rel=1e-15, abs=0)
     value = reference.mrr(LABEL, SCORE, QUERY, query_weight=WEIGHT, no_relevant=no_relevant)
-    assert value == pytest.approx(weighted, rel=1e-15)
+    assert value == pytest.approx(weighted, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -264,7 +264,7 @@ def test_a_metric_is_the_mean_of_its_twin(name):
     each = PER_QUERY[name](LABEL, SCORE, QUERY, **parameters)
     assert list(each) == ["x", "y", "z"]
     value = METRICS[name](LABEL, SCORE, QUERY, query_weight=WEIGHT, **parameters)
-    assert value == pytest.approx((3 * each["x"] + 1 * each["y"] + 4 * each["z"]) / 8, rel=1e-15)
+    assert value == pytest.approx((3 * each["x"] + 1 * each["y"] + 4 * each["z"]) / 8, rel=1e-15, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_ndcg_equals_scikit_learn(k, levels):
     weight = rng.exponential(1, 40)
     query = np.repeat(np.arange(40), 25)
     value = reference.ndcg(label.ravel(), score.ravel(), query, query_weight=np.repeat(weight, 25), k=k)
-    assert value == pytest.approx(ndcg_score(label, score, k=k, sample_weight=weight), rel=1e-12)
+    assert value == pytest.approx(ndcg_score(label, score, k=k, sample_weight=weight), rel=1e-12, abs=0)
     assert reference.ndcg(label.ravel(), score.ravel(), query, k=k) == pytest.approx(
         ndcg_score(label, score, k=k), rel=1e-12
     )
@@ -320,7 +320,7 @@ def test_ndcg_of_each_query_equals_scikit_learn_on_lambdarank(lambdarank, column
     expected = lambdarank["golden"][column][f"sklearn_tie_averaged.ndcg@{k}"]
     values = reference.ndcg_per_query(lambdarank["label"], lambdarank[column], lambdarank["query"], k=k)
     assert list(values) == list(range(50))
-    assert list(values.values()) == pytest.approx(expected, rel=1e-12)
+    assert list(values.values()) == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize("column", SCORES)
@@ -333,7 +333,7 @@ def test_each_query_equals_pytrec_eval_on_lambdarank(lambdarank, column):
     for name, k, trec in [*cases, ("map", None, "map"), ("ndcg", None, "ndcg"), ("mrr", None, "recip_rank")]:
         expected = golden[f"pytrec_float32_docid_desc.{trec}"]
         values = PER_QUERY[name](*rows, item=lambdarank["item"], ties="item_desc", k=k)
-        assert list(values.values()) == pytest.approx(expected, rel=1e-12), trec
+        assert list(values.values()) == pytest.approx(expected, rel=1e-12, abs=0), trec
 
 
 @pytest.mark.parametrize("k", CUTS)
@@ -342,9 +342,9 @@ def test_means_equal_lightgbm_on_lambdarank(lambdarank, column, k):
     golden = lambdarank["golden"][column]["lightgbm_mean"]
     rows = (lambdarank["label"], lambdarank[column], lambdarank["query"])
     ndcg = reference.ndcg(*rows, k=k, ties="input", gain="exp2", no_relevant="one")
-    assert ndcg == pytest.approx(golden[f"ndcg@{k}"], rel=1e-12)
+    assert ndcg == pytest.approx(golden[f"ndcg@{k}"], rel=1e-12, abs=0)
     ap = reference.map(*rows, k=k, ties="input", ap_denominator="min_rel_k_len", no_relevant="one")
-    assert ap == pytest.approx(golden[f"map@{k}"], rel=1e-12)
+    assert ap == pytest.approx(golden[f"map@{k}"], rel=1e-12, abs=0)
 
 
 def trec_rows(qrels_name: str) -> dict[str, tuple[int, dict[str, Any]]]:
@@ -415,15 +415,15 @@ def test_edge_cases_of_peers():
     trec, sklearn = seen["pytrec-eval-terrier_0.5.11"], seen["scikit-learn_1.9.1"]
     assert reference.mrr(**tied, ties="item_desc") == trec["recip_rank"]
     assert reference.map(**tied, ties="item_desc") == trec["map"]
-    assert reference.ndcg(**tied, ties="item_desc") == pytest.approx(trec["ndcg"], rel=1e-12)
+    assert reference.ndcg(**tied, ties="item_desc") == pytest.approx(trec["ndcg"], rel=1e-12, abs=0)
     assert reference.mrr(**tied, ties="input") == seen["ranx_0.3.21"]["mrr"]
-    assert reference.ndcg(**tied) == pytest.approx(sklearn["ndcg"], rel=1e-12)
-    assert reference.ndcg(**tied, k=1) == pytest.approx(sklearn["ndcg@1"], rel=1e-12)
+    assert reference.ndcg(**tied) == pytest.approx(sklearn["ndcg"], rel=1e-12, abs=0)
+    assert reference.ndcg(**tied, k=1) == pytest.approx(sklearn["ndcg@1"], rel=1e-12, abs=0)
 
     seen = cases["provider_tie_disagreement"]["observed"]["ir_measures_0.4.3"]
     tied = rows("provider_tie_disagreement")
     assert reference.mrr(**tied, ties="item_desc") == seen["RR"]
-    assert reference.mrr(**tied, ties="item_asc", k=10) == pytest.approx(seen["RR@10"], rel=1e-12)
+    assert reference.mrr(**tied, ties="item_asc", k=10) == pytest.approx(seen["RR@10"], rel=1e-12, abs=0)
 
     negative, seen = rows("negative_relevance"), cases["negative_relevance"]["observed"]["ranx_0.3.21"]
     assert reference.map(**negative) == seen["map"]
