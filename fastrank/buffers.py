@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["booleans", "buffer_view", "null_mask", "to_arrow"]
+__all__ = ["booleans", "buffer_view", "is_id", "null_mask", "plain", "to_arrow"]
 
 
 def to_arrow(values: NDArray[Any]) -> pa.Array:
@@ -40,3 +40,25 @@ def booleans(array: pa.Array) -> NDArray[np.bool_]:
 def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
     """True where the array is null; None where it is nowhere."""
     return booleans(array.is_null()) if array.null_count else None
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """The array without dictionary, extension type or view layout, which few of Arrow's functions take."""
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_dictionary(array.type):
+        array = plain(array.dictionary).take(array.indices)
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.string())
+    if pa.types.is_binary_view(array.type):
+        return array.cast(pa.binary())
+    return array
+
+
+def is_id(kind: pa.DataType) -> bool:
+    """Whether values of a plain type can be ids of queries, items or slices."""
+    t = pa.types
+    is_moment = t.is_date(kind) or t.is_time(kind) or t.is_timestamp(kind) or t.is_duration(kind)
+    is_text = t.is_string(kind) or t.is_large_string(kind) or t.is_binary(kind) or t.is_large_binary(kind)
+    is_fixed = t.is_fixed_size_binary(kind) or t.is_decimal(kind) or t.is_boolean(kind) or t.is_null(kind)
+    return bool(t.is_integer(kind) or is_moment or is_text or is_fixed)

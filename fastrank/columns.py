@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastrank.buffers import booleans, to_arrow
+from fastrank.buffers import booleans, plain, to_arrow
 from fastrank.domains import Unfit
 from fastrank.errors import ColumnTypeError, InvalidValueError
 
@@ -58,12 +58,14 @@ class Columns:
         self.batch = batch
         self.describe_row = describe_row
         self._views: dict[tuple[str, str], Column] = {}
+        self._arrays: dict[str, pa.Array] = {}
         self.derived: dict[object, Any] = {}
 
     def array(self, name: str) -> pa.Array:
-        """The Arrow array of a column; dictionaries decoded."""
-        array = self.batch.column(name)
-        return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+        """The Arrow array of a column, in a plain layout."""
+        if name not in self._arrays:
+            self._arrays[name] = plain(self.batch.column(name))
+        return self._arrays[name]
 
     def view(self, name: str, role: str, domain: Domain) -> Column:
         """The column in the form of the domain."""
@@ -177,4 +179,5 @@ class Rows:
 
     def to_batch(self, names: list[str]) -> pa.RecordBatch:
         """A copy of these rows that keeps nothing else of the batch alive."""
-        return self.columns.batch.select(names).take(to_arrow(self.positions))
+        arrays = [self.columns.array(name) for name in names]
+        return pa.RecordBatch.from_arrays(arrays, names=names).take(to_arrow(self.positions))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank._kernels import checks
-from fastrank.buffers import booleans, buffer_view, null_mask
+from fastrank.buffers import booleans, buffer_view, is_id, null_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,8 @@ def _numbers(array: pa.Array, allowed: str) -> Column:
     if pa.types.is_boolean(kind):
         values: NDArray[Any] = booleans(array).view(np.uint8)
     elif pa.types.is_decimal(kind):
-        values = buffer_view(pc.cast(array, pa.float64()), np.float64)
+        # By way of text each becomes the nearest float64; a direct cast may be an ulp off, even of 1.
+        values = buffer_view(pc.cast(pc.cast(array, pa.string()), pa.float64()), np.float64)
     elif kind in _NUMPY_TYPES:
         values = buffer_view(array, _NUMPY_TYPES[kind])
     else:
@@ -166,8 +167,7 @@ def _weight(array: pa.Array) -> Column:
 
 def _id(array: pa.Array) -> Column:
     """Ids stay Arrow arrays."""
-    kind = array.type
-    if pa.types.is_floating(kind) or pa.types.is_nested(kind):
+    if not is_id(array.type):
         raise Unfit(_KEY)
     return Column(array, null_mask(array))
 
@@ -199,12 +199,13 @@ def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
 
 
 _NUMBER = "integer, float, bool or decimal"
+_EXACT = ", integers from -2^53 to 2^53"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 
 BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
 GRADE = Domain("grade", _NUMBER, "a finite number, neither null nor NaN", _grade)
-REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
-SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
+REAL = Domain("real", _NUMBER, f"a finite number, neither null nor NaN{_EXACT}", _finite)
+SCORE = Domain("score", _NUMBER, f"a number, neither null nor NaN{_EXACT}", _interval(-np.inf, np.inf))
 PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
 WEIGHT = Domain(
     "weight",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ from fastrank.accumulators.ranked import ListSums
 from fastrank.atomic import atomic_file
 from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
-from fastrank.plan import Plan, Request, Roles, read_metrics
+from fastrank.plan import Plan, Request, Roles, read_groupings, read_metrics
 from fastrank.result import MetricValue, Result
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, to_table
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
     from fastrank.columns import Rows
-    from fastrank.grouping import Lists
+    from fastrank.lists import Lists
     from fastrank.metrics.base import Metric, Value
     from fastrank.plan import Identity
 
@@ -83,7 +82,7 @@ class Evaluator:
         columns = {"label": label, "weight": weight, "query": query, "query_weight": query_weight, "item": item}
         self._arguments = {**columns, "score": score, "by": by, "where": where, "on_invalid": on_invalid}
         self._roles = Roles.make(where, on_invalid, score=score, **columns)
-        self._slices = Slices(_groupings(by))
+        self._slices = Slices(read_groupings(by))
         self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
         self._row = 0
         self._broken: str | None = None
@@ -120,6 +119,10 @@ class Evaluator:
         """
         self._check()
         if not isinstance(batch, pa.RecordBatch):
+            if not hasattr(batch, "__arrow_c_array__"):
+                raise ParameterError(
+                    f"update takes one record batch, not {type(batch).__name__}; of a table, loop over to_batches()"
+                )
             batch = pa.record_batch(batch)
         first = self._row
         columns = Columns(batch, describe_row or (lambda i: f"row {first + i}"))
@@ -199,26 +202,27 @@ class Evaluator:
                 f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
                 f"by={[list(g) for g in state.slices.groupings]} there"
             )
-        mine = {_text(identity): identity for identity in self._plan.accumulators}
-        self._drop_missing(mine, set(state.accumulators), missing)
+        mine = {identity.text: identity for identity in self._plan.accumulators}
+        lacking = self._find_lacking(mine, set(state.accumulators), missing)
         for name, kind in state.slices.types.items():
             if self._slices.types.get(name, kind) != kind:
                 raise StateMismatchError(
                     f"slice column {name!r} is of type {self._slices.types[name]} here, of type {kind} there"
                 )
-        handed_over = {
-            identity: state.streams[_text(identity)]
-            for identity in self._plan.streams
-            if _text(identity) in state.streams
-        }
+        kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in lacking}
+        handed_over = {identity: state.streams.get(identity.text) for identity in kept}
         for identity, queries in handed_over.items():
+            if queries is None:
+                raise StateMismatchError(f"the state is damaged: it lacks the column {identity.text}")
             self._plan.streams[identity].check_merge(queries)
+        self._drop(lacking)
         self._broken = "a merge failed half-way"
         for name, kind in state.slices.types.items():
             self._slices.set_type(name, kind)
         numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
         for identity, queries in handed_over.items():
-            self._plan.streams[identity].merge(queries)
+            if queries is not None:
+                self._plan.streams[identity].merge(queries)
         for text, identity in mine.items():
             if identity in self._plan.accumulators:
                 accumulator = self._plan.accumulators[identity]
@@ -226,15 +230,20 @@ class Evaluator:
                 accumulator.merge(state.accumulators[text], numbers)
         self._broken = None
 
-    def _drop_missing(self, mine: Mapping[str, Identity], theirs: set[str], missing: str) -> None:
+    def _find_lacking(self, mine: Mapping[str, Identity], theirs: set[str], missing: str) -> set[Identity]:
+        """The accumulators here that the other state lacks; StateMismatchError where that is not allowed."""
         lacking = [text for text in mine if text not in theirs]
         surplus = [text for text in theirs if text not in mine]
         if missing == "error" and (lacking or surplus):
             side = "the other state lacks" if lacking else "this state lacks"
             raise StateMismatchError(f'{side} {(lacking or surplus)[0]}; missing="drop" keeps what both have')
-        if len(lacking) == len(mine):
-            raise StateMismatchError("the states have no accumulator in common")
         gone = {mine[text] for text in lacking}
+        if all(gone.intersection(request.states.values()) for request in self._plan.requests):
+            raise StateMismatchError("the states have no metric in common")
+        return gone
+
+    def _drop(self, gone: set[Identity]) -> None:
+        """Goes on without accumulators and the metrics that read them."""
         self._plan.remove(gone)
         kept = {request.metric for request in self._plan.requests}
         self._metrics = [metric for metric in self._metrics if metric in kept]
@@ -251,15 +260,15 @@ class Evaluator:
         accumulators = {}
         for identity, accumulator in self._plan.accumulators.items():
             accumulator.grow(self._slices.count)
-            accumulators[_text(identity)] = accumulator
-        return to_table(self._slices, accumulators, {_text(i): stream for i, stream in self._plan.streams.items()})
+            accumulators[identity.text] = accumulator
+        return to_table(self._slices, accumulators, {i.text: stream for i, stream in self._plan.streams.items()})
 
     def _as_state(self) -> State:
         self._check()
         return State(
             self._slices,
-            {_text(identity): accumulator for identity, accumulator in self._plan.accumulators.items()},
-            {_text(identity): stream.hand_over() for identity, stream in self._plan.streams.items()},
+            {identity.text: accumulator for identity, accumulator in self._plan.accumulators.items()},
+            {identity.text: stream.hand_over() for identity, stream in self._plan.streams.items()},
         )
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
@@ -300,7 +309,7 @@ class Evaluator:
             for identity in request.states.values():
                 if identity not in accumulators:
                     raise StateMismatchError(
-                        f"{request.metric.name} reads {_text(identity)}, which the state does not hold"
+                        f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
         values = {
             s: [_metric_value(request, accumulators, s) for request in requests] for s in self._slices.display_order()
@@ -361,33 +370,4 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
         queries_tied=None if lists is None else lists.queries_tied,
         queries_split=None if lists is None else lists.queries_split,
         undefined=int(math.isnan(value.value)),
-    )
-
-
-def _groupings(by: Any) -> list[list[str]]:
-    if by is None:
-        return []
-    if isinstance(by, str):
-        return [[by]]
-    entries = list(by)
-    groupings = [entries] if all(isinstance(entry, str) for entry in entries) else [list(entry) for entry in entries]
-    for grouping in groupings:
-        names = [name for name in grouping if isinstance(name, str)]
-        if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
-            raise ParameterError(f"by={by!r}; allowed: names of columns, or lists of them, each once")
-    return cast("list[list[str]]", groupings) if entries else []
-
-
-def _text(identity: Identity) -> str:
-    """An identity as JSON."""
-    return json.dumps(
-        {
-            "kind": identity.kind,
-            "version": identity.version,
-            "parameters": dict(identity.parameters),
-            "inputs": dict(identity.inputs),
-            "where": identity.where,
-            "valid": identity.valid,
-        },
-        separators=(",", ":"),
     )

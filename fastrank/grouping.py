@@ -7,123 +7,35 @@ until it is complete.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 import pyarrow as pa
 
-from fastrank._kernels.ids import IdSet
 from fastrank.columns import Columns, Rows, RowSet
 from fastrank.errors import QueryOrderError, StateMismatchError
-from fastrank.ids import find_lists
+from fastrank.ids import SeenIds, find_lists
+from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["HandOver", "Lists", "QueryStream", "SeenIds", "Split", "join_batches"]
+__all__ = ["HandOver", "Piece", "QueryStream", "join_batches"]
 
 
-class Lists:
-    """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
+class Piece(NamedTuple):
+    """Rows of one query from one batch, and where they stood."""
 
-    `depths` says for each rule of ties how many ranks the metrics need (0: all); `derived` holds what several
-    metrics share.
-    """
+    batch: pa.RecordBatch
+    describe_row: Callable[[int], str]
+    positions: NDArray[np.intp]
 
-    def __init__(self, rows: Rows, offsets: NDArray[np.int64], depths: Mapping[str, int]) -> None:
-        self.rows = rows
-        self.offsets = offsets
-        self.depths = depths
-        self.derived: dict[object, Any] = {}
-
-    @property
-    def count(self) -> int:
-        """How many lists there are."""
-        return self.offsets.size - 1
-
-    def split(self, codes: NDArray[np.int32]) -> Split:
-        """These lists cut by the slice of each row."""
-        starts = self.offsets[:-1]
-        changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-        if not np.setdiff1d(changes, starts, assume_unique=True).size:
-            none = np.zeros(self.count, np.bool_)
-            return Split(self, codes[starts], none, none)
-        query = np.repeat(np.arange(self.count), np.diff(self.offsets))
-        order = np.lexsort((codes, query))
-        codes, query = codes[order], query[order]
-        cuts = np.flatnonzero((codes[1:] != codes[:-1]) | (query[1:] != query[:-1])) + 1
-        offsets = np.concatenate(([0], cuts, [codes.size])).astype(np.int64)
-        owner = query[offsets[:-1]]
-        several = np.bincount(owner, minlength=self.count) > 1
-        lists = Lists(self.rows.reorder(order), offsets, self.depths)
-        return Split(lists, codes[offsets[:-1]], several[owner], several)
-
-
-class Split(NamedTuple):
-    """Lists cut by slices: the slice of each, and which belong to a query that falls into several slices;
-    `queries` says the latter of each list before the cut."""
-
-    lists: Lists
-    slices: NDArray[np.int32]
-    several: NDArray[np.bool_]
-    queries: NDArray[np.bool_]
-
-
-class SeenIds:
-    """The ids of finished queries.  Ids that only grow are kept as they came and cost one comparison;
-    the first that does not turns them into a hash set.  8 bytes a query (16 to 32 as a set)."""
-
-    def __init__(self) -> None:
-        self._ascending: list[NDArray[np.uint64]] = []
-        self._last: int | None = None
-        self._set: IdSet | None = None
-
-    def add(self, ids: NDArray[np.uint64]) -> int:
-        """Adds ids; returns the index of the first that was there already, or -1."""
-        if ids.size == 0:
-            return -1
-        if self._set is None:
-            signed = ids.view(np.int64)
-            if (self._last is None or int(signed[0]) > self._last) and bool((signed[1:] > signed[:-1]).all()):
-                self._ascending.append(ids)
-                self._last = int(signed[-1])
-                return -1
-            self._set = IdSet()
-            for chunk in self._ascending:
-                self._set.add(chunk)
-            self._ascending = []
-        return self._set.add(ids)
-
-    def contains_any(self, ids: NDArray[np.uint64]) -> bool:
-        """Whether one of the ids was added before."""
-        if self._set is not None:
-            return self._set.contains_any(ids)
-        if self._last is None:
-            return False
-        candidates = ids[ids.view(np.int64) <= self._last]
-        return (
-            any(
-                bool(
-                    (
-                        chunk[
-                            np.minimum(np.searchsorted(chunk.view(np.int64), candidates.view(np.int64)), chunk.size - 1)
-                        ]
-                        == candidates
-                    ).any()
-                )
-                for chunk in self._ascending
-            )
-            if candidates.size
-            else False
-        )
-
-    def values(self) -> NDArray[np.uint64]:
-        """All ids, in ascending order of the unsigned integer."""
-        if self._set is not None:
-            return self._set.values()
-        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]))
+    @staticmethod
+    def of_state(batch: pa.RecordBatch) -> Piece:
+        """Rows of which the source is no longer known."""
+        return Piece(batch, lambda _: "a row of a merged state", np.arange(batch.num_rows))
 
 
 def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
@@ -137,7 +49,7 @@ class HandOver(NamedTuple):
     """Queries that may go on in another shard: their rows, how many shards those are of, and the ids of finished
     queries."""
 
-    open: Mapping[int, list[pa.RecordBatch]]
+    open: Mapping[int, list[Piece]]
     shards: Mapping[int, int]
     seen: NDArray[np.uint64]
 
@@ -153,7 +65,7 @@ class QueryStream:
         self.column_names = list(column_names)
         self.depths = depths
         self.query_column = row_set.domain("query")[0]
-        self.open: dict[int, list[pa.RecordBatch]] = {}
+        self.open: dict[int, list[Piece]] = {}
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
         self.seen = SeenIds()
         self._head: int | None = None
@@ -166,12 +78,13 @@ class QueryStream:
             return
         starts, ids = find_lists(rows["query"])
         bounds = np.append(starts, rows.count)
-        first = 0
-        if self._current is not None and int(ids[0]) == self._current:
-            self._hold(self._current, rows.slice(0, int(bounds[1])))
-            first = 1
+        first = int(self._current is not None and int(ids[0]) == self._current)
         if first < ids.size:
             self._refuse_returning(rows, starts, ids, first)
+        self._refuse_bad_lists(rows, bounds, ids)
+        if first:
+            self._hold(int(ids[0]), rows.slice(0, int(bounds[1])))
+        if first < ids.size:
             yield from self._close_current(rows)
             last = ids.size - 1
             if self._head is None:
@@ -212,7 +125,26 @@ class QueryStream:
     def _hold(self, query: int, rows: Rows) -> None:
         if query != self._current:
             self.shards[query] += 1
-        self.open.setdefault(query, []).append(rows.to_batch(self.column_names))
+        self.open.setdefault(query, []).append(self._piece(rows))
+
+    def _piece(self, rows: Rows) -> Piece:
+        return Piece(rows.to_batch(self.column_names), rows.columns.describe_row, rows.positions)
+
+    def _refuse_bad_lists(self, rows: Rows, bounds: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+        """Errors for rows that do not fit their query, the lowest first, also where its rows before are held."""
+        if not (rows.has("item") or rows.has("query_weight")):
+            return
+        problem = find_problem(rows, bounds)
+        for q in np.flatnonzero(np.isin(ids, np.array(sorted(self.open), np.uint64))).tolist():
+            held = self.open[int(ids[q])]
+            joined = self._join([[*held, self._piece(rows.slice(int(bounds[q]), int(bounds[q + 1])))]])
+            found = find_problem(joined.rows, joined.offsets)
+            before = sum(piece.batch.num_rows for piece in held)
+            if found is not None:
+                found = found._replace(row=found.row - before + int(bounds[q]))
+                problem = found if problem is None else min(problem, found)
+        if problem is not None:
+            raise problem.error(rows)
 
     def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], first: int) -> None:
         """Errors for queries that came before and that `SeenIds.add` will not meet: those that are open, and
@@ -250,12 +182,19 @@ class QueryStream:
             f"{self.query_column!r}"
         )
 
-    def _join(self, pieces: Sequence[Sequence[pa.RecordBatch]]) -> Lists:
-        """One list for each query; its pieces are record batches."""
-        offsets = np.cumsum([0, *(sum(batch.num_rows for batch in batches) for batches in pieces)]).astype(np.int64)
-        batch = join_batches([batch for batches in pieces for batch in batches])
-        rows, _ = self.row_set_of_open.find(Columns(batch, lambda i: f"row {i} of the open queries"))
-        return Lists(rows, offsets, self.depths)
+    def _join(self, queries: Sequence[Sequence[Piece]]) -> Lists:
+        """One list for each query, from its pieces."""
+        pieces = [piece for parts in queries for piece in parts]
+        starts = np.cumsum([0, *(piece.batch.num_rows for piece in pieces)]).astype(np.int64)
+
+        def describe_row(i: int) -> str:
+            piece = int(np.searchsorted(starts, i, side="right")) - 1
+            return pieces[piece].describe_row(int(pieces[piece].positions[i - starts[piece]]))
+
+        batch = join_batches([piece.batch for piece in pieces])
+        rows, _ = self.row_set_of_open.find(Columns(batch, describe_row))
+        ends = np.cumsum([0, *(len(parts) for parts in queries)])
+        return Lists(rows, starts[ends], self.depths)
 
     @property
     def row_set_of_open(self) -> RowSet:
@@ -271,7 +210,11 @@ class QueryStream:
                 'ties="input" keeps the order of the source, but a query lies in several shards, which have no order: '
                 "keep whole queries in one shard, or use another rule for ties"
             )
-        return self._join([self.open[query] for query in sorted(self.open)])
+        lists = self._join([self.open[query] for query in sorted(self.open)])
+        problem = find_problem(lists.rows, lists.offsets)
+        if problem is not None:
+            raise problem.error(lists.rows)
+        return lists
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
@@ -301,6 +244,6 @@ class QueryStream:
         """Takes in the open and the finished queries of another shard."""
         self.seen.add(other.seen)
         self.shards.update(other.shards)
-        for query, batches in other.open.items():
-            self.open.setdefault(query, []).extend(batches)
+        for query, pieces in other.open.items():
+            self.open.setdefault(query, []).extend(pieces)
             self._foreign.add(query)

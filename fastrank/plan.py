@@ -6,8 +6,9 @@ rows share it.  `Evaluator` feeds each accumulator once a batch and asks the met
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.accumulators.ranked import RankedListSums
@@ -16,6 +17,7 @@ from fastrank.domains import ID, WEIGHT
 from fastrank.errors import ParameterError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, parse
+from fastrank.result import COLUMNS
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from fastrank.accumulators.base import Accumulator
     from fastrank.domains import Domain
 
-__all__ = ["Identity", "Plan", "Request", "Roles", "read_metrics"]
+__all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
 
 _OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
 _NUMERIC_ROLES = ("label", "score", "weight", "query_weight", "background")
@@ -46,6 +48,21 @@ class Identity:
     inputs: tuple[tuple[str, str], ...]
     where: tuple[str, ...]
     valid: tuple[tuple[str, str], ...] | None
+
+    @property
+    def text(self) -> str:
+        """As JSON: the name of the column in a state."""
+        return json.dumps(
+            {
+                "kind": self.kind,
+                "version": self.version,
+                "parameters": dict(self.parameters),
+                "inputs": dict(self.inputs),
+                "where": self.where,
+                "valid": self.valid,
+            },
+            separators=(",", ":"),
+        )
 
 
 @dataclass(frozen=True)
@@ -147,6 +164,10 @@ class Plan:
         where = self.roles.where + (() if metric.where is None else (metric.where,))
         row_set = RowSet(tuple(bound), where, self.roles.drop_invalid)
         accumulators = metric.states(role for role, _, _ in bound)
+        for accumulator in accumulators.values():
+            for role in accumulator.requires:
+                if role not in columns:
+                    raise ParameterError(f"{metric.name} needs the {role} column: name it ({role}=, --{role})")
         states = {name: identify(accumulator, row_set) for name, accumulator in accumulators.items()}
         return Request(metric, model, row_set, states), accumulators
 
@@ -228,4 +249,22 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     valid = None
     if row_set.drop_invalid:
         valid = tuple(sorted((column, domain.name) for _, column, domain in row_set.roles))
-    return Identity(kind, version, parameters, inputs, tuple(where.text for where in row_set.where), valid)
+    return Identity(kind, version, parameters, inputs, tuple(where.identity for where in row_set.where), valid)
+
+
+def read_groupings(by: Any) -> list[list[str]]:
+    """Slice columns by grouping, from what a user gave."""
+    if by is None:
+        return []
+    if isinstance(by, str):
+        return [[by]]
+    entries = list(by)
+    groupings = [entries] if all(isinstance(entry, str) for entry in entries) else [list(entry) for entry in entries]
+    for grouping in groupings:
+        names = [name for name in grouping if isinstance(name, str)]
+        if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
+            raise ParameterError(f"by={by!r}; allowed: names of columns, or lists of them, each once")
+        taken = set(names).intersection(COLUMNS)
+        if taken:
+            raise ParameterError(f"by={by!r}: {sorted(taken)[0]!r} is the name of a column of the result; rename it")
+    return cast("list[list[str]]", groupings) if entries else []

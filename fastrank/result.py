@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-__all__ = ["MetricValue", "Result"]
+__all__ = ["COLUMNS", "MetricValue", "Result"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ _TYPES = {
     "rows_clipped": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
     "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
+
+
+COLUMNS = tuple(_TYPES)
 
 
 class Result:
@@ -85,9 +88,11 @@ class Result:
         if name in names:
             return name
         try:
-            canonical = parse(name)[0].canonical
+            parsed = parse(name)
         except FastrankError:
-            canonical = None
+            parsed = []
+        # A spelling of several metrics (@1,5) names none of them.
+        canonical = parsed[0].canonical if len(parsed) == 1 else None
         if canonical in names:
             return str(canonical)
         near = near_names(name, names, alike=0.3) or names

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.buffers import buffer_view
+from fastrank.buffers import buffer_view, is_id
 from fastrank.errors import ColumnTypeError
 from fastrank.ids import plain_ids
 
@@ -51,7 +51,12 @@ class Slices:
 
     def set_type(self, name: str, kind: pa.DataType) -> None:
         """Fixes the type of a slice column when first seen."""
-        if self.types.setdefault(name, kind) != kind:
+        self.check_type(name, kind)
+        self.types[name] = kind
+
+    def check_type(self, name: str, kind: pa.DataType) -> None:
+        """ColumnTypeError where a slice column was of another type before."""
+        if self.types.get(name, kind) != kind:
             raise ColumnTypeError(
                 f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
                 "has one type in all batches and states"
@@ -92,6 +97,9 @@ class Slices:
 
     def _codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
         result: list[NDArray[np.int32] | None] = [None]
+        kinds = {name: self._fitting_type(columns.array(name), name) for name in self.column_names}
+        for name, kind in kinds.items():
+            self.set_type(name, kind)
         encoded = {name: self._encode(columns, name) for name in self.column_names}
         for j, grouping in enumerate(self.groupings, start=1):
             mixed = np.zeros(columns.batch.num_rows, np.int64)
@@ -110,14 +118,16 @@ class Slices:
             result.append(numbers[places])
         return result
 
-    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
-        array = columns.array(name)
-        if pa.types.is_floating(array.type) or pa.types.is_nested(array.type):
+    def _fitting_type(self, array: pa.Array, name: str) -> pa.DataType:
+        if not is_id(array.type):
             raise ColumnTypeError(
                 f"column {name!r} (by) is of type {array.type}; allowed: integer, string, binary, bool, date, time, "
                 "timestamp, decimal, or a dictionary of these"
             )
-        array = plain_ids(array)
-        self.set_type(name, array.type)
-        encoded = array.dictionary_encode(null_encoding="encode")
+        kind = plain_ids(array.slice(0, 0)).type
+        self.check_type(name, kind)
+        return kind
+
+    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
+        encoded = plain_ids(columns.array(name)).dictionary_encode(null_encoding="encode")
         return buffer_view(encoded.indices, np.int32).astype(np.int64), encoded.dictionary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,15 @@ class Where:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+    @property
+    def identity(self) -> str:
+        """What tells conditions apart: the text, and of an expression, whose text may leave out values and types, a
+        digest of its serialized form too."""
+        if self.expression is None:
+            return self.text
+        serialized = bytes(self.expression.__reduce__()[1][0])
+        return f"{self.text} #{hashlib.sha256(serialized).hexdigest()[:16]}"
 
     def columns(self, schema: pa.Schema) -> list[str]:
         """Names of the columns that the condition reads; of an expression, perhaps more than it reads.

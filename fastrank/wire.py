@@ -17,7 +17,7 @@ import pyarrow as pa
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import StateMismatchError
-from fastrank.grouping import HandOver, join_batches
+from fastrank.grouping import HandOver, Piece, join_batches
 from fastrank.slices import Slices
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
     open_, shards, seen = stream.hand_over()
     nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
     queries = sorted(open_)
-    rows = [_as_ipc(open_[query]) for query in queries]
+    rows = [_as_ipc([piece.batch for piece in open_[query]]) for query in queries]
     none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
     children = [
         _list_array([seen, *nothing], np.uint64),
@@ -121,8 +121,8 @@ def from_table(table: pa.Table) -> State:
         return _read(table.combine_chunks(), groupings)
     except StateMismatchError:
         raise
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError, pa.ArrowException) as error:
-        raise StateMismatchError(f"the state is damaged: {error}") from error
+    except (LookupError, ValueError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
+        raise StateMismatchError("the state is damaged: its columns are not those of a state") from error
 
 
 def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
@@ -182,6 +182,8 @@ def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulato
         values = child.flatten() if field.shape else child
         _check(values, field.dtype, identity, name)
         accumulator.state[name][:slices] = buffer_view(values, field.dtype.type).reshape(slices, *field.shape)
+        if field.merge == "sum" and (accumulator.state[name] < 0).any():
+            raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, holds a negative count")
         if field.merge == "digits" and _are_not_digits(accumulator.state[name]):
             raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, is no exact sum")
     parts = {name: _split(children[name], dtype, identity, name) for name, dtype in accumulator.ragged.items()}
@@ -229,7 +231,7 @@ def _read_stream(array: pa.Array) -> HandOver:
     ends = np.cumsum(sizes).astype(np.intp)
     pieces = np.split(data, ends[:-1]) if len(ends) else []
     rows = {
-        int(query): list(pa.ipc.open_stream(pa.py_buffer(piece.tobytes())))
-        for query, piece in zip(open_.tolist(), pieces, strict=True)
+        int(query): [Piece.of_state(batch) for batch in pa.ipc.open_stream(pa.py_buffer(data.tobytes()))]
+        for query, data in zip(open_.tolist(), pieces, strict=True)
     }
     return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), seen)

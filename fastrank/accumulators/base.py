@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from fastrank.columns import Rows
-    from fastrank.grouping import Lists
+    from fastrank.lists import Lists
 
 __all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
 
@@ -87,6 +87,11 @@ class Accumulator(ABC):
     @abstractmethod
     def reads(self) -> tuple[str, ...]:
         """The roles whose columns it reads, where they have one."""
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Optional roles without which it cannot do."""
+        return ()
 
     @property
     def identity(self) -> tuple[str, int, tuple[tuple[str, Any], ...]]:

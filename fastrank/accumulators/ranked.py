@@ -10,13 +10,12 @@ import numpy as np
 from fastrank._kernels import exact_sum, order, ranked
 from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
-from fastrank.errors import InvalidValueError, ParameterError
 from fastrank.ids import ordered_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastrank.grouping import Lists
+    from fastrank.lists import Lists
 
 __all__ = ["TIES", "ListSums", "RankedListSums"]
 
@@ -51,61 +50,28 @@ def ordered(lists: Lists, ties: str, depth: int) -> Runs:
     if key not in lists.derived:
         rows, rule = lists.rows, TIES[ties]
         scores, labels = rows["score"], rows["label"]
-        items = _item_codes(lists)
-        if ties.startswith("item") and items is None:
-            raise ParameterError(f"ties={ties!r} orders tied rows by item: name the item column (item=)")
         if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
             runs = order.rank_top(scores, labels, lists.offsets, depth)
         else:
             scores, labels = scores.astype(np.float64, copy=False), labels.astype(np.float64, copy=False)
-            runs = order.rank_all(scores, labels, lists.offsets, rule, items, depth)
+            runs = order.rank_all(scores, labels, lists.offsets, rule, _item_codes(lists), depth)
         lists.derived[key] = Runs(*runs)
     runs_: Runs = lists.derived[key]
     return runs_
 
 
 def _item_codes(lists: Lists) -> NDArray[np.int64] | None:
-    """Items as integers of the same order; checked to be distinct within each list."""
+    """Items as integers of the same order."""
     if "items" not in lists.derived:
-        lists.derived["items"] = None
-        if lists.rows.has("item"):
-            codes = ordered_codes(lists.rows["item"])
-            i = order.find_duplicates(codes, lists.offsets)
-            if i >= 0:
-                raise _list_error(lists, i, "item", "an item stands twice in a query", "each item once in a query")
-            lists.derived["items"] = codes
+        lists.derived["items"] = ordered_codes(lists.rows["item"]) if lists.rows.has("item") else None
     items: NDArray[np.int64] | None = lists.derived["items"]
     return items
 
 
-def _list_error(lists: Lists, i: int, role: str, what: str, allowed: str) -> InvalidValueError:
-    rows = lists.rows
-    position = int(rows.positions[i])
-    column = rows.row_set.domain(role)[0]
-    query_column = rows.row_set.domain("query")[0]
-    query = rows.columns.array(query_column)[position].as_py()
-    value = rows.columns.array(column)[position].as_py()
-    return InvalidValueError(
-        f"column {column!r} ({role}): {rows.columns.describe_row(position)} holds {value!r} in query {query!r}: "
-        f"{what}; allowed: {allowed}"
-    )
-
-
 def _query_weights(lists: Lists) -> NDArray[np.float64] | None:
     """One weight a list; all rows of a query carry the same."""
-    if "query_weights" not in lists.derived:
-        lists.derived["query_weights"] = None
-        weights = lists.rows.get("query_weight")
-        if weights is not None:
-            changes = np.flatnonzero(weights[1:] != weights[:-1]) + 1
-            inside = np.setdiff1d(changes, lists.offsets, assume_unique=True)
-            if inside.size:
-                raise _list_error(
-                    lists, int(inside[0]), "query_weight", "the row before has another", "one weight for all its rows"
-                )
-            lists.derived["query_weights"] = np.ascontiguousarray(weights[lists.offsets[:-1]])
-    result: NDArray[np.float64] | None = lists.derived["query_weights"]
-    return result
+    weights = lists.rows.get("query_weight")
+    return None if weights is None else np.ascontiguousarray(weights[lists.offsets[:-1]])
 
 
 class _Discounts:
@@ -163,6 +129,11 @@ class RankedListSums(ListAccumulator):
     def reads(self) -> tuple[str, ...]:
         """Everything about a list."""
         return ("label", "score", "query", "query_weight", "item")
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Items, where they order tied rows."""
+        return ("item",) if self.ties.startswith("item") else ()
 
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
         """Evaluates each list and adds its value to its slice."""

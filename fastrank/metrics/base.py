@@ -6,15 +6,14 @@ The string, the Python constructor, the command line, the help and the tests all
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastrank.errors import ParameterError, UnknownMetricError, near_names
 from fastrank.metrics.docs import document
+from fastrank.metrics.spelling import read_spelling, read_trec_name, spell
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -77,8 +76,14 @@ class Definition:
     def signature(self) -> inspect.Signature:
         """Parameters and overrides, as Python shows them."""
         names = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=d) for n, d in self.defaults.items()]
-        roles = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in OVERRIDES]
-        return inspect.Signature([*names, *(role for role in roles if role.name not in self.defaults)])
+        roles = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in self.overrides]
+        return inspect.Signature([*names, *roles])
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Roles that may be given to this metric alone, where= and name=."""
+        roles = {*self.columns(SimpleNamespace(**self.defaults)), *self.optional}
+        return (*(role for role in ROLES if role in roles), "where", "name")
 
 
 _REGISTRY: dict[str, MetricFactory] = {}
@@ -102,7 +107,7 @@ class Metric:
     def canonical(self) -> str:
         """The spelling: parameters that are not default, then overrides, then the cut-off."""
         shown = {n: v for n, v in self.parameters.items() if v != self.definition.defaults[n] and n != "k"}
-        texts = [f"{name}={_spell(value)}" for name, value in {**shown, **self.overrides}.items()]
+        texts = [f"{name}={spell(value)}" for name, value in {**shown, **self.overrides}.items()]
         if self.where is not None:
             texts.append(f"where={self.where.text!r}")
         k = self.parameters.get("k")
@@ -117,10 +122,17 @@ class Metric:
         return self.canonical if self.given_name is None else f"{self.canonical} as {self.given_name!r}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Metric) and (self.canonical, self.name) == (other.canonical, other.name)
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return self._key == other._key
 
     def __hash__(self) -> int:
-        return hash((self.canonical, self.name))
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        parameters, overrides = tuple(self.parameters.items()), tuple(sorted(self.overrides.items()))
+        return self.definition.name, parameters, overrides, self.where, self.given_name
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Definitions hold functions: a metric travels as its parameters and is declared again on arrival.
@@ -182,7 +194,7 @@ class MetricFactory:
         definition = self.definition
         unknown = [name for name in arguments if name not in definition.parameters and name not in OVERRIDES]
         if unknown:
-            known = [*definition.defaults, *OVERRIDES]
+            known = [*definition.defaults, *definition.overrides]
             raise ParameterError(
                 f"{definition.name} has no parameter {unknown[0]!r}{_near(unknown[0], known)}; "
                 f"it has {', '.join(known)}"
@@ -195,9 +207,8 @@ class MetricFactory:
                 except ParameterError as error:
                     raise ParameterError(f"{definition.name}: {name}={error}") from None
         overrides = {role: arguments[role] for role in ROLES if arguments.get(role) is not None}
-        allowed = {*definition.columns(SimpleNamespace(**parameters)), *definition.optional}
         for role, column in overrides.items():
-            if role not in allowed:
+            if role not in definition.overrides:
                 raise ParameterError(f"{definition.name} has no use for a column in the role {role!r}")
             if not isinstance(column, str):
                 raise ParameterError(f"{definition.name}: {role}={column!r}; allowed: the name of a column")
@@ -291,10 +302,6 @@ def definition_of(name: str) -> Definition:
     return _REGISTRY[_resolve(name)[0]].definition
 
 
-_AT = re.compile(r"^(?P<call>.*?)@(?P<k>[^@()]*)$", re.DOTALL)
-_TREC = re.compile(r"^(?P<name>.+?)[_.](?P<k>\d+)$")
-
-
 def parse(text: str) -> list[Metric]:
     """Metrics from a spelling: `name(parameter=value, ...)@k`; `@1,5,10` makes three.
 
@@ -320,54 +327,18 @@ def parse(text: str) -> list[Metric]:
     >>> metrics.parse("NDCG(gain=exp2)@5,10")
     [ndcg(gain=exp2)@5, ndcg(gain=exp2)@10]
     """
-    call = text.strip()
-    cutoffs: list[int | None] = [None]
-    match = _AT.match(call)
-    if match:
-        call = match["call"]
-        cutoffs = [_cutoff(text, part) for part in match["k"].split(",")]
-    name, arguments = _parse_call(text, call)
-    trec = _TREC.match(name)
-    if name.lower() not in _ALIASES and trec and not match:
-        name, cutoffs = trec["name"], [int(trec["k"])]
+    name, arguments, cutoffs = read_spelling(text)
+    trec = read_trec_name(name)
+    if trec and cutoffs == [None] and name.lower() not in _ALIASES:
+        name, cutoffs = trec[0], [trec[1]]
     canonical, preset = _resolve(name)
     factory = _REGISTRY[canonical]
     if cutoffs != [None] and "k" not in factory.definition.parameters:
         raise ParameterError(f"{text!r}: {canonical} has no cut-off @k")
+    twice = [n for n in arguments if n in preset or (n == "k" and cutoffs != [None])]
+    if twice:
+        raise ParameterError(f"{text!r}: {twice[0]} is given twice")
     return [factory(**{**preset, **arguments, **({} if k is None else {"k": k})}) for k in cutoffs]
-
-
-def _cutoff(text: str, part: str) -> int:
-    if not part.strip().isdigit():
-        raise ParameterError(
-            f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10"
-        )
-    return int(part)
-
-
-def _parse_call(text: str, call: str) -> tuple[str, dict[str, Any]]:
-    name, bracket, _ = call.partition("(")
-    if not bracket:
-        return call.strip(), {}
-    try:
-        # The name may be no Python name (11pt_avg); only the arguments are parsed as a call's.
-        node = ast.parse("f" + call[len(name) :].strip(), mode="eval").body
-    except SyntaxError:
-        node = None
-    if not isinstance(node, ast.Call) or node.args or any(keyword.arg is None for keyword in node.keywords):
-        raise ParameterError(f"{text!r}: a metric is spelled name(parameter=value, ...)@k")
-    return name.strip(), {str(keyword.arg).lower(): _literal(text, keyword.value) for keyword in node.keywords}
-
-
-def _literal(text: str, node: ast.expr) -> Any:
-    if isinstance(node, ast.Name):
-        return node.id
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        raise ParameterError(
-            f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}"
-        ) from None
 
 
 def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
@@ -383,12 +354,6 @@ def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
 def _near(name: str, known: list[str]) -> str:
     near = near_names(name, known, alike=0.5)
     return f" (near: {', '.join(near)})" if near else ""
-
-
-def _spell(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "{" + ", ".join(f"{label:g}: {gain:g}" for label, gain in value) + "}"
-    return repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)
 
 
 def _make(name: str, arguments: dict[str, Any]) -> Metric:

@@ -148,7 +148,7 @@ def nce(
     --------
     >>> from fastrank import metrics
     >>> round(metrics.nce().compute([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.6]), 6)
-    0.472317
+    0.486966
     """
     model = loss.over(weight)
     if background_loss is not None:

@@ -1,0 +1,101 @@
+"""Ranked lists: rows of one query, adjacent; cut by slices; checked to be well-formed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastrank._kernels import order
+from fastrank.errors import InvalidValueError
+from fastrank.ids import ordered_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from fastrank.columns import Rows
+
+__all__ = ["ListProblem", "Lists", "Split", "find_problem"]
+
+
+class Lists:
+    """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
+
+    `depths` says for each rule of ties how many ranks the metrics need (0: all); `derived` holds what several
+    metrics share.
+    """
+
+    def __init__(self, rows: Rows, offsets: NDArray[np.int64], depths: Mapping[str, int]) -> None:
+        self.rows = rows
+        self.offsets = offsets
+        self.depths = depths
+        self.derived: dict[object, Any] = {}
+
+    @property
+    def count(self) -> int:
+        """How many lists there are."""
+        return self.offsets.size - 1
+
+    def split(self, codes: NDArray[np.int32]) -> Split:
+        """These lists cut by the slice of each row."""
+        starts = self.offsets[:-1]
+        changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+        if not np.setdiff1d(changes, starts, assume_unique=True).size:
+            none = np.zeros(self.count, np.bool_)
+            return Split(self, codes[starts], none, none)
+        query = np.repeat(np.arange(self.count), np.diff(self.offsets))
+        order = np.lexsort((codes, query))
+        codes, query = codes[order], query[order]
+        cuts = np.flatnonzero((codes[1:] != codes[:-1]) | (query[1:] != query[:-1])) + 1
+        offsets = np.concatenate(([0], cuts, [codes.size])).astype(np.int64)
+        owner = query[offsets[:-1]]
+        several = np.bincount(owner, minlength=self.count) > 1
+        lists = Lists(self.rows.reorder(order), offsets, self.depths)
+        return Split(lists, codes[offsets[:-1]], several[owner], several)
+
+
+class Split(NamedTuple):
+    """Lists cut by slices: the slice of each, and which belong to a query that falls into several slices;
+    `queries` says the latter of each list before the cut."""
+
+    lists: Lists
+    slices: NDArray[np.int32]
+    several: NDArray[np.bool_]
+    queries: NDArray[np.bool_]
+
+
+class ListProblem(NamedTuple):
+    """A row that does not fit the rows of its query before it."""
+
+    row: int
+    role: str
+    what: str
+    allowed: str
+
+    def error(self, rows: Rows) -> InvalidValueError:
+        """The error that tells of it."""
+        position = int(rows.positions[self.row])
+        column, query = (rows.row_set.domain(role)[0] for role in (self.role, "query"))
+        value, query_value = (rows.columns.array(name)[position].as_py() for name in (column, query))
+        return InvalidValueError(
+            f"column {column!r} ({self.role}): {rows.columns.describe_row(position)} holds {value!r} in query "
+            f"{query_value!r}: {self.what}; allowed: {self.allowed}"
+        )
+
+
+def find_problem(rows: Rows, offsets: NDArray[np.int64]) -> ListProblem | None:
+    """The lowest row that repeats an item of its query, or has another query weight than the row before."""
+    problems = []
+    if rows.has("item"):
+        i = order.find_duplicates(ordered_codes(rows["item"]), offsets)
+        if i >= 0:
+            problems.append(ListProblem(i, "item", "an item stands twice in a query", "each item once in a query"))
+    if rows.has("query_weight"):
+        weights = rows["query_weight"]
+        changes = np.setdiff1d(np.flatnonzero(weights[1:] != weights[:-1]) + 1, offsets, assume_unique=True)
+        if changes.size:
+            what = "the row before has another"
+            problems.append(ListProblem(int(changes[0]), "query_weight", what, "one weight for all rows of a query"))
+    return min(problems, default=None)
