@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastrank.buffers import booleans, plain, to_arrow
-from fastrank.domains import Unfit
+from fastrank.domains import LARGEST_EXACT_INTEGER, Unfit, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ class Problem:
         """The error that tells of it."""
         scalar = columns.array(self.column)[self.row]
         value = "null" if not scalar.is_valid else repr(scalar.as_py())
+        allowed = self.domain.allowed
+        if is_exact(scalar.type) and scalar.is_valid and abs(scalar.as_py()) > LARGEST_EXACT_INTEGER:
+            allowed += ", and integers from -2^53 to 2^53, which float64 holds exactly"
         where = columns.describe_row(self.row)
         options = [self.domain.hint] if self.domain.hint and scalar.is_valid else []
         options.append('on_invalid="drop" (--on-invalid drop) drops such rows and counts them')
         return InvalidValueError(
-            f"column {self.column!r} ({self.role}): {where} holds {value}; allowed: {self.domain.allowed}; "
-            + "; ".join(options)
+            f"column {self.column!r} ({self.role}): {where} holds {value}; allowed: {allowed}; " + "; ".join(options)
         )
 
 

@@ -101,15 +101,19 @@ def _floats(array: pa.Array) -> Column:
     values, invalid = _numbers(array, _NUMBER)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
-    elif values.dtype.kind in "iu":
-        if values.dtype.itemsize == 8 and values.size:
-            unsigned = values.dtype.kind == "u"
-            too_large = values > LARGEST_EXACT_INTEGER
-            if not unsigned:
-                too_large |= values < -LARGEST_EXACT_INTEGER
-            invalid = _either(invalid, too_large if too_large.any() else None)
-        values = values.astype(np.float64)
-    return Column(values, invalid)
+    if is_exact(array.type) and values.dtype.itemsize == 8:
+        # A decimal was rounded already: what is 2^53 now may have been more.
+        limit = LARGEST_EXACT_INTEGER - (values.dtype.kind == "f")
+        too_large = values > limit
+        if values.dtype.kind != "u":
+            too_large |= values < -limit
+        invalid = _either(invalid, too_large if too_large.any() else None)
+    return Column(values.astype(np.float64) if values.dtype.kind in "iu" else values, invalid)
+
+
+def is_exact(kind: pa.DataType) -> bool:
+    """Whether values of a type are exact numbers, of which float64 holds only those up to 2^53."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
@@ -199,13 +203,12 @@ def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
 
 
 _NUMBER = "integer, float, bool or decimal"
-_EXACT = ", integers from -2^53 to 2^53"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 
 BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
 GRADE = Domain("grade", _NUMBER, "a finite number, neither null nor NaN", _grade)
-REAL = Domain("real", _NUMBER, f"a finite number, neither null nor NaN{_EXACT}", _finite)
-SCORE = Domain("score", _NUMBER, f"a number, neither null nor NaN{_EXACT}", _interval(-np.inf, np.inf))
+REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
+SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
 PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
 WEIGHT = Domain(
     "weight",

@@ -40,9 +40,19 @@ class Piece(NamedTuple):
 
 def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """One record batch of several; columns whose types differ get a type that holds both."""
-    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    # Arrow finds a common type of all numbers, but not of numbers and booleans.
+    mixed = {name for name in batches[0].schema.names if len({batch.schema.field(name).type for batch in batches}) > 1}
+    tables = [pa.Table.from_batches([_without_booleans(batch, mixed)]) for batch in batches]
     table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     return table.to_batches(max_chunksize=max(1, len(table)))[0]
+
+
+def _without_booleans(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
+    arrays = [
+        array.cast(pa.int8()) if name in names and pa.types.is_boolean(array.type) else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 class HandOver(NamedTuple):

@@ -97,5 +97,5 @@ def find_problem(rows: Rows, offsets: NDArray[np.int64]) -> ListProblem | None:
         changes = np.setdiff1d(np.flatnonzero(weights[1:] != weights[:-1]) + 1, offsets, assume_unique=True)
         if changes.size:
             what = "the row before has another"
-            problems.append(ListProblem(int(changes[0]), "query_weight", what, "one weight for all rows of a query"))
+            problems.append(ListProblem(int(changes[0]), "query_weight", what, "one weight for all its rows"))
     return min(problems, default=None)

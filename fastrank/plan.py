@@ -256,15 +256,13 @@ def read_groupings(by: Any) -> list[list[str]]:
     """Slice columns by grouping, from what a user gave."""
     if by is None:
         return []
-    if isinstance(by, str):
-        return [[by]]
-    entries = list(by)
+    entries = [by] if isinstance(by, str) else list(by)
     groupings = [entries] if all(isinstance(entry, str) for entry in entries) else [list(entry) for entry in entries]
     for grouping in groupings:
         names = [name for name in grouping if isinstance(name, str)]
         if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
             raise ParameterError(f"by={by!r}; allowed: names of columns, or lists of them, each once")
-        taken = set(names).intersection(COLUMNS)
+        taken = set(names).intersection((*COLUMNS, "grouping"))
         if taken:
             raise ParameterError(f"by={by!r}: {sorted(taken)[0]!r} is the name of a column of the result; rename it")
     return cast("list[list[str]]", groupings) if entries else []

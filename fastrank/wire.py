@@ -127,8 +127,14 @@ def from_table(table: pa.Table) -> State:
 
 def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
     slices = Slices(groupings)
+    missing = [name for name in ("grouping", *slices.column_names) if name not in table.column_names]
+    if missing or not len(table):
+        raise StateMismatchError(f"the state is damaged: it has no {f'column {missing[0]!r}' if missing else 'rows'}")
     columns = {name: _whole(table, name) for name in table.column_names}
+    _check(columns["grouping"], np.dtype(np.int32), "grouping", "grouping")
     numbers = buffer_view(columns.pop("grouping"), np.int32).tolist()
+    if not all(0 <= g <= len(slices.groupings) for g in numbers):
+        raise StateMismatchError("the state is damaged: a number of its column 'grouping' is of no grouping")
     keys = {name: columns.pop(name) for name in slices.column_names}
     for name, array in keys.items():
         if not pa.types.is_null(array.type):
@@ -218,6 +224,8 @@ def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArra
 
 
 def _read_stream(array: pa.Array) -> HandOver:
+    if not pa.types.is_struct(array.type):
+        raise StateMismatchError(f"the state is damaged: its column {_STREAM} is of type {array.type}")
     seen, open_, shards, sizes, data = (
         _split(array.field(name), dtype, _STREAM, name)[0]
         for name, dtype in (

@@ -342,7 +342,7 @@ def test_the_parameters_that_a_message_lists_are_those_that_are_taken():
         (
             "mrr(ties=item_desc)",
             {"query": "user"},
-            r"^ties='item_desc' orders tied rows by item: name the item column \(item=\)",
+            r"^mrr\(ties=item_desc\) needs the item column: name it \(item=, --item\)",
         ),
         ("auc", {"label": 3}, "^label=3; allowed: the name of a column$"),
         ("auc", {"score": ["p", "p"]}, r"^score=\['p', 'p'\]; allowed: each column once$"),

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 from where_rows import BATCH, rows
 
+import fastrank
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError
 from fastrank.where import Where
 
@@ -319,7 +320,7 @@ where = Where.parse("n in (1, 2) and w in ('b', 'c') and not n + 1.5 is null and
 assert where.mask(batch).to_pylist() == [False, False, True]
 print([name for name in ("pandas", "pyarrow.dataset", "numba", "pyarrow.acero") if name in sys.modules])
 """
-    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(fastrank.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"

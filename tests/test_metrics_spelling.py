@@ -123,7 +123,6 @@ SPELLINGS = {
         "ndcg_cut_10",
         "ndcg_cut.10",
         "ndcg(k=10)",
-        "ndcg(k=10)@10",
         " ndcg @10 ",
         "NDCG(K=10)",
         "ndcg_10",

@@ -64,7 +64,7 @@ def test_other_rules_of_ties(ties: str, rank: int) -> None:
 
 
 def test_item_rules_need_an_item_column() -> None:
-    with pytest.raises(fr.FastrankError, match="item="):
+    with pytest.raises(fr.FastrankError, match="needs the item column"):
         fr.evaluate({"y": [0, 1], "s": [5, 5], "q": [1, 1]}, "mrr(ties=item_desc)", label="y", score="s", query="q")
 
 

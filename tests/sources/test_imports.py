@@ -7,6 +7,8 @@ import sys
 
 from source_files import WRITERS, make_table
 
+import fastrank
+
 
 def test_the_core_path_imports_neither_pandas_nor_dataset_nor_numba(tmp_path):
     path = tmp_path / "a.parquet"
@@ -26,8 +28,7 @@ assert len(rows) == 3
 print([name for name in ("pandas", "pyarrow.dataset", "numba", "polars", "duckdb") if name in sys.modules])
 """
     code = "import sys, pyarrow\nbefore = list(sys.modules)\n" + code
-    root = pathlib.Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(fastrank.__file__).parents[1])}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
