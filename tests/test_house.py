@@ -107,7 +107,10 @@ OFFENCES = {
     "numpy in errors": ({"errors.py": "import numpy"}, "errors is no door of numpy"),
     "pyarrow in a kernel": ({"_kernels/a.pyx": "cimport pyarrow.lib"}, "_kernels.a is no door of pyarrow"),
     "pyarrow in a metric": ({"metrics/a.py": "import pyarrow.compute as pc"}, "metrics.a is no door of pyarrow"),
-    "pyarrow in an accumulator": ({"accumulators/sums.py": "import pyarrow"}, "accumulators.sums is no door of pyarrow"),
+    "pyarrow in an accumulator": (
+        {"accumulators/sums.py": "import pyarrow"},
+        "accumulators.sums is no door of pyarrow",
+    ),
     "more than NumPy in reference": ({"reference/auc.py": "import pyarrow"}, "reference.auc is no door of pyarrow"),
     "an unknown package": ({"plan.py": "import requests"}, "plan is no door of requests"),
     "rich": ({"plan.py": "from rich.table import Table"}, "plan is no door of rich"),

@@ -27,7 +27,7 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_DATA = _ARROW | {"domains", "columns", "ids", "slices", "grouping", "where"}
+_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "where"}
 _STATES = _DATA | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _EVALUATOR = _PLAN | {"plan", "result", "atomic"}
@@ -46,7 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "columns": _ARROW | {"domains", "where"},
     "ids": _ARROW,
     "slices": _ARROW | {"ids", "columns"},
-    "grouping": _ARROW | {"ids", "columns"},
+    "lists": _ARROW | {"ids", "columns"},
+    "grouping": _ARROW | {"ids", "columns", "lists"},
     "accumulators": _DATA,
     "metrics": _STATES,
     "wire": _STATES,
