@@ -13,7 +13,7 @@ KERNELS = Path("fastrank/_kernels")
 
 # -ffp-contract=off: no a*b+c is fused, so that every instruction set gives the same bits.
 # -fno-trapping-math, -fno-math-errno: floating-point exceptions are not read, so that loops vectorise.
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-g0"]
 
 
 class BuildKernels(build_ext):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fastrank import __version__
 from fastrank.atomic import atomic_file
 from fastrank.errors import FastrankError
 from fastrank.evaluation import run
@@ -45,7 +44,7 @@ class _OneLineErrors(click.Group):
 
 
 @click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="fastrank")
+@click.version_option(package_name="fastrank-metrics", prog_name="fastrank")
 def main() -> None:
     """Exact metrics of rankings, classifiers and regressions, in one pass."""
 

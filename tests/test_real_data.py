@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
-from data import shared
+from shared_data import shared
 
 import fastrank as fr
 from fastrank.cli import main
@@ -105,7 +105,7 @@ def test_lightgbm_rank_test(score: str) -> None:
         expected = golden.get(f"pytrec_float32_docid_desc.{measure}")
         if expected is not None:
             name = fr.metrics.parse(alias)[0]
-            spelling = f"{name.definition.name}(ties=item_desc)" + (f"@{name.parameters['k']}" if "k" in name.parameters and name.parameters["k"] else "")
+            spelling = f"{name.definition.name}(ties=item_desc)" + (f"@{name.parameters['k']}" if name.parameters.get("k") else "")
             found = run(str(path), *columns, "--item", "doc_id", "-m", spelling)
             assert math.isclose(next(iter(found.values()))["value"], np.mean(expected), rel_tol=CLOSE)
             checked += 1

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from data import shared
 from hypothesis import given
 from hypothesis import strategies as st
+from shared_data import shared
 from sklearn import metrics as peer
 
 from fastrank import reference

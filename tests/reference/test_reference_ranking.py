@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data import shared
 from hypothesis import given
 from hypothesis import strategies as st
+from shared_data import shared
 from sklearn.metrics import ndcg_score
 
 from fastrank import reference
