@@ -4,7 +4,10 @@
    for 2^63 terms of any size, so nothing is ever rounded.  Carried digits are unique for a value, so
    equal sums have equal states whatever the order of the terms was.
 
-   Long runs of terms go through 4096 cells first, one a sign and exponent: an integer add a half of
+   Terms of ordinary size, zero or from 2^-52 to 64, are split into three integers by adding and taking off
+   large constants; integers add exactly in any order, and all of it vectorises.
+
+   Other runs of terms go through 4096 cells first, one a sign and exponent: an integer add a half of
    the mantissa, no carry and no shift on the way (Neal 2015, "Fast exact summation using small and
    large superaccumulators", arXiv:1505.05571, is the same idea). */
 #ifndef FASTRANK_EXACT_SUM_H
@@ -13,6 +16,8 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "dispatch.h"
 
 #define FR_DIGITS 68
 #define FR_CELLS 4096
@@ -55,6 +60,44 @@ static inline void fr_add_term(int64_t *digits, double term) {
     exponent = (bits >> 52) & 0x7FF;
     uint64_t m = ((uint64_t)bits & ((1ULL << 52) - 1)) | ((uint64_t)(exponent != 0) << 52);
     fr_add_shifted(digits, m, exponent ? (int)exponent - 1 : 0, bits < 0);
+}
+
+/* Whether all terms are of ordinary size, and their sum as three integers in units of 2^-44, 2^-76 and 2^-104.
+   x + 1.5 * 2^(52 + u) is rounded to a multiple of 2^u, and its bits less those of the constant are that multiple.
+   A term from 2^-52 on is a multiple of 2^-104, so nothing is left after the third step. */
+FR_BODY void fixed_sums_body(const double *term, long n, int64_t *sums, int *fits) {
+    const double large = 0x1.8p8, middle = 0x1.8p-24, small = 0x1.8p-52;
+    uint64_t large_bits, middle_bits, small_bits, first = 0, second = 0, third = 0;
+    int outside = 0;
+    memcpy(&large_bits, &large, 8);
+    memcpy(&middle_bits, &middle, 8);
+    memcpy(&small_bits, &small, 8);
+    for (long i = 0; i < n; i++) {
+        double x = term[i], a = x + large, rest = x - (a - large), b = rest + middle, last = rest - (b - middle),
+               c = last + small;
+        uint64_t a_bits, b_bits, c_bits;
+        memcpy(&a_bits, &a, 8);
+        memcpy(&b_bits, &b, 8);
+        memcpy(&c_bits, &c, 8);
+        outside |= !(((x >= 0x1p-52) & (x < 64.0)) | (x == 0.0));
+        first += a_bits - large_bits;
+        second += b_bits - middle_bits;
+        third += c_bits - small_bits;
+    }
+    sums[0] = (int64_t)first, sums[1] = (int64_t)second, sums[2] = (int64_t)third;
+    *fits = !outside;
+}
+FR_CLONES(fixed_sums, (const double *term, long n, int64_t *sums, int *fits), (term, n, sums, fits))
+
+/* Adds a block of terms of ordinary size; false where one is not. */
+static inline int fr_add_ordinary(const double *term, long n, int64_t *digits) {
+    static const int position[3] = {1074 - 44, 1074 - 76, 1074 - 104};
+    int64_t sums[3];
+    int fits;
+    fixed_sums(term, n, sums, &fits);
+    for (int j = 0; fits && j < 3; j++)
+        fr_add_shifted(digits, sums[j] < 0 ? -(uint64_t)sums[j] : (uint64_t)sums[j], position[j], sums[j] < 0);
+    return fits;
 }
 
 static inline void fr_carry(int64_t *digits) {
@@ -123,6 +166,7 @@ static inline void fr_add_block(double *term, const double *weight, const int32_
     if (weight)
         for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] * weight[i] : 0.0;
     if (!slice) {
+        if (fr_add_ordinary(term, n, digits)) return;
         fr_fill_cells(term, n, cells);
         fr_move_specials(term, n, cells, special);
         return;

@@ -46,6 +46,21 @@ def test_float32_values_are_not_rounded(values: list[float]) -> None:
     assert total(np.array(values, np.float32)) == sum(map(Fraction, values))
 
 
+# Terms of ordinary size take a way of their own; its ends, and blocks with one term outside.
+ordinary = st.floats(2.0**-52, 64, exclude_max=True) | st.sampled_from([0.0, -0.0, 2.0**-52, math.nextafter(64, 0)])
+outside = st.sampled_from([64.0, math.nextafter(2.0**-52, 0), -1.0, 5e-324])
+
+
+@given(st.lists(ordinary, max_size=300), st.lists(outside, max_size=1))
+def test_terms_of_ordinary_size(values: list[float], more: list[float]) -> None:
+    assert total(np.array(values + more, np.float64)) == sum(map(Fraction, values + more))
+
+
+def test_blocks_of_the_largest_ordinary_terms() -> None:
+    for value in (math.nextafter(64, 0), 2.0**-52, 1 / 3):
+        assert total(np.full(10_000, value)) == 10_000 * Fraction(value)
+
+
 def test_a_sum_of_many_terms_is_what_fsum_says() -> None:
     generator = np.random.default_rng(0)
     values = generator.normal(size=300_000) * np.exp2(generator.integers(-300, 300, 300_000).astype(float))
