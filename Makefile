@@ -39,7 +39,9 @@ house:
 	$(PYTHON) tools/check_house.py
 
 bench: $(VENV)/.test
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+	mkdir -p .benchmarks
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only --benchmark-json=.benchmarks/latest.json -q
+	$(BIN)/python benchmarks/report.py .benchmarks/latest.json
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -14,11 +14,7 @@ from cases import CASES, Case
 
 from fastrank import list_metrics
 
-RUNS = [
-    pytest.param(case, name, id=f"{case.name}-{name}")
-    for case in CASES
-    for name in case.contestants
-]
+RUNS = [pytest.param(case, name, id=f"{case.name}-{name}") for case in CASES for name in case.contestants]
 
 
 @pytest.mark.parametrize(("case", "name"), RUNS)
@@ -33,6 +29,8 @@ def test_case(case: Case, name: str, benchmark: Any, rows: int) -> None:
     assert math.isclose(contestant.run(prepared), expected, rel_tol=max(contestant.tolerance, reference.tolerance))
     benchmark.group = f"{case.name}, {rows:,} rows"
     benchmark.extra_info["rows"] = rows
+    benchmark.extra_info["case"] = case.name
+    benchmark.extra_info["contestant"] = name
     benchmark(contestant.run, prepared)
 
 

@@ -23,7 +23,13 @@ from fastrank.metrics import list_metrics
 def clicks(tmp_path: Path) -> Path:
     path = tmp_path / "clicks.parquet"
     table = pa.table(
-        {"y": [0, 1, 1, 0], "p": [0.1, 0.8, 0.4, 0.5], "old": [0.5, 0.4, 0.6, 0.1], "q": [1, 1, 2, 2], "c": list("abab")}
+        {
+            "y": [0, 1, 1, 0],
+            "p": [0.1, 0.8, 0.4, 0.5],
+            "old": [0.5, 0.4, 0.6, 0.1],
+            "q": [1, 1, 2, 2],
+            "c": list("abab"),
+        }
     )
     pa.parquet.write_table(table, path)
     return path
@@ -66,11 +72,31 @@ def test_csv_and_parquet_files(clicks: Path, tmp_path: Path) -> None:
     assert pa.parquet.read_table(tmp_path / "out.parquet")["value"].to_pylist() == [0.75]
     assert json.loads((tmp_path / "out.json").read_text())[0]["value"] == 0.75
     assert "0.75" in (tmp_path / "out.txt").read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["clicks.parquet", *sorted(("out.csv", "out.parquet", "out.json", "out.txt"))]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clicks.parquet",
+        *sorted(("out.csv", "out.parquet", "out.json", "out.txt")),
+    ]
 
 
 def test_several_models_and_groupings(clicks: Path) -> None:
-    done = invoke("evaluate", clicks, "--label", "y", "--score", "p", "--score", "old", "-m", "auc", "--by", "c", "--by", "c,q", "--format", "json")
+    done = invoke(
+        "evaluate",
+        clicks,
+        "--label",
+        "y",
+        "--score",
+        "p",
+        "--score",
+        "old",
+        "-m",
+        "auc",
+        "--by",
+        "c",
+        "--by",
+        "c,q",
+        "--format",
+        "json",
+    )
     rows = json.loads(done.stdout)
     assert {(row["model"], row["value"]) for row in rows[:2]} == {("p", 0.75), ("old", 0.75)}
     assert len(rows) == 2 * (1 + 2 + 4)
@@ -106,7 +132,9 @@ def test_an_invalid_row_names_the_option_that_helps(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert f"column 'y' (label): row 1 of {path} holds 2.0; allowed: 0 or 1" in done.stderr
     assert "--on-invalid drop" in done.stderr
-    done = invoke("evaluate", path, "--label", "y", "--score", "p", "-m", "auc", "--on-invalid", "drop", "--format", "json")
+    done = invoke(
+        "evaluate", path, "--label", "y", "--score", "p", "-m", "auc", "--on-invalid", "drop", "--format", "json"
+    )
     assert [(row["value"], row["rows"], row["rows_dropped"]) for row in json.loads(done.stdout)] == [(1.0, 2, 1)]
 
 

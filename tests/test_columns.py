@@ -220,7 +220,11 @@ def test_slices_of_all_types(kind):
             array.type,
             getattr(array.type, "value_type", None),
             pa.int64(),
-            *([pa.decimal128(kind.precision, kind.scale)] if pa.types.is_decimal(kind) and kind.bit_width < 128 else []),
+            *(
+                [pa.decimal128(kind.precision, kind.scale)]
+                if pa.types.is_decimal(kind) and kind.bit_width < 128
+                else []
+            ),
             pa.string(),
             pa.binary(),
         )

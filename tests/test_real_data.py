@@ -105,7 +105,9 @@ def test_lightgbm_rank_test(score: str) -> None:
         expected = golden.get(f"pytrec_float32_docid_desc.{measure}")
         if expected is not None:
             name = fr.metrics.parse(alias)[0]
-            spelling = f"{name.definition.name}(ties=item_desc)" + (f"@{name.parameters['k']}" if name.parameters.get("k") else "")
+            spelling = f"{name.definition.name}(ties=item_desc)" + (
+                f"@{name.parameters['k']}" if name.parameters.get("k") else ""
+            )
             found = run(str(path), *columns, "--item", "doc_id", "-m", spelling)
             assert math.isclose(next(iter(found.values()))["value"], np.mean(expected), rel_tol=CLOSE)
             checked += 1
@@ -190,7 +192,10 @@ def test_adult_with_nulls_and_weights(tmp_path: Path) -> None:
             assert math.isclose(result[name, key], expected, rel_tol=CLOSE)
     roles = {"label": "label", "score": "score", "weight": "weight", "by": [["workclass"], ["sex"]]}
     for seed in range(3):
-        same_bits(resplit(table, [*names, "auc(bits=18)"], seed, **roles), fr.evaluate(path, [*names, "auc(bits=18)"], **roles))
+        same_bits(
+            resplit(table, [*names, "auc(bits=18)"], seed, **roles),
+            fr.evaluate(path, [*names, "auc(bits=18)"], **roles),
+        )
 
 
 def test_adult_weights_beyond_the_limit_are_refused_with_advice() -> None:

@@ -20,7 +20,7 @@ __all__ = ["ScoreRuns"]
 
 # Rows wait until there are this many, or half as many as there are distinct scores: each row then takes part
 # in a number of merges that grows with the logarithm of the number of rows only.
-WAITING_ROWS = 1 << 22
+WAITING_ROWS = 1 << 23
 
 Arrays = tuple["NDArray[Any]", ...]
 
@@ -45,7 +45,9 @@ class _Slice:
         """Sorts what waits and merges it into the runs."""
         if self.waiting:
             # Columns of a mixed stream may be float32 in one batch and float64 in the next.
-            scores, labels, *weights = (np.concatenate(column) for column in zip(*self.waiting, strict=True))
+            scores, labels, *weights = (
+                column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*self.waiting, strict=True)
+            )
             self.waiting, self.waiting_rows = [], 0
             self.merge(runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels))
         return self.runs
@@ -70,7 +72,7 @@ class ScoreRuns(RowAccumulator):
     """Each distinct score with the rows, or the weight, of its negatives and positives.
 
     Memory grows with the number of distinct scores: 20 bytes each for float32, 24 for float64 (36 and 40 with
-    weights), and 5 bytes (9; 13 and 17) for each of up to four million rows that wait to be sorted.
+    weights), and 5 bytes (9; 13 and 17) for each of up to eight million rows that wait to be sorted.
     """
 
     kind = "score_runs"

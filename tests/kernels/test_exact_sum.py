@@ -114,7 +114,12 @@ def test_weights_multiply_and_zero_weight_is_absence() -> None:
 @pytest.mark.parametrize("slices", [None, np.zeros(3, np.int32)])
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([1.0, np.inf, 2.0], math.inf), ([1.0, -np.inf, 2.0], -math.inf), ([np.inf, -np.inf, 0.0], math.nan), ([np.nan, 1.0, 2.0], math.nan)],
+    [
+        ([1.0, np.inf, 2.0], math.inf),
+        ([1.0, -np.inf, 2.0], -math.inf),
+        ([np.inf, -np.inf, 0.0], math.nan),
+        ([np.nan, 1.0, 2.0], math.nan),
+    ],
 )
 def test_specials_are_counted_apart(values: list[float], expected: float, slices: Any) -> None:
     digits, special = zeros()
@@ -166,7 +171,9 @@ def test_read_only_input_and_brier_terms() -> None:
 def test_log_is_within_one_ulp() -> None:
     generator = np.random.default_rng(2)
     with mpmath.workprec(120):
-        for x in np.concatenate([generator.random(3000), 1 + generator.normal(0, 1e-3, 3000), np.exp(generator.normal(0, 200, 3000))]):
+        for x in np.concatenate(
+            [generator.random(3000), 1 + generator.normal(0, 1e-3, 3000), np.exp(generator.normal(0, 200, 3000))]
+        ):
             if 1e-300 < x < 1e300 and x != 1:
                 exact = mpmath.log(mpmath.mpf(float(x)))
                 assert abs(exact_sum.log(x) - exact) <= math.ulp(float(exact))
@@ -197,6 +204,8 @@ print(digest.hexdigest())
     found = set()
     for level in ("baseline", "avx2", "avx512"):
         environment = {**os.environ, "FASTRANK_CPU": level}
-        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+        )
         found.add(done.stdout)
     assert len(found) == 1

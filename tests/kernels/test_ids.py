@@ -43,7 +43,6 @@ def test_fingerprints_tell_texts_apart(texts: list[bytes]) -> None:
     data = np.frombuffer(b"".join(texts) or b"\0", np.uint8)
     found = fingerprints(offsets, data).tolist()
     assert len(set(found)) == len(set(texts))
-    assert dict(zip(texts, found, strict=True)) == {t: f for t, f in zip(texts, found, strict=True)}
     again = {text: fingerprints(np.array([0, len(text)]), np.frombuffer(text or b"\0", np.uint8))[0] for text in texts}
     assert found == [again[text] for text in texts]
 

@@ -102,9 +102,9 @@ def test_nce_backgrounds() -> None:
     assert m.nce(background=0.1).compute(label, score) == pytest.approx(loss / given, rel=1e-14)
     rows = {"y": label, "p": score, "b": [0.1, 0.5, 0.5, 0.5]}
     rowwise = -(math.log(0.9) + 3 * math.log(0.5)) / 4
-    assert fr.evaluate(rows, "nce(background=b)", label="y", score="p")[
-        "nce(background=b)"
-    ] == pytest.approx(loss / rowwise, rel=1e-14)
+    assert fr.evaluate(rows, "nce(background=b)", label="y", score="p")["nce(background=b)"] == pytest.approx(
+        loss / rowwise, rel=1e-14
+    )
     # Predicting the background itself is exactly as good as it.
     assert m.nce().compute([0, 1, 0, 0], [0.25] * 4) == 1.0
 

@@ -103,7 +103,9 @@ def test_queries_without_a_relevant_row() -> None:
             assert result.table["queries_without_relevant"].to_pylist() == [1]
             assert result.table["queries"].to_pylist() == [2]
     none = {"y": [0, 0], "s": [2, 1], "q": [1, 1]}
-    assert math.isnan(fr.evaluate(none, "mrr(no_relevant=skip)", label="y", score="s", query="q")["mrr(no_relevant=skip)"])
+    assert math.isnan(
+        fr.evaluate(none, "mrr(no_relevant=skip)", label="y", score="s", query="q")["mrr(no_relevant=skip)"]
+    )
 
 
 def test_negative_labels_are_not_relevant_and_gain_nothing() -> None:
