@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from contextlib import contextmanager
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,8 +132,14 @@ def demo(rows: int, folder: Path) -> None:
 def _print(table: Any) -> None:
     from rich.console import Console
 
-    # A number that is cut off at the edge of a terminal is worse than a line that wraps.
-    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
+    if sys.stdout.isatty():
+        # A number that is cut off at the edge of a terminal is worse than a line that wraps.
+        Console(soft_wrap=True, highlight=False).print(table)
+        return
+    console = Console(file=StringIO(), width=10_000)
+    console.print(table)
+    for line in console.file.getvalue().splitlines():  # type: ignore[attr-defined]
+        click.echo(line.rstrip())
 
 
 def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None]:
