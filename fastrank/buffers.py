@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["booleans", "buffer_view", "is_id", "null_mask", "plain", "to_arrow"]
+__all__ = ["booleans", "buffer_view", "in_words", "is_id", "null_mask", "plain", "to_arrow"]
 
 
 def to_arrow(values: NDArray[Any]) -> pa.Array:
@@ -62,3 +62,17 @@ def is_id(kind: pa.DataType) -> bool:
     is_text = t.is_string(kind) or t.is_large_string(kind) or t.is_binary(kind) or t.is_large_binary(kind)
     is_fixed = t.is_fixed_size_binary(kind) or t.is_decimal(kind) or t.is_boolean(kind) or t.is_null(kind)
     return bool(t.is_integer(kind) or is_moment or is_text or is_fixed)
+
+
+def in_words(scalar: pa.Scalar) -> str:
+    """A value for a message; some values have no Python form (years past 9999, nanoseconds without pandas)."""
+    if not scalar.is_valid:
+        return "null"
+    try:
+        return repr(scalar.as_py())
+    except (ValueError, OverflowError, pa.ArrowException):
+        pass
+    try:
+        return str(scalar.cast(pa.string()))
+    except pa.ArrowException:
+        return repr(scalar)

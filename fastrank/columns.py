@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastrank.buffers import booleans, plain, to_arrow
-from fastrank.domains import LARGEST_EXACT_INTEGER, Unfit, is_exact
+from fastrank.buffers import booleans, in_words, plain, to_arrow
+from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Unfit, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ class Problem:
     def error(self, columns: Columns) -> InvalidValueError:
         """The error that tells of it."""
         scalar = columns.array(self.column)[self.row]
-        value = "null" if not scalar.is_valid else repr(scalar.as_py())
+        value = in_words(scalar)
         allowed = self.domain.allowed
         if is_exact(scalar.type) and scalar.is_valid and abs(scalar.as_py()) > LARGEST_EXACT_INTEGER:
             allowed += ", and integers from -2^53 to 2^53, which float64 holds exactly"
+        elif pa.types.is_float64(scalar.type) and scalar.is_valid and LARGEST_NUMBER < abs(scalar.as_py()) < np.inf:
+            allowed += ", and numbers up to 2^1000 in size"
         where = columns.describe_row(self.row)
         options = [self.domain.hint] if self.domain.hint and scalar.is_valid else []
         options.append('on_invalid="drop" (--on-invalid drop) drops such rows and counts them')
@@ -68,6 +70,13 @@ class Columns:
         if name not in self._arrays:
             self._arrays[name] = plain(self.batch.column(name))
         return self._arrays[name]
+
+    def passes(self, where: Where) -> NDArray[np.bool_]:
+        """Which rows meet a condition."""
+        if where not in self.derived:
+            self.derived[where] = booleans(where.mask(self.batch))
+        result: NDArray[np.bool_] = self.derived[where]
+        return result
 
     def view(self, name: str, role: str, domain: Domain) -> Column:
         """The column in the form of the domain."""
@@ -101,7 +110,7 @@ class RowSet:
         """The rows of a batch, and the first invalid one where invalid rows are not dropped."""
         mask: NDArray[np.bool_] | None = None
         for where in self.where:
-            passes = booleans(where.mask(columns.batch))
+            passes = columns.passes(where)
             mask = passes if mask is None else mask & passes
         problems = []
         dropped: NDArray[np.bool_] | None = None
@@ -119,7 +128,7 @@ class RowSet:
             return Rows(self, columns, None, None), min(problems, key=lambda problem: problem.row)
         if dropped is not None:
             mask = ~dropped if mask is None else mask & ~dropped
-        index = None if mask is None else np.flatnonzero(mask)
+        index = None if mask is None or mask.all() else np.flatnonzero(mask)
         return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), None
 
 
@@ -139,6 +148,7 @@ class Rows:
         self.index = index
         self.dropped = dropped
         self.bounds = bounds
+        self._arrays: dict[str, Any] = {}
         total = columns.batch.num_rows if index is None else index.size
         self.count = total if bounds is None else bounds[1] - bounds[0]
 
@@ -148,8 +158,10 @@ class Rows:
 
     def __getitem__(self, role: str) -> Any:
         """The array of a role: NumPy, or Arrow for ids."""
-        name, domain = self.row_set.domain(role)
-        return self.select(self.columns.view(name, role, domain).values)
+        if role not in self._arrays:
+            name, domain = self.row_set.domain(role)
+            self._arrays[role] = self.select(self.columns.view(name, role, domain).values)
+        return self._arrays[role]
 
     def get(self, role: str) -> Any:
         """The array of a role, or None where no column plays it."""

@@ -39,6 +39,8 @@ __all__ = [
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
 LARGEST_EXACT_INTEGER = 2**53
 LARGEST_SMALL_GRADE = 31
+# Weights and sums of numbers up to here stay within float64.
+LARGEST_NUMBER = 2.0**1000
 LARGEST_WEIGHT = 2.0**20
 # Adding and subtracting 2^-20 rounds a smaller float64 to a multiple of 2^-72, the unit of weights.
 WEIGHT_ROUNDER = 2.0**-20
@@ -130,9 +132,9 @@ def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
 
 def _finite(array: pa.Array) -> Column:
     values, invalid = _floats(array)
-    limit = float(np.finfo(values.dtype).max)
+    limit = min(float(np.finfo(values.dtype).max), LARGEST_NUMBER)
     if checks.any_outside(values, -limit, limit):
-        invalid = _either(invalid, ~np.isfinite(values))
+        invalid = _either(invalid, ~(np.abs(values) <= limit))
     return Column(values, invalid)
 
 
@@ -198,7 +200,7 @@ def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
         bad = ~np.isin(values, labels)
         return Column(values, _either(invalid, bad if bad.any() else None))
 
-    texts = ", ".join(f"{label:g}" for label in labels)
+    texts = ", ".join(repr(label) for label in labels)
     return Domain(f"grade of {texts}", _NUMBER, f"a label that has a gain: {texts}", view)
 
 

@@ -15,7 +15,7 @@ from fastrank.buffers import buffer_view, plain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SeenIds", "find_lists", "ordered_codes", "plain_ids"]
+__all__ = ["SeenIds", "equality_codes", "find_lists", "ordered_codes", "plain_ids"]
 
 
 def plain_ids(array: pa.Array) -> pa.Array:
@@ -72,6 +72,14 @@ def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     data = values.buffers()[2]
     text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
     return starts, kernels.fingerprints(offsets, text)
+
+
+def equality_codes(array: pa.Array) -> NDArray[np.int64]:
+    """Integers that are equal where the ids are; comparable within the array only."""
+    array = plain_ids(array)
+    if array.type == pa.int64():
+        return buffer_view(array, np.int64)
+    return buffer_view(array.dictionary_encode().indices, np.int32).astype(np.int64)
 
 
 def ordered_codes(array: pa.Array) -> NDArray[np.int64]:

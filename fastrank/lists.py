@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastrank._kernels import order
+from fastrank.buffers import in_words
 from fastrank.errors import InvalidValueError
-from fastrank.ids import ordered_codes
+from fastrank.ids import equality_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +79,10 @@ class ListProblem(NamedTuple):
         """The error that tells of it."""
         position = int(rows.positions[self.row])
         column, query = (rows.row_set.domain(role)[0] for role in (self.role, "query"))
-        value, query_value = (rows.columns.array(name)[position].as_py() for name in (column, query))
+        value, query_value = (in_words(rows.columns.array(name)[position]) for name in (column, query))
         return InvalidValueError(
-            f"column {column!r} ({self.role}): {rows.columns.describe_row(position)} holds {value!r} in query "
-            f"{query_value!r}: {self.what}; allowed: {self.allowed}"
+            f"column {column!r} ({self.role}): {rows.columns.describe_row(position)} holds {value} in query "
+            f"{query_value}: {self.what}; allowed: {self.allowed}"
         )
 
 
@@ -89,7 +90,7 @@ def find_problem(rows: Rows, offsets: NDArray[np.int64]) -> ListProblem | None:
     """The lowest row that repeats an item of its query, or has another query weight than the row before."""
     problems = []
     if rows.has("item"):
-        i = order.find_duplicates(ordered_codes(rows["item"]), offsets)
+        i = order.find_duplicates(equality_codes(rows["item"]), offsets)
         if i >= 0:
             problems.append(ListProblem(i, "item", "an item stands twice in a query", "each item once in a query"))
     if rows.has("query_weight"):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.buffers import buffer_view, is_id
+from fastrank.buffers import buffer_view, is_id, to_arrow
 from fastrank.errors import ColumnTypeError
 from fastrank.ids import plain_ids
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Slices"]
 
+Key = tuple["pa.Scalar | None", ...]
+
 
 class Slices:
     """Numbers of slices.  Slice 0 is all rows; slice s > 0 is one combination of values of one grouping."""
@@ -28,8 +30,8 @@ class Slices:
     def __init__(self, groupings: Sequence[Sequence[str]]) -> None:
         self.groupings = tuple(tuple(grouping) for grouping in groupings)
         self.types: dict[str, pa.DataType] = {}
-        self.keys: list[tuple[int, tuple[pa.Scalar, ...]]] = [(0, ())]
-        self._numbers: dict[tuple[int, tuple[pa.Scalar, ...]], int] = {(0, ()): 0}
+        self.keys: list[tuple[int, Key]] = [(0, ())]
+        self._numbers: dict[tuple[int, Key], int] = {(0, ()): 0}
 
     @property
     def column_names(self) -> list[str]:
@@ -41,7 +43,7 @@ class Slices:
         """How many slices there are."""
         return len(self.keys)
 
-    def number(self, grouping: int, key: tuple[pa.Scalar, ...]) -> int:
+    def number(self, grouping: int, key: Key) -> int:
         """The number of a slice; a new one where it was never seen.  Grouping 0 is the overall row."""
         full = (grouping, key)
         if full not in self._numbers:
@@ -52,11 +54,12 @@ class Slices:
     def set_type(self, name: str, kind: pa.DataType) -> None:
         """Fixes the type of a slice column when first seen."""
         self.check_type(name, kind)
-        self.types[name] = kind
+        if not pa.types.is_null(kind):
+            self.types[name] = kind
 
     def check_type(self, name: str, kind: pa.DataType) -> None:
-        """ColumnTypeError where a slice column was of another type before."""
-        if self.types.get(name, kind) != kind:
+        """ColumnTypeError where a slice column was of another type before; a column of nulls is of any type."""
+        if not pa.types.is_null(kind) and self.types.get(name, kind) != kind:
             raise ColumnTypeError(
                 f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
                 "has one type in all batches and states"
@@ -68,7 +71,8 @@ class Slices:
         parts = []
         for g, key in (self.keys[s] for s in order):
             grouping = self.groupings[g - 1] if g else ()
-            parts.append(pa.repeat(key[grouping.index(name)], 1) if name in grouping else pa.nulls(1, kind))
+            value = key[grouping.index(name)] if name in grouping else None
+            parts.append(pa.nulls(1, kind) if value is None else pa.repeat(value, 1))
         return pa.concat_arrays(parts)
 
     def display_order(self) -> list[int]:
@@ -79,10 +83,7 @@ class Slices:
             if g == 0 or not members:
                 order += members
                 continue
-            columns = [
-                pa.concat_arrays([pa.repeat(self.keys[s][1][j], 1) for s in members])
-                for j in range(len(self.groupings[g - 1]))
-            ]
+            columns = [self.column(name, members) for name in self.groupings[g - 1]]
             keys = pa.RecordBatch.from_arrays(columns, names=[str(j) for j in range(len(columns))])
             ranks = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.schema.names])
             order += [members[i] for i in ranks.to_pylist()]
@@ -96,26 +97,16 @@ class Slices:
         return codes
 
     def _codes(self, columns: Columns) -> list[NDArray[np.int32] | None]:
-        result: list[NDArray[np.int32] | None] = [None]
         kinds = {name: self._fitting_type(columns.array(name), name) for name in self.column_names}
         for name, kind in kinds.items():
             self.set_type(name, kind)
-        encoded = {name: self._encode(columns, name) for name in self.column_names}
+        encoded = {name: _encode(columns, name) for name in self.column_names}
+        result: list[NDArray[np.int32] | None] = [None]
         for j, grouping in enumerate(self.groupings, start=1):
-            mixed = np.zeros(columns.batch.num_rows, np.int64)
-            for name in grouping:
-                indices, values = encoded[name]
-                mixed = mixed * len(values) + indices
-            distinct, places = np.unique(mixed, return_inverse=True)
-            numbers = np.empty(distinct.size, np.int32)
-            for at, code in enumerate(distinct.tolist()):
-                key: list[pa.Scalar] = []
-                for name in reversed(grouping):
-                    values = encoded[name][1]
-                    key.append(values[code % len(values)])
-                    code //= len(values)
-                numbers[at] = self.number(j, tuple(reversed(key)))
-            result.append(numbers[places])
+            codes, first = _combine([encoded[name] for name in grouping])
+            keys = zip(*(_key_values(columns.array(name), first) for name in grouping), strict=True)
+            numbers = np.fromiter((self.number(j, key) for key in keys), np.int32, len(first))
+            result.append(numbers[codes])
         return result
 
     def _fitting_type(self, array: pa.Array, name: str) -> pa.DataType:
@@ -128,6 +119,26 @@ class Slices:
         self.check_type(name, kind)
         return kind
 
-    def _encode(self, columns: Columns, name: str) -> tuple[NDArray[np.int64], pa.Array]:
-        encoded = plain_ids(columns.array(name)).dictionary_encode(null_encoding="encode")
-        return buffer_view(encoded.indices, np.int32).astype(np.int64), encoded.dictionary
+
+def _encode(columns: Columns, name: str) -> tuple[NDArray[np.int64], int]:
+    """Codes of a column from 0 on, and how many there are."""
+    encoded = plain_ids(columns.array(name)).dictionary_encode(null_encoding="encode")
+    return buffer_view(encoded.indices, np.int32).astype(np.int64), len(encoded.dictionary)
+
+
+def _combine(columns: Sequence[tuple[NDArray[np.int64], int]]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Codes of the combinations of several columns, from 0 on, and a row that has each."""
+    codes, count = columns[0]
+    for more, size in columns[1:]:
+        # Made dense again at each step, so that products of many columns do not overflow.
+        distinct, codes = np.unique(codes * size + more, return_inverse=True)
+        count = distinct.size
+    first = np.zeros(count, np.intp)
+    first[codes[::-1]] = np.arange(codes.size)[::-1]
+    return codes, first
+
+
+def _key_values(array: pa.Array, rows: NDArray[np.intp]) -> list[pa.Scalar | None]:
+    """The values of some rows; None for null, which is the same in every type."""
+    values = plain_ids(array.take(to_arrow(rows)))
+    return [value if value.is_valid else None for value in values]

@@ -141,7 +141,8 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
             slices.set_type(name, array.type)
     for row, g in enumerate(numbers):
         grouping = slices.groupings[g - 1] if g else ()
-        if slices.number(g, tuple(keys[name][row] for name in grouping)) != row:
+        key = (keys[name][row] for name in grouping)
+        if slices.number(g, tuple(value if value.is_valid else None for value in key)) != row:
             raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
     accumulators, streams = {}, {}
     for identity, array in columns.items():

@@ -160,9 +160,8 @@ class RankedListSums(ListAccumulator):
         if slices is None:
             self.state[name][0] += int(counts.sum())
         else:
-            sums = np.zeros(self.slices, np.int64)
-            np.add.at(sums, slices, counts)
-            self.state[name][: self.slices] += sums
+            # Counts of a batch are far below 2^53, so their sums as float64 are exact.
+            self.state[name][: self.slices] += np.bincount(slices, counts, self.slices).astype(np.int64)
 
     def _evaluate(self, lists: Lists) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.uint8]]:
         """(value, whether it has a relevant row, whether ties matter) of each list, once for all slicings."""

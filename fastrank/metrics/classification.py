@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["auc", "brier", "log_loss", "nce"]
 
-_EPS = Number(0.0, 0.5, doc="Probabilities are clipped to [eps, 1 - eps]; clipped rows are counted in `rows_clipped`.")
+# Below 2^-53 there is no float64 1 - eps other than 1.
+_EPS = Number(
+    2.0**-53,
+    0.5,
+    closed="low",
+    doc="Probabilities are clipped to [eps, 1 - eps]; clipped rows are counted in `rows_clipped`.",
+)
 
 
 def _rounded(numerator: int, denominator: int, towards: float) -> float:
@@ -106,6 +112,12 @@ def _cross_entropy(rate: Fraction, background: float) -> float:
     return -(first + second)
 
 
+def _entropy(rate: Fraction) -> float:
+    """Entropy of labels of a mean rate; the same for 1 - rate, however near to 0 or 1."""
+    rare = min(rate, 1 - rate)
+    return _cross_entropy(rare, float(rare))
+
+
 @metric(
     family="classification",
     columns=lambda p: {
@@ -157,7 +169,7 @@ def nce(
         baseline = math.nan
     else:
         rate = label.total / weight.total
-        baseline = _cross_entropy(rate, float(rate) if isinstance(background, str) else background)
+        baseline = _entropy(rate) if isinstance(background, str) else _cross_entropy(rate, background)
     return Value(model / baseline if baseline > 0 else math.nan, clipped=loss.clipped)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
 
 from fastrank.errors import ParameterError
+
+# Sums of discounted gains of this size stay within float64 for lists of any length.
+LARGEST_GAIN = 2.0**1000
 
 __all__ = ["Background", "Choice", "Cutoff", "Gain", "Kind", "Number", "WholeNumber"]
 
@@ -28,6 +32,17 @@ class Kind(Protocol):
 
 def _refuse(kind: Kind, value: Any) -> ParameterError:
     return ParameterError(f"{value!r}; allowed: {kind.allowed}")
+
+
+def _finite_float(value: Any) -> float | None:
+    """A real number as float, None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class WholeNumber:
 
 def Cutoff() -> WholeNumber:  # noqa: N802  (stands where the kinds stand)
     """A cut-off k, or None for the whole list."""
-    return WholeNumber(1, optional=True, none_means="the whole list", doc="Only the first k ranks count.")
+    return WholeNumber(1, 2**31 - 1, optional=True, none_means="the whole list", doc="Only the first k ranks count.")
 
 
 @dataclass(frozen=True)
@@ -81,9 +96,9 @@ class Number:
 
     def check(self, value: Any) -> float:
         """A float."""
-        if isinstance(value, bool) or not isinstance(value, Real):
+        number = _finite_float(value)
+        if number is None:
             raise _refuse(self, value)
-        number = float(value)
         above = number >= self.low if "low" in self.closed else number > self.low
         below = number <= self.high if "high" in self.closed else number < self.high
         if not (above and below):
@@ -115,7 +130,7 @@ class Gain:
     """ "linear", "exp2", or a mapping from labels to gains."""
 
     doc: str = "linear: the label, 0 where it is negative; exp2: 2^label - 1; a mapping: the gain of each label."
-    allowed = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0, and 0 for label 0'
+    allowed = '"linear", "exp2", or {label: gain, ...} with gains from 0 to 2^1000, and 0 for label 0'
 
     def check(self, value: Any) -> str | tuple[tuple[float, float], ...]:
         """The word, or (label, gain) pairs by ascending label."""
@@ -124,9 +139,9 @@ class Gain:
         pairs = value.items() if isinstance(value, dict) else value
         try:
             table = {float(label): float(gain) for label, gain in pairs}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise _refuse(self, value) from None
-        finite = all(abs(label) < float("inf") and 0 <= gain < float("inf") for label, gain in table.items())
+        finite = all(abs(label) <= LARGEST_GAIN and 0 <= gain <= LARGEST_GAIN for label, gain in table.items())
         if isinstance(value, str) or not table or not finite or table.get(0.0, 0.0) != 0:
             raise _refuse(self, value)
         return tuple(sorted({0.0: 0.0, **table}.items()))
@@ -143,6 +158,8 @@ class Background:
         """The word, the name, or the rate as float."""
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+        number = _finite_float(value)
+        # The kernel's logarithm takes normal numbers, and 1 - background must not be 1 - 0.
+        if number is None or not 2.0**-1022 <= number <= 1 - 2.0**-53:
             raise _refuse(self, value)
-        return float(value)
+        return number
