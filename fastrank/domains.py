@@ -200,7 +200,7 @@ def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
         bad = ~np.isin(values, labels)
         return Column(values, _either(invalid, bad if bad.any() else None))
 
-    texts = ", ".join(repr(label) for label in labels)
+    texts = ", ".join(str(int(label)) if label.is_integer() else repr(label) for label in labels)
     return Domain(f"grade of {texts}", _NUMBER, f"a label that has a gain: {texts}", view)
 
 

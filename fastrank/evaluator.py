@@ -15,7 +15,7 @@ from fastrank.errors import FastrankError, MissingColumnError, ParameterError, S
 from fastrank.plan import Plan, Request, Roles, read_groupings, read_metrics
 from fastrank.result import MetricValue, Result
 from fastrank.slices import Slices
-from fastrank.wire import State, from_table, to_table
+from fastrank.wire import State, from_table, read_table, to_table
 
 if TYPE_CHECKING:
     import os
@@ -80,9 +80,15 @@ class Evaluator:
     ) -> None:
         self._metrics = read_metrics(metrics)
         columns = {"label": label, "weight": weight, "query": query, "query_weight": query_weight, "item": item}
-        self._arguments = {**columns, "score": score, "by": by, "where": where, "on_invalid": on_invalid}
         self._roles = Roles.make(where, on_invalid, score=score, **columns)
         self._slices = Slices(read_groupings(by))
+        self._arguments = {
+            **columns,
+            "score": list(self._roles.scores) or None,
+            "by": [list(grouping) for grouping in self._slices.groupings] or None,
+            "where": self._roles.where[0] if self._roles.where else None,
+            "on_invalid": on_invalid,
+        }
         self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
         self._row = 0
         self._broken: str | None = None
@@ -123,22 +129,29 @@ class Evaluator:
                 raise ParameterError(
                     f"update takes one record batch, not {type(batch).__name__}; of a table, loop over to_batches()"
                 )
-            batch = pa.record_batch(batch)
+            try:
+                batch = pa.record_batch(batch)
+            except (pa.ArrowException, TypeError, ValueError) as error:
+                raise ParameterError(f"update takes a record batch: {error}") from error
         first = self._row
         columns = Columns(batch, describe_row or (lambda i: f"row {first + i}"))
         self._check_columns(batch.schema)
         rows_of = self._find_rows(columns)
         codes = self._slices.codes(columns)
+        prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
         self._broken = "an update failed half-way"
         for accumulator in self._plan.accumulators.values():
             accumulator.grow(self._slices.count)
         self._count_dropped(rows_of, codes)
+        codes_of = {
+            row_set: [None if code is None else rows.select(code) for code in codes]
+            for row_set, rows in rows_of.items()
+        }
         for row_set, accumulator in self._plan.row_accumulators:
-            rows = rows_of[row_set]
-            for code in codes:
-                accumulator.update(rows, None if code is None else rows.select(code))
+            for code in codes_of[row_set]:
+                accumulator.update(rows_of[row_set], code)
         for identity, stream in self._plan.streams.items():
-            for lists in stream.update(rows_of[stream.row_set]):
+            for lists in stream.update(prepared[identity]):
                 self._update_lists(lists, self._plan.list_accumulators(identity))
         self._broken = None
         self._row += batch.num_rows
@@ -178,25 +191,30 @@ class Evaluator:
             for split in splits:
                 accumulator.update(split.lists, split.slices, split.several)
 
-    def merge(self, other: Evaluator | pa.Table, *, missing: str = "error") -> None:
+    def merge(self, other: Evaluator | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
         """Adds the state of other rows.
 
         Parameters
         ----------
-        other : Evaluator or pyarrow.Table
-            Another evaluator, or what its `state()` gave; it is not changed.
+        other : Evaluator, pyarrow.Table or path
+            Another evaluator, what its `state()` gave, or a file that `save_state` wrote; it is not changed.
         missing : "error" or "drop"
             What to do where one side lacks an accumulator of the other: refuse, or go on without its metrics.
 
         Raises
         ------
         StateMismatchError
-            The states do not fit together, or a query has rows in both that would be evaluated twice.
+            The states do not fit together, or a query has rows in both that would be evaluated twice; nothing was
+            merged then.
+        ParameterError
+            `missing` is another word.
+        SourceError
+            The file cannot be read.
         """
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
         self._check()
-        state = other._as_state() if isinstance(other, Evaluator) else from_table(other)
+        state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other))
         if state.slices.groupings != self._slices.groupings:
             raise StateMismatchError(
                 f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
@@ -318,7 +336,8 @@ class Evaluator:
         shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
         keys = pa.table({name: self._slices.column(name, shown) for name in self._slices.column_names})
         groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in shown)]
-        return Result(keys, groupings, [values[s] for s in shown])
+        names = {request.metric.canonical: request.metric.name for request in requests}
+        return Result(keys, groupings, [values[s] for s in shown], names)
 
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
@@ -334,17 +353,17 @@ class Evaluator:
         return accumulators
 
     def __reduce__(self) -> tuple[Any, ...]:
-        positions = [stream.position for stream in self._plan.streams.values()]
+        positions = {identity.text: stream.position for identity, stream in self._plan.streams.items()}
         return _restore, (self._metrics, self._arguments, self._row, positions, self.state())
 
 
 def _restore(
-    metrics: list[Metric], arguments: dict[str, Any], row: int, positions: Sequence[Any], state: pa.Table
+    metrics: list[Metric], arguments: dict[str, Any], row: int, positions: Mapping[str, Any], state: pa.Table
 ) -> Evaluator:
     evaluator = Evaluator(metrics, **arguments)
     evaluator.merge(state)
-    for stream, position in zip(evaluator._plan.streams.values(), positions, strict=True):
-        stream.resume(position)
+    for identity, stream in evaluator._plan.streams.items():
+        stream.resume(positions[identity.text])
     evaluator._row = row
     return evaluator
 

@@ -7,14 +7,15 @@ until it is complete.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from fastrank.buffers import in_words
 from fastrank.columns import Columns, Rows, RowSet
-from fastrank.errors import QueryOrderError, StateMismatchError
-from fastrank.ids import SeenIds, find_lists
+from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
+from fastrank.ids import SeenIds, find_lists, plain_ids
 from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["HandOver", "Piece", "QueryStream", "join_batches"]
+__all__ = ["HandOver", "Piece", "Prepared", "QueryStream", "join_batches"]
 
 
 class Piece(NamedTuple):
@@ -40,16 +41,22 @@ class Piece(NamedTuple):
 
 def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """One record batch of several; columns whose types differ get a type that holds both."""
-    # Arrow finds a common type of all numbers, but not of numbers and booleans.
+    # Arrow finds a common type of integers and floats, but not of booleans or decimals with them.
     mixed = {name for name in batches[0].schema.names if len({batch.schema.field(name).type for batch in batches}) > 1}
-    tables = [pa.Table.from_batches([_without_booleans(batch, mixed)]) for batch in batches]
+    tables = [pa.Table.from_batches([_common(batch, mixed)]) for batch in batches]
     table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     return table.to_batches(max_chunksize=max(1, len(table)))[0]
 
 
-def _without_booleans(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
+def _as_number(array: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(array.type):
+        return array.cast(pa.int8())
+    return array.cast(pa.string()).cast(pa.float64()) if pa.types.is_decimal(array.type) else array
+
+
+def _common(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
     arrays = [
-        array.cast(pa.int8()) if name in names and pa.types.is_boolean(array.type) else array
+        _as_number(array) if name in names else array
         for name, array in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
@@ -64,6 +71,23 @@ class HandOver(NamedTuple):
     seen: NDArray[np.uint64]
 
 
+def _types_of_pieces(open_: Mapping[int, Sequence[Piece]], row_set: RowSet) -> dict[str, pa.DataType]:
+    """The types of query and item; a shard that has rows has an open query."""
+    batches = [piece.batch for pieces in open_.values() for piece in pieces[:1]][:1]
+    columns = [(role, column) for role, column, _ in row_set.roles if role in ("query", "item")]
+    return {role: plain_ids(batch.column(name).slice(0, 0)).type for batch in batches for role, name in columns}
+
+
+class Prepared(NamedTuple):
+    """The lists of a batch, checked: rows bounds[q]..bounds[q + 1] are of query ids[q]; the first `first` lists go on
+    with the query before."""
+
+    rows: Rows
+    bounds: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    first: int
+
+
 class QueryStream:
     """The lists of one row set, across batches, shards and merges.
 
@@ -76,26 +100,36 @@ class QueryStream:
         self.depths = depths
         self.query_column = row_set.domain("query")[0]
         self.open: dict[int, list[Piece]] = {}
+        self._types: dict[str, pa.DataType] = {}  # of query and item, when known
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
         self.seen = SeenIds()
         self._head: int | None = None
         self._current: int | None = None
         self._foreign: set[int] = set()
 
-    def update(self, rows: Rows) -> Iterator[Lists]:
-        """Takes the rows of the next batch; yields the lists that are complete."""
+    def prepare(self, rows: Rows) -> Prepared:
+        """Finds the lists of a batch and checks them, before anything is changed: QueryOrderError where a query
+        comes back, InvalidValueError where a row does not fit its query, ColumnTypeError for ids of another type."""
         if rows.count == 0:
-            return
+            return Prepared(rows, np.zeros(1, np.int64), np.empty(0, np.uint64), 0)
+        self._check_types(rows)
         starts, ids = find_lists(rows["query"])
         bounds = np.append(starts, rows.count)
         first = int(self._current is not None and int(ids[0]) == self._current)
-        if first < ids.size:
-            self._refuse_returning(rows, starts, ids, first)
+        self._refuse_returning(rows, starts[first:], ids[first:])
         self._refuse_bad_lists(rows, bounds, ids)
+        return Prepared(rows, bounds, ids, first)
+
+    def update(self, prepared: Prepared) -> Iterator[Lists]:
+        """Takes the rows of a batch; yields the lists that are complete."""
+        rows, bounds, ids, first = prepared
+        if ids.size == 0:
+            return
+        self._types.update(self._types_of(rows))
         if first:
             self._hold(int(ids[0]), rows.slice(0, int(bounds[1])))
         if first < ids.size:
-            yield from self._close_current(rows)
+            yield from self._close_current()
             last = ids.size - 1
             if self._head is None:
                 self._head = int(ids[first])
@@ -105,6 +139,18 @@ class QueryStream:
             if last >= first:
                 self._hold(int(ids[last]), rows.slice(int(bounds[last]), int(bounds[last + 1])))
             self._current = int(ids[last])
+
+    def _types_of(self, rows: Rows) -> dict[str, pa.DataType]:
+        return {role: plain_ids(rows[role].slice(0, 0)).type for role in ("query", "item") if rows.has(role)}
+
+    def _check_types(self, rows: Rows) -> None:
+        """Ids of several types could be equal without being told so."""
+        for role, kind in self._types_of(rows).items():
+            if self._types.get(role, kind) != kind:
+                raise ColumnTypeError(
+                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {kind}, but was of type "
+                    f"{self._types[role]} before; ids have one type in all batches and states"
+                )
 
     def _complete(
         self, rows: Rows, bounds: NDArray[np.int64], ids: NDArray[np.uint64], first: int, last: int
@@ -117,18 +163,18 @@ class QueryStream:
         start = first
         for q in [*(first + int(j) for j in foreign), last]:
             if q > start:
-                self._mark_seen(ids[start:q], rows, bounds[start:q])
+                self.seen.add(ids[start:q])
                 a, b = int(bounds[start]), int(bounds[q])
                 yield Lists(rows.slice(a, b), bounds[start : q + 1] - a, self.depths)
             if q < last:
                 self._hold(int(ids[q]), rows.slice(int(bounds[q]), int(bounds[q + 1])))
             start = q + 1
 
-    def _close_current(self, rows: Rows) -> Iterator[Lists]:
+    def _close_current(self) -> Iterator[Lists]:
         current = self._current
         if current is None or current == self._head or current in self._foreign:
             return
-        self._mark_seen(np.array([current], np.uint64), rows, np.zeros(1, np.int64))
+        self.seen.add(np.array([current], np.uint64))
         del self.shards[current]
         yield self._join([self.open.pop(current)])
 
@@ -156,38 +202,25 @@ class QueryStream:
         if problem is not None:
             raise problem.error(rows)
 
-    def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], first: int) -> None:
-        """Errors for queries that came before and that `SeenIds.add` will not meet: those that are open, and
-        the first and the last of this batch, which stay open."""
-        new = ids[first:]
-        open_ = [query for query in (self._head, self._current) if query is not None]
-        back = np.isin(new, np.array(open_, np.uint64)) if open_ else np.zeros(new.size, np.bool_)
-        back[1:] |= new[1:] == new[0] if self._head is None else False
-        back[-1] |= bool((new[:-1] == new[-1]).any()) or self.seen.contains_any(new[-1:])
-        back[0] |= self._head is None and self.seen.contains_any(new[:1])
+    def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+        """QueryOrderError for the lowest row whose query came before others that came before it."""
+        own = [query for query in (self._head, self._current) if query is not None]
+        back = np.isin(ids, np.array(own, np.uint64)) if own else np.zeros(ids.size, np.bool_)
+        distinct, places = np.unique(ids, return_index=True)
+        if distinct.size < ids.size:
+            repeated = np.ones(ids.size, np.bool_)
+            repeated[places] = False
+            back |= repeated
+        if self.seen.contains_any(ids):
+            back |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]
         if back.any():
-            self._raise_lowest(rows, starts[first:], new, back)
-
-    def _raise_lowest(
-        self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64], back: NDArray[np.bool_]
-    ) -> NoReturn:
-        """Names the lowest row that comes back: it may be one that `SeenIds.add` would have met."""
-        first_places = np.unique(ids, return_index=True)[1]
-        repeated = np.ones(ids.size, np.bool_)
-        repeated[first_places] = False
-        finished = np.array([self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)])
-        raise self._returned(rows, int(starts[int((back | repeated | finished).argmax())]))
-
-    def _mark_seen(self, ids: NDArray[np.uint64], rows: Rows, starts: NDArray[np.int64]) -> None:
-        found = self.seen.add(ids)
-        if found >= 0:
-            raise self._returned(rows, int(starts[found]))
+            raise self._returned(rows, int(starts[int(back.argmax())]))
 
     def _returned(self, rows: Rows, i: int) -> QueryOrderError:
         position = int(rows.positions[i])
-        value = rows.columns.array(self.query_column)[position].as_py()
+        value = in_words(rows.columns.array(self.query_column)[position])
         return QueryOrderError(
-            f"column {self.query_column!r} (query): {rows.columns.describe_row(position)} holds {value!r}, whose rows "
+            f"column {self.query_column!r} (query): {rows.columns.describe_row(position)} holds {value}, whose rows "
             "came before those of other queries; the rows of a query must be adjacent: sort the source by "
             f"{self.query_column!r}"
         )
@@ -242,9 +275,15 @@ class QueryStream:
 
     def check_merge(self, other: HandOver) -> None:
         """StateMismatchError where a query that one side has finished has rows on the other side."""
+        for role, kind in _types_of_pieces(other.open, self.row_set).items():
+            if self._types.get(role, kind) != kind:
+                raise StateMismatchError(
+                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {self._types[role]} here, of type "
+                    f"{kind} there"
+                )
         mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, other.open))
-        finished_on_both = np.intersect1d(other.seen, self.seen.values(), assume_unique=True)
-        if finished_on_both.size or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
+        both_finished = self.seen.contains_any(other.seen)
+        if both_finished or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
                 "it would be evaluated twice; split the source between queries"
@@ -252,6 +291,7 @@ class QueryStream:
 
     def merge(self, other: HandOver) -> None:
         """Takes in the open and the finished queries of another shard."""
+        self._types.update(_types_of_pieces(other.open, self.row_set))
         self.seen.add(other.seen)
         self.shards.update(other.shards)
         for query, pieces in other.open.items():

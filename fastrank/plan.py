@@ -7,6 +7,7 @@ rows share it.  `Evaluator` feeds each accumulator once a batch and asks the met
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,12 +17,12 @@ from fastrank.columns import RowSet
 from fastrank.domains import ID, WEIGHT
 from fastrank.errors import ParameterError
 from fastrank.grouping import QueryStream
-from fastrank.metrics.base import Metric, parse
+from fastrank.metrics.base import Metric, MetricFactory, parse
 from fastrank.result import COLUMNS
 from fastrank.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -80,7 +81,8 @@ class Roles:
         if on_invalid not in ("raise", "drop"):
             raise ParameterError(f'on_invalid={on_invalid!r}; allowed: "raise", "drop"')
         score = columns.pop("score")
-        scores = (score,) if isinstance(score, str) else tuple(score or ())
+        scores = tuple(score or ()) if isinstance(score, Iterable) and not isinstance(score, str) else (score,)
+        scores = () if scores == (None,) else scores
         named = {role: column for role, column in columns.items() if column is not None}
         for role, column in [*named.items(), *(("score", column) for column in scores)]:
             if not isinstance(column, str):
@@ -102,9 +104,13 @@ class Request:
 
 def read_metrics(metrics: Metric | str | Iterable[Metric | str]) -> list[Metric]:
     """Metrics from objects and spellings; each once, and no two of one name."""
-    given = [metrics] if isinstance(metrics, Metric | str) else list(metrics)
+    given: list[Any] = [metrics]
+    if isinstance(metrics, Iterable) and not isinstance(metrics, str):
+        given = list(metrics)
     result: dict[str, Metric] = {}
     for entry in given:
+        if isinstance(entry, MetricFactory):
+            raise ParameterError(f"{entry.__name__} makes metrics: call it, as in fastrank.metrics.{entry.__name__}()")
         if not isinstance(entry, Metric | str):
             raise ParameterError(f"{entry!r} is no metric: give fastrank.metrics.auc() or a spelling such as 'ndcg@10'")
         for metric in [entry] if isinstance(entry, Metric) else parse(entry):
@@ -126,6 +132,7 @@ class Plan:
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)
     streams: dict[Identity, QueryStream] = field(default_factory=dict)
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
+    _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
     def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str]) -> Plan:
@@ -195,13 +202,14 @@ class Plan:
             self.stream_of[identity] = stream
 
     def remove(self, identities: set[Identity]) -> None:
-        """Forgets accumulators and the requests that read them."""
-        for identity in identities:
-            del self.accumulators[identity], self.row_sets[identity]
-            self.stream_of.pop(identity, None)
+        """Forgets the requests that read some accumulators, and what no other request reads."""
         self.requests = [r for r in self.requests if not identities.intersection(r.states.values())]
-        used = set(self.stream_of.values())
-        self.streams = {identity: stream for identity, stream in self.streams.items() if identity in used}
+        self.row_sets = {identity: r.row_set for r in reversed(self.requests) for identity in r.states.values()}
+        self.accumulators = {i: accumulator for i, accumulator in self.accumulators.items() if i in self.row_sets}
+        self.stream_of = {i: stream for i, stream in self.stream_of.items() if i in self.row_sets}
+        self.streams = {i: stream for i, stream in self.streams.items() if i in self.stream_of.values()}
+        for identity, stream in self.stream_of.items():
+            self.streams[stream].row_set = self.row_sets[identity]
 
     @property
     def distinct_row_sets(self) -> list[RowSet]:
@@ -227,6 +235,11 @@ class Plan:
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """(the columns to read, those among them that are numbers)."""
+        if self._columns_of is None or not self._columns_of[0].equals(schema):
+            self._columns_of = schema, self._find_columns(schema)
+        return self._columns_of[1]
+
+    def _find_columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         names: dict[str, None] = {}
         numeric: set[str] = set()
         for row_set in self.distinct_row_sets:
@@ -256,8 +269,11 @@ def read_groupings(by: Any) -> list[list[str]]:
     """Slice columns by grouping, from what a user gave."""
     if by is None:
         return []
-    entries = [by] if isinstance(by, str) else list(by)
-    groupings = [entries] if all(isinstance(entry, str) for entry in entries) else [list(entry) for entry in entries]
+    entries = list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
+    flat = not any(isinstance(entry, list | tuple) for entry in entries)
+    groupings = (
+        [entries] if flat else [list(entry) if isinstance(entry, list | tuple) else [entry] for entry in entries]
+    )
     for grouping in groupings:
         names = [name for name in grouping if isinstance(name, str)]
         if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
@@ -265,4 +281,6 @@ def read_groupings(by: Any) -> list[list[str]]:
         taken = set(names).intersection((*COLUMNS, "grouping"))
         if taken:
             raise ParameterError(f"by={by!r}: {sorted(taken)[0]!r} is the name of a column of the result; rename it")
+    if len({frozenset(grouping) for grouping in groupings}) != len(groupings):
+        raise ParameterError(f"by={by!r}: two groupings are the same")
     return cast("list[list[str]]", groupings) if entries else []

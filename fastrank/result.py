@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -14,7 +15,7 @@ from fastrank.errors import FastrankError, UnknownResultError, near_names
 from fastrank.metrics.base import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.table import Table
 
@@ -67,17 +68,26 @@ class Result:
         The slice columns of each slice.
     values : sequence of sequences of MetricValue
         The values of each slice.
+    names : mapping of str to str
+        The names of metrics by canonical spelling.
     """
 
     def __init__(
-        self, keys: pa.Table, groupings: Sequence[Sequence[str]], values: Sequence[Sequence[MetricValue]]
+        self,
+        keys: pa.Table,
+        groupings: Sequence[Sequence[str]],
+        values: Sequence[Sequence[MetricValue]],
+        names: Mapping[str, str],
     ) -> None:
         self._keys = keys
+        self._names = dict(names)
         self._groupings = [tuple(grouping) for grouping in groupings]
         self._values = [list(entries) for entries in values]
 
     def __getitem__(self, key: str | tuple[str, Mapping[str, Any]]) -> float | dict[str, float]:
-        name, where = (key, {}) if isinstance(key, str) else key
+        name, where = key if isinstance(key, tuple) and len(key) == 2 else (key, {})
+        if not isinstance(name, str) or not isinstance(where, Mapping):
+            raise UnknownResultError(f'{key!r}: a value is asked for as result["auc"] or result["auc", {{"a": 1}}]')
         found = [entry for entry in self._values[self._slice(where)] if entry.metric == self._name(name)]
         if found[0].model is None:
             return found[0].value
@@ -93,17 +103,27 @@ class Result:
             parsed = []
         # A spelling of several metrics (@1,5) names none of them.
         canonical = parsed[0].canonical if len(parsed) == 1 else None
-        if canonical in names:
-            return str(canonical)
+        if canonical in self._names:
+            return self._names[canonical]
         near = near_names(name, names, alike=0.3) or names
         raise UnknownResultError(f"the result has no metric {name!r}; it has {', '.join(near)}")
 
     def _slice(self, where: Mapping[str, Any]) -> int:
-        for s, grouping in enumerate(self._groupings):
-            if set(grouping) == set(where) and all(self._keys[n][s].as_py() == value for n, value in where.items()):
-                return s
+        try:
+            return self._places[frozenset(where.items())]
+        except (KeyError, TypeError):
+            pass
         columns = ", ".join(self._keys.column_names) or "none"
         raise UnknownResultError(f"the result has no slice {dict(where)!r}; its slice columns: {columns}")
+
+    @cached_property
+    def _places(self) -> dict[frozenset[tuple[str, Any]], int]:
+        keys = self._key_values()
+        return {frozenset((name, keys[name][s]) for name in grouping): s for s, grouping in enumerate(self._groupings)}
+
+    def _key_values(self) -> dict[str, list[Any]]:
+        """The slice columns as Python values; as text where Python has none."""
+        return {name: _python_values(self._keys[name]) for name in self._keys.column_names}
 
     @cached_property
     def table(self) -> pa.Table:
@@ -111,7 +131,8 @@ class Result:
         places = [s for s, values in enumerate(self._values) for _ in values]
         keys = {name: self._keys[name].take(places) for name in self._keys.column_names}
         data = self._data()
-        return pa.table({**keys, **{name: pa.array(data[name], _TYPES[name]) for name in data if name not in keys}})
+        rest = {name: pa.array(data[name], _TYPES.get(name, pa.string())) for name in data if name not in keys}
+        return pa.table({**keys, **rest})
 
     @property
     def evaluated_rows(self) -> int:
@@ -141,9 +162,12 @@ class Result:
     def _data(self) -> dict[str, list[Any]]:
         """The table as lists; made without Arrow, so that printing waits for no import."""
         entries = [entry for values in self._values for entry in values]
-        keys = {name: self._keys[name].to_pylist() for name in self._keys.column_names}
+        keys = self._key_values()
         places = [s for s, values in enumerate(self._values) for _ in values]
         data = {name: [column[s] for s in places] for name, column in keys.items()}
+        if keys:
+            # Without it, a slice of nulls would look like the overall row.
+            data["grouping"] = [", ".join(self._groupings[s]) for s in places]
         several = any(entry.model is not None for entry in entries)
         names = [name for name in _TYPES if name != "model" or several]
         return {**data, **{name: [getattr(entry, name) for entry in entries] for name in names}}
@@ -155,7 +179,9 @@ class Result:
         return {
             name: entries
             for name, entries in data.items()
-            if any(entry is not None for entry in entries) and not (name in quiet and not any(entries))
+            # The text tells a null slice ("null") from the overall row (empty).
+            if name in self._keys.column_names
+            or (name != "grouping" and any(e is not None for e in entries) and not (name in quiet and not any(entries)))
         }
 
     def to_rich(self) -> Table:
@@ -200,3 +226,11 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) and name in _TYPES else str(value)
+
+
+def _python_values(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError, pa.ArrowException):
+        # Nanoseconds without pandas, years past 9999, unknown time zones.
+        return list(column.cast(pa.string()).to_pylist())

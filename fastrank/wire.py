@@ -8,6 +8,7 @@ shard, and ids of finished ones; in the overall row only).  The name of a struct
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
-from fastrank.errors import StateMismatchError
+from fastrank.errors import SourceError, StateMismatchError
 from fastrank.grouping import HandOver, Piece, join_batches
 from fastrank.slices import Slices
 
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
     from fastrank.grouping import QueryStream
 
-__all__ = ["FORMAT", "State", "from_table", "to_table"]
+__all__ = ["FORMAT", "State", "from_table", "read_table", "to_table"]
 
 FORMAT = 1
 _KEY = b"fastrank.state"
 _STREAM = "query_stream"
+STREAM_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,19 @@ def _as_ipc(batches: Sequence[pa.RecordBatch]) -> bytes:
     return bytes(sink.getvalue())
 
 
+def read_table(other: Any) -> Any:
+    """The table of a file that `save_state` wrote; anything else as it is."""
+    if not isinstance(other, str | os.PathLike):
+        return other
+    try:
+        with pa.OSFile(os.fspath(other)) as file, pa.ipc.open_file(file) as reader:
+            return reader.read_all()
+    except pa.ArrowInvalid as error:
+        raise StateMismatchError(f"{other} is no state of fastrank: {error}") from error
+    except OSError as error:
+        raise SourceError(f"{other} cannot be read: {error}") from error
+
+
 def from_table(table: pa.Table) -> State:
     """The content of a state table; StateMismatchError where it is foreign, damaged, or of a newer format."""
     if not isinstance(table, pa.Table):
@@ -146,8 +161,12 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
             raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
     accumulators, streams = {}, {}
     for identity, array in columns.items():
-        kind = json.loads(identity)["kind"]
-        if kind == _STREAM:
+        about = json.loads(identity)
+        if about["kind"] == _STREAM:
+            if about["version"] != STREAM_VERSION:
+                raise StateMismatchError(
+                    f"the state's {_STREAM} is of version {about['version']}, not {STREAM_VERSION}"
+                )
             streams[identity] = _read_stream(array)
         else:
             accumulators[identity] = _read_accumulator(identity, array, slices.count)

@@ -270,7 +270,7 @@ def test_files_that_are_damaged(tmp_path):
 # Metrics
 
 CUTOFF = "an integer from 1, or None: the whole list"
-GAIN = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0, and 0 for label 0'
+GAIN = '"linear", "exp2", or {label: gain, ...} with gains from 0 to 2^1000, and 0 for label 0'
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ GAIN = '"linear", "exp2", or {label: gain, ...} with finite gains of at least 0,
         ("ndcg(gain=cubic)", ParameterError, f"^ndcg: gain='cubic'; allowed: {re.escape(GAIN)}$"),
         ("ndcg(gain={1: -2})", ParameterError, rf"^ndcg: gain=\{{1: -2\}}; allowed: {re.escape(GAIN)}$"),
         ("mrr(relevance_level=0)", ParameterError, "^mrr: relevance_level=0; allowed: a number above 0$"),
-        ("log_loss(eps=0.7)", ParameterError, "^log_loss: eps=0.7; allowed: a number above 0 and below 0.5$"),
+        ("log_loss(eps=0.7)", ParameterError, "^log_loss: eps=0.7; allowed: a number from 1.11022e-16 and below 0.5$"),
         (
             "nce(background=1)",
             ParameterError,

@@ -74,13 +74,29 @@ def test_a_slice_type_that_was_never_added_binds_nobody():
 
 
 @pytest.mark.parametrize("roles", [{"item": "item"}, {"query_weight": "qw"}, {}])
-def test_after_an_error_inside_a_query_an_evaluator_says_that_it_holds_part_of_a_batch(roles):
-    evaluator = fr.Evaluator(["auc", "mrr"], label="clicked", score="p", query="user", **roles)
+def test_after_an_error_inside_a_query_nothing_of_the_batch_was_added(roles):
+    evaluator, expected = (
+        fr.Evaluator(["auc", "mrr"], label="clicked", score="p", query="user", **roles) for _ in "ab"
+    )
     users = [8, 9, 9, 8 if not roles else 10]
-    evaluator.update(batch(-9, item=[1, 2, 3, 4], qw=[1.0] * 4))
-    with pytest.raises(fr.FastrankError):  # noqa: PT012  (the second batch tells that the last query of the first is bad)
+    good = batch(-9, item=[1, 2, 3, 4], qw=[1.0] * 4)
+    for each in (evaluator, expected):
+        each.update(good)
+    with pytest.raises(InvalidValueError if roles else QueryOrderError):
         evaluator.update(batch(0, user=users, item=[1, 2, 2, 3], qw=[1.0, 1.0, 2.0, 1.0]))
-        evaluator.update(batch(20, item=[1, 2, 3, 4], qw=[1.0] * 4))
+    for each in (evaluator, expected):
+        each.update(batch(20, item=[1, 2, 3, 4], qw=[1.0] * 4))
+    assert str(evaluator.result()) == str(expected.result())
+    assert evaluator.state().equals(expected.state())
+
+
+def test_after_a_failure_half_way_an_evaluator_says_that_it_holds_part_of_a_batch(monkeypatch):
+    evaluator = fr.Evaluator("auc", label="clicked", score="p")
+    evaluator.update(batch(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("fastrank.accumulators.exact.ScoreRuns.update", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluator.update(batch(5))
     for call in (
         evaluator.result,
         evaluator.state,

@@ -101,8 +101,11 @@ def test_several_models():
 
 def test_the_table(result):
     table = result.table
-    floats, others = ["value", "bound_lower", "bound_upper"], {"metric": pa.string(), "exact": pa.bool_()}
-    names = ["c", "n", "metric", "value", "bound_lower", "bound_upper", "exact", *COUNTS]
+    floats, others = (
+        ["value", "bound_lower", "bound_upper"],
+        {"metric": pa.string(), "exact": pa.bool_(), "grouping": pa.string()},
+    )
+    names = ["c", "n", "grouping", "metric", "value", "bound_lower", "bound_upper", "exact", *COUNTS]
     assert table.column_names == names
     types = {
         "c": pa.string(),
@@ -120,7 +123,8 @@ def test_the_table(result):
     overall = {row["metric"]: row for row in table.slice(0, 4).to_pylist()}
     assert list(overall) == ["auc", "ndcg@2", "auc(bits=12)", "loss"]
     said = {"metric": "auc", "value": 3.5 / 9, "exact": True, "rows": 6, "rows_dropped": 0, "undefined": 0}
-    assert overall["auc"] == {**dict.fromkeys(names), **said}
+    assert overall["auc"] == {**dict.fromkeys(names), **said, "grouping": ""}
+    assert table["grouping"].to_pylist()[4::4] == ["c"] * 3 + ["c, n"] * 4
     ndcg = overall["ndcg@2"]
     assert [ndcg[name] for name in COUNTS] == [6, 0, None, 3, 0, 1, 1, 0]
     assert overall["loss"]["rows_clipped"] == 1

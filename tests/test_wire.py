@@ -14,7 +14,7 @@ import pytest
 from helpers import frozen
 
 import fastrank as fr
-from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.errors import ParameterError, SourceError, StateMismatchError
 
 METRICS = ["auc", "auc(bits=12)", "log_loss", "ndcg@2"]
 OPTIONS = {"label": "y", "score": "p", "query": "q", "by": "c"}
@@ -143,11 +143,20 @@ def refused(other: object, message: str, *, missing: str = "error", **options) -
     assert str(mine.result()) == str(evaluator(rows(), rows(30), **options).result())
 
 
-@pytest.mark.parametrize(
-    "other", [None, "state.arrow", {"a": 1}, state().to_batches()[0]], ids=["None", "str", "dict", "batch"]
-)
+@pytest.mark.parametrize("other", [None, 5, {"a": 1}, state().to_batches()[0]], ids=["None", "int", "dict", "batch"])
 def test_no_table(other):
     refused(other, f"^a state is a pyarrow.Table, not {type(other).__name__}$")
+
+
+def test_a_state_may_be_named_by_its_path(tmp_path):
+    evaluator(rows(10)).save_state(tmp_path / "state.arrow")
+    merged = evaluator(rows())
+    merged.merge(tmp_path / "state.arrow")
+    assert str(merged.result()) == str(evaluator(rows(), rows(10)).result())
+    (tmp_path / "text.arrow").write_text("no Arrow file")
+    refused(str(tmp_path / "text.arrow"), "text.arrow is no state of fastrank: ")
+    with pytest.raises(SourceError, match=r"none\.arrow cannot be read: "):
+        merged.merge(tmp_path / "none.arrow")
 
 
 def test_foreign_tables():

@@ -9,11 +9,15 @@ import numpy as np
 
 from fastrank._kernels import cells, runs
 from fastrank.accumulators.base import RowAccumulator
+from fastrank.errors import ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
+
+# Bytes of the cells of one accumulator, all slices together.
+LARGEST_TABLE = 4 << 30
 
 __all__ = ["PairCounts", "ScoreHistogram", "add_words"]
 
@@ -42,7 +46,7 @@ class ScoreHistogram(RowAccumulator):
     """Rows, or weight, of each class in 2^bits cells of the order-preserving integer key of the score on the
     float32 grid; wider scores are rounded down to it.
 
-    Memory: 16 bytes a cell and slice (32 with weights), dense; at 20 bits 16 MiB a slice.
+    Memory: 16 bytes a cell and slice (32 with weights), dense; at 20 bits 16 MiB a slice; at most 4 GiB.
     """
 
     kind = "score_histogram"
@@ -59,6 +63,8 @@ class ScoreHistogram(RowAccumulator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not cells.LEAST_BITS <= self.bits <= cells.MOST_BITS:
+            raise ValueError(f"bits={self.bits}")
         # Counts need one word a cell; weights are integers of two words, in units of 2^-72.
         self._low: NDArray[Any] = np.zeros((0, 2 << self.bits), np.uint64 if self.weighted else np.int64)
         self._high: NDArray[Any] = np.zeros((0, 2 << self.bits) if self.weighted else (0, 0), np.uint64)
@@ -70,9 +76,15 @@ class ScoreHistogram(RowAccumulator):
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
+        most = LARGEST_TABLE // ((2 << self.bits) * (16 if self.weighted else 8))
+        if slices > most:
+            raise ParameterError(
+                f"auc(bits={self.bits}): cells of {slices} slices take more than {LARGEST_TABLE >> 30} GiB, which hold "
+                f"{most}; take fewer bits, or fewer slices (by=)"
+            )
         super().grow(slices)
         if len(self._low) < slices:
-            size = max(slices, 2 * len(self._low))
+            size = min(max(slices, 2 * len(self._low)), most)
             for name in ("_low", "_high"):
                 old = getattr(self, name)
                 room = np.zeros((size, old.shape[1]), old.dtype)

@@ -18,41 +18,55 @@ if TYPE_CHECKING:
 
 __all__ = ["ScoreRuns"]
 
-# Rows wait until there are this many, or half as many as there are distinct scores: each row then takes part
-# in a number of merges that grows with the logarithm of the number of rows only.
+# Rows wait, in all slices together, until there are this many, or half as many as there are distinct scores: each row
+# then takes part in a number of merges that grows with the logarithm of the number of rows only.
 WAITING_ROWS = 1 << 23
+# The first batch of a slice that is this large makes room for all that may wait; memory not written to costs nothing.
+LARGE_BATCH = 1 << 16
 
 Arrays = tuple["NDArray[Any]", ...]
 
 
 class _Slice:
-    """Sorted runs of one slice, and rows that wait to be sorted."""
+    """Sorted runs of one slice, and copies of rows that wait to be sorted."""
 
     def __init__(self, weighted: bool) -> None:
         self.weighted = weighted
         self.runs: Arrays | None = None
-        self.waiting: list[Arrays] = []
+        self._waiting: list[NDArray[Any]] = []
         self.waiting_rows = 0
 
     def add(self, rows: Arrays) -> None:
-        self.waiting.append(rows)
-        self.waiting_rows += len(rows[0])
-        distinct = 0 if self.runs is None else len(self.runs[0])
-        if self.waiting_rows >= max(WAITING_ROWS, distinct // 2):
-            self.compact()
+        """Copies rows: their arrays may be of memory that its owner uses again."""
+        stop = self.waiting_rows + len(rows[0])
+        # Scores may be float32 in one batch and float64 in the next.
+        kinds = [np.result_type(column, *self._waiting[j : j + 1]) for j, column in enumerate(rows)]
+        if not self._waiting or stop > len(self._waiting[0]) or kinds[0] != self._waiting[0].dtype:
+            size = max(stop, 2 * self.waiting_rows, WAITING_ROWS if len(rows[0]) >= LARGE_BATCH else 0)
+            room = [np.empty(size, kind) for kind in kinds]
+            for new, old in zip(room, self._waiting, strict=False):
+                new[: self.waiting_rows] = old[: self.waiting_rows]
+            self._waiting = room
+        for column, values in zip(self._waiting, rows, strict=True):
+            column[self.waiting_rows : stop] = values
+        self.waiting_rows = stop
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct scores are in the runs."""
+        return 0 if self.runs is None else len(self.runs[0])
 
     def compact(self) -> Arrays | None:
         """Sorts what waits and merges it into the runs."""
-        if self.waiting:
-            # Columns of a mixed stream may be float32 in one batch and float64 in the next.
-            scores, labels, *weights = (
-                column[0] if len(column) == 1 else np.concatenate(column) for column in zip(*self.waiting, strict=True)
-            )
-            self.waiting, self.waiting_rows = [], 0
-            self.merge(runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels))
+        if self.waiting_rows:
+            scores, labels, *weights = (column[: self.waiting_rows] for column in self._waiting)
+            more = runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels)
+            self._waiting, self.waiting_rows = [], 0
+            self.merge(more)
         return self.runs
 
     def merge(self, more: Arrays) -> None:
+        """Adds runs."""
         if self.runs is None:
             self.runs = more
             return
@@ -108,11 +122,15 @@ class ScoreRuns(RowAccumulator):
         columns: Arrays = (rows["score"], rows["label"], *((rows["weight"],) if self.weighted else ()))
         if slices is None:
             self._slices[0].add(columns)
-            return
-        order = np.argsort(slices, kind="stable")
-        numbers, starts = np.unique(slices[order], return_index=True)
-        for number, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
-            self._slices[number].add(tuple(column[part] for column in columns))
+        else:
+            order = np.argsort(slices, kind="stable")
+            numbers, starts = np.unique(slices[order], return_index=True)
+            for number, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+                self._slices[number].add(tuple(column[part] for column in columns))
+        waiting = sum(each.waiting_rows for each in self._slices)
+        if waiting >= max(WAITING_ROWS, sum(each.distinct for each in self._slices) // 2):
+            for each in self._slices:
+                each.compact()
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The runs, keys as those of float64."""

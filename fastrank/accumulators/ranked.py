@@ -46,7 +46,7 @@ class Runs(NamedTuple):
 
 def ordered(lists: Lists, ties: str, depth: int) -> Runs:
     """The runs that cover the first `depth` ranks (0: all), made once for all metrics."""
-    key = ("runs", ties)
+    key = ("runs", ties, depth)
     if key not in lists.derived:
         rows, rule = lists.rows, TIES[ties]
         scores, labels = rows["score"], rows["label"]
@@ -169,7 +169,9 @@ class RankedListSums(ListAccumulator):
         if key not in lists.derived:
             k = self.k or 0
             runs = ordered(lists, self.ties, lists.depths[self.ties])
-            tied = ranked.count_tied(runs.offsets, runs.counts, runs.opens, k)
+            # Under the other rules each row has a rank of its own; whether rows tie is seen before they are told apart.
+            groups = runs if self.ties == "average" else ordered(lists, "average", lists.depths[self.ties])
+            tied = ranked.count_tied(groups.offsets, groups.counts, groups.opens, k)
             if self.measure == "ndcg":
                 values, relevant = self._ndcg(lists, runs, k)
             else:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from fastrank.errors import ParameterError
 
+LARGEST_CUTOFF = 2**53
+MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
@@ -58,7 +60,9 @@ class WholeNumber:
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
-        span = f"an integer from {self.low}" + ("" if self.high is None else f" to {self.high}")
+        span = f"an integer from {self.low}" + (
+            "" if self.high is None or self.high > MOST_NAMED else f" to {self.high}"
+        )
         return f"{span}, or None: {self.none_means}" if self.optional else span
 
     def check(self, value: Any) -> int | None:
@@ -75,7 +79,9 @@ class WholeNumber:
 
 def Cutoff() -> WholeNumber:  # noqa: N802  (stands where the kinds stand)
     """A cut-off k, or None for the whole list."""
-    return WholeNumber(1, 2**31 - 1, optional=True, none_means="the whole list", doc="Only the first k ranks count.")
+    return WholeNumber(
+        1, LARGEST_CUTOFF, optional=True, none_means="the whole list", doc="Only the first k ranks count."
+    )
 
 
 @dataclass(frozen=True)

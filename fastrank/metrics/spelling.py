@@ -35,7 +35,7 @@ def read_trec_name(name: str) -> tuple[str, int] | None:
 
 
 def _cutoff(text: str, part: str) -> int:
-    if not part.strip().isdigit():
+    if not (part.strip().isascii() and part.strip().isdigit()):
         raise ParameterError(
             f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10"
         )
@@ -49,7 +49,8 @@ def _parse_call(text: str, call: str) -> tuple[str, dict[str, Any]]:
     try:
         # The name may be no Python name (11pt_avg); only the arguments are parsed as a call's.
         node = ast.parse("f" + call[len(name) :].strip(), mode="eval").body
-    except SyntaxError:
+    except (SyntaxError, MemoryError, RecursionError):
+        # The last two are the parser's answer to thousands of brackets or signs.
         node = None
     plain = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args
     if not isinstance(node, ast.Call) or not plain or any(given.arg is None for given in node.keywords):
@@ -68,7 +69,7 @@ def _literal(text: str, node: ast.expr) -> Any:
         return node.id
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, MemoryError, RecursionError):
         raise ParameterError(
             f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}"
         ) from None
