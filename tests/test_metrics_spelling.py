@@ -52,7 +52,7 @@ def values_of(kind) -> st.SearchStrategy:
             table = st.dictionaries(st.integers(-3, 10**7) | st.floats(0.1, 9.0), gains, min_size=1, max_size=4)
             return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
         case Background():
-            return st.just("self") | st.floats(0, 1, exclude_min=True, exclude_max=True) | COLUMNS
+            return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
     raise AssertionError(f"a new kind of parameter: {kind}")
 
 

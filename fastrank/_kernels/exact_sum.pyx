@@ -93,7 +93,9 @@ cdef class _Sum:
                 fr_carry(&self.digits[s, 0])
 
 
-cdef void _add(Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total) noexcept nogil:
+cdef void _add(
+    Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total
+) noexcept nogil:
     cdef double term[FR_BLOCK]
     cdef Py_ssize_t start = 0, i, n
     while start < rows:
