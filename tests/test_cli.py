@@ -166,6 +166,15 @@ def test_demo_writes_and_evaluates(tmp_path: Path) -> None:
     assert again.stdout == done.stdout
 
 
+def test_a_smaller_demo_leaves_nothing_of_a_larger_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastrank.demo.ROWS_PER_FILE", 2_000)
+    clicks = tmp_path / "demo" / "clicks"
+    for rows, files in ((6_000, 3), (2_000, 1)):
+        assert invoke("demo", "--rows", str(rows), "--folder", tmp_path / "demo").exit_code == 0
+        assert len(list(clicks.iterdir())) == files
+        assert pa.parquet.read_table(clicks).num_rows == rows
+
+
 def test_the_program_is_installed_and_shows_progress_on_a_terminal_only(clicks: Path) -> None:
     program = Path(sys.executable).with_name("fastrank")
     command = [str(program), "evaluate", str(clicks), *ROLES, "-m", "auc"]
