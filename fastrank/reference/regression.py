@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["mse", "weighted_mean"]
+__all__ = ["mse"]
 
 
 def weighted_mean(values: ArrayLike, weight: ArrayLike | None = None) -> float:
