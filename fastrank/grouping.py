@@ -206,10 +206,11 @@ class QueryStream:
         """QueryOrderError for the lowest row whose query came before others that came before it."""
         own = [query for query in (self._head, self._current) if query is not None]
         back = np.isin(ids, np.array(own, np.uint64)) if own else np.zeros(ids.size, np.bool_)
-        distinct, places = np.unique(ids, return_index=True)
-        if distinct.size < ids.size:
+        signed = ids.view(np.int64)
+        if not (signed[1:] > signed[:-1]).all():
+            # Ids that only grow cannot repeat: they need no sort.
             repeated = np.ones(ids.size, np.bool_)
-            repeated[places] = False
+            repeated[np.unique(ids, return_index=True)[1]] = False
             back |= repeated
         if self.seen.contains_any(ids):
             back |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]

@@ -192,9 +192,10 @@ class RankedListSums(ListAccumulator):
 
     def _gains(self, labels: NDArray[np.float64], lists: Lists) -> NDArray[np.float64]:
         if self.gain == "linear":
-            return ranked.gains(labels, 0)
+            # Labels that are not negative are their own gains.
+            return labels if labels.min(initial=0.0) >= 0 else ranked.gains(labels, ranked.LINEAR)
         if self.gain == "exp2":
-            return ranked.gains(labels, 1)
+            return ranked.gains(labels, ranked.EXP2)
         assert isinstance(self.gain, tuple)
         known = np.array([label for label, _ in self.gain])
         gains = np.array([gain for _, gain in self.gain])
