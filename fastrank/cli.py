@@ -16,7 +16,7 @@ from fastrank.atomic import atomic_file
 from fastrank.errors import FastrankError
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
-from fastrank.metrics import definition_of, list_metrics
+from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+UNLIMITED = 10_000  # columns of text
 INTERRUPTED = 130  # what shells give for SIGINT
 
 
@@ -93,7 +94,7 @@ def evaluate(
 def metrics_(name: str | None) -> None:
     """List all metrics, or explain NAME."""
     if name is not None:
-        definition = definition_of(name)
+        definition = parse(name)[0].definition
         click.echo(f"{definition.name}{definition.signature}\n")
         click.echo(definition.document)
         names = [*definition.aliases, *definition.presets]
@@ -133,10 +134,10 @@ def _print(table: Any) -> None:
     from rich.console import Console
 
     if sys.stdout.isatty():
-        # A number that is cut off at the edge of a terminal is worse than a line that wraps.
-        Console(soft_wrap=True, highlight=False).print(table)
+        # A name or a number that is cut off at the edge of a terminal is worse than a line that wraps.
+        Console(width=UNLIMITED, soft_wrap=True, highlight=False).print(table)
         return
-    console = Console(file=StringIO(), width=10_000)
+    console = Console(file=StringIO(), width=UNLIMITED)
     console.print(table)
     for line in console.file.getvalue().splitlines():  # type: ignore[attr-defined]
         click.echo(line.rstrip())
@@ -168,7 +169,7 @@ def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None
 
 def _encode(result: Result, format_: str) -> bytes:
     if format_ == "table":
-        return f"{result}\n".encode()
+        return f"{result.to_text()}\n".encode()
     if format_ == "json":
         rows = [{name: _plain(value) for name, value in row.items()} for row in result.table.to_pylist()]
         return (json.dumps(rows, indent=1) + "\n").encode()

@@ -120,7 +120,7 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
     result = evaluator.result()
     if not result.evaluated_rows:
         raise EmptyInputError(
-            f'none of the {total} rows is left: the others were dropped as invalid (on_invalid="drop"), excluded by '
+            f'none of the {total} rows is left: they were dropped as invalid (on_invalid="drop"), excluded by '
             "where=, or have weight 0"
         )
     return result

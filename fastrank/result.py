@@ -51,6 +51,7 @@ _TYPES = {
 
 
 COLUMNS = tuple(_TYPES)
+MOST_SHOWN = 60  # rows of repr() and in notebooks
 
 
 class Result:
@@ -184,8 +185,14 @@ class Result:
             or (name != "grouping" and any(e is not None for e in entries) and not (name in quiet and not any(entries)))
         }
 
-    def to_rich(self) -> Table:
-        """The table for a terminal (rich)."""
+    def to_rich(self, most: int | None = None) -> Table:
+        """The table for a terminal (rich).
+
+        Parameters
+        ----------
+        most : int, optional
+            How many rows to show; the last line says how many more there are.
+        """
         from rich.table import Table
         from rich.text import Text
 
@@ -195,26 +202,36 @@ class Result:
             numeric = any(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
         grouping_of = [grouping for grouping, values in zip(self._groupings, self._values, strict=True) for _ in values]
-        for i, grouping in enumerate(grouping_of):
+        for i, grouping in enumerate(grouping_of[:most]):
             # A slice column that does not belong to the row's grouping is empty; null is a value.
             blank = set(self._keys.column_names) - set(grouping)
             table.add_row(*(Text("" if name in blank else _cell(name, entries[i])) for name, entries in data.items()))
+        if most is not None and len(grouping_of) > most:
+            table.caption = f"... and {len(grouping_of) - most:,} more rows: result.table has all"
+            table.caption_justify = "left"
         return table
 
-    def _render(self, **options: Any) -> Any:
+    def _render(self, most: int | None, **options: Any) -> Any:
         from rich.console import Console
 
         console = Console(file=StringIO(), width=10_000, color_system=None, **options)
-        console.print(self.to_rich())
+        console.print(self.to_rich(most))
         return console
 
+    def to_text(self) -> str:
+        """The table as text, all rows of it."""
+        return self._text(None)
+
+    def _text(self, most: int | None) -> str:
+        return "\n".join(line.rstrip() for line in self._render(most).file.getvalue().splitlines())
+
     def __str__(self) -> str:
-        return "\n".join(line.rstrip() for line in self._render().file.getvalue().splitlines())
+        return self._text(MOST_SHOWN)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        console = self._render(record=True)
+        console = self._render(MOST_SHOWN, record=True)
         return str(console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>'))
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner, Result
 
+import fastrank as fr
 from fastrank.cli import main
 from fastrank.metrics import list_metrics
 
@@ -144,6 +145,43 @@ def test_a_failed_run_leaves_the_old_output(clicks: Path, tmp_path: Path) -> Non
     assert invoke("evaluate", clicks, *ROLES, "-m", "auc", "--label", "none", "-o", target).exit_code == 1
     assert target.read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clicks.parquet", "out.csv"]
+
+
+def test_devices_and_pipes_are_refused_and_links_stay(clicks: Path, tmp_path: Path) -> None:
+    pipe, link, real = tmp_path / "pipe.csv", tmp_path / "link.csv", tmp_path / "real.csv"
+    os.mkfifo(pipe)
+    real.write_text("before")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    refused = invoke("evaluate", clicks, *ROLES, "-m", "auc", "-o", pipe)
+    assert refused.exit_code == 1
+    assert "it is no regular file" in refused.stderr
+    assert pipe.is_fifo()
+    assert invoke("evaluate", clicks, *ROLES, "-m", "auc", "-o", link).exit_code == 0
+    assert link.is_symlink()
+    assert "0.75" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+def test_long_tables_are_cut_in_repr_only(tmp_path: Path) -> None:
+    path = tmp_path / "long.parquet"
+    pa.parquet.write_table(pa.table({"y": [0, 1] * 100, "p": [0.5] * 200, "c": range(200)}), path)
+    result = fr.evaluate(path, "log_loss", label="y", score="p", by="c")
+    assert "... and 141 more rows: result.table has all" in str(result)
+    assert len(str(result).splitlines()) == 1 + 60 + 1
+    printed = invoke("evaluate", path, "--label", "y", "--score", "p", "-m", "log_loss", "--by", "c").stdout
+    assert len(printed.splitlines()) == 1 + 201
+
+
+def test_a_folder_of_several_formats_is_refused(clicks: Path) -> None:
+    (clicks.parent / "same.csv").write_text("y,p\n0,0.1\n")
+    done = invoke("evaluate", clicks.parent, "--label", "y", "--score", "p", "-m", "auc")
+    assert done.exit_code == 1
+    assert "several formats (.parquet and .csv)" in done.stderr
+
+
+def test_metrics_explains_any_spelling() -> None:
+    assert invoke("metrics", "P_5").stdout.startswith("precision(")
 
 
 def test_metrics_lists_all_and_explains_one() -> None:

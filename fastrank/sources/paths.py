@@ -24,6 +24,11 @@ def expand(path: str) -> list[str]:
         found = sorted(_below(path))
         if not found:
             raise SourceError(f"{path}: no readable file in this folder; readable are {READABLE}")
+        kinds = [kind for kind in (PARQUET, IPC, CSV) if any(name.lower().endswith(kind) for name in found)]
+        if len(kinds) > 1:
+            # The same rows may lie there twice.
+            suffixes = " and ".join(kind[0] for kind in kinds)
+            raise SourceError(f"{path}: the folder holds files of several formats ({suffixes}); name one by a pattern")
         return found
     if Path(path).exists():
         return [path]

@@ -20,7 +20,7 @@ import sys, warnings
 from fastrank.sources import open_source
 assert not {{"pyarrow.parquet", "pyarrow.csv", "pyarrow.ipc"}} & (set(sys.modules) - set(before))
 import numpy as np
-for _ in open_source({str(tmp_path)!r}).batches(["score", "country"], ["score"]): pass
+for _ in open_source({str(tmp_path / "*")!r}).batches(["score", "country"], ["score"]): pass
 arrays = dict(a=np.arange(3), b=np.array(["a", "b", "c"]), c=np.ones(3, bool), d=np.zeros(3, "M8[D]"),
               e=np.array(["x", None, "z"], object), f=np.arange(3).astype(">f4"), g=[1.5, 2, 3])
 rows = [r for b, _ in open_source(arrays).batches(list(arrays)) for r in b.to_pylist()]
