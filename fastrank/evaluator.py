@@ -121,7 +121,7 @@ class Evaluator:
         Raises
         ------
         MissingColumnError, ColumnTypeError, InvalidValueError, QueryOrderError
-            The batch does not fit.  After an error about columns or values nothing of the batch was added.
+            The batch does not fit.  Nothing of the batch was added then.
         """
         self._check()
         if not isinstance(batch, pa.RecordBatch):

@@ -19,7 +19,7 @@ _OPTIONAL = {
     "query_weight": (WEIGHT, "Weight of the query, the same on all its rows."),
     "item": (ID, 'Checked to be distinct within a query; orders tied rows for ties="item_desc" and "item_asc".'),
 }
-_ROLE_NOTES = {"query": "Rows of a query are adjacent.", "score": ""}
+_ROLE_NOTES = {"query": "Rows of a query are adjacent."}
 
 
 def document(definition: Definition) -> str:

@@ -57,14 +57,11 @@ class Source(ABC):
         Number of rows, where it is known without reading them.
     files : tuple of str
         The files, in the order in which they are read.
-    ordered : bool
-        Whether the order of the rows means something.
     """
 
     schema: pa.Schema
     rows: int | None = None
     files: tuple[str, ...] = ()
-    ordered: bool = True
 
     def __init__(self, batch_rows: int) -> None:
         self._batch_rows = batch_rows

@@ -20,7 +20,6 @@ def test_each_file_format_gives_the_rows_and_their_places(tmp_path, name, as_pat
     WRITERS[name](table, path)
     source = open_source(as_path(path), batch_rows=3)
     assert source.files == (path,)
-    assert source.ordered
     assert source.schema.names == ["label", "score", "country"]
     assert source.rows == (11 if name in COUNTED else None)
 
