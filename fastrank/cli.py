@@ -55,6 +55,7 @@ def main() -> None:
 @click.option("-m", "--metric", "metrics", multiple=True, required=True, help="auc, ndcg@10, ... (again for more).")
 @click.option("--label", help="Column of labels or targets.")
 @click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
+@click.option("--rank", help="Column of ranks from 1, in place of scores.")
 @click.option("--weight", help="Column of row weights.")
 @click.option("--query", help="Column of query (user, session) ids.")
 @click.option("--query-weight", help="Column of query weights.")

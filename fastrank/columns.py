@@ -163,6 +163,10 @@ class Rows:
             self._arrays[role] = self.select(self.columns.view(name, role, domain).values)
         return self._arrays[role]
 
+    def describe(self, i: int) -> str:
+        """The words by which an error names row i."""
+        return self.columns.describe_row(int(self.positions[i]))
+
     def get(self, role: str) -> Any:
         """The array of a role, or None where no column plays it."""
         return self[role] if self.has(role) else None

@@ -23,22 +23,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BINARY",
-    "GRADE",
     "ID",
     "PROBABILITY",
+    "PROPENSITY",
+    "RANK",
     "REAL",
     "SCORE",
+    "UNJUDGED",
     "WEIGHT",
     "Column",
     "Domain",
     "Unfit",
-    "listed_grades",
-    "whole_grades",
+    "grades",
+    "list_scores",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
 LARGEST_EXACT_INTEGER = 2**53
 LARGEST_SMALL_GRADE = 31
+# The label of a row that nobody judged: below every grade.
+UNJUDGED = -np.inf
 # Weights and sums of numbers up to here stay within float64.
 LARGEST_NUMBER = 2.0**1000
 LARGEST_WEIGHT = 2.0**20
@@ -178,40 +182,93 @@ def _id(array: pa.Array) -> Column:
     return Column(array, null_mask(array))
 
 
-def whole_grades(top: int) -> Domain:
-    """Graded relevance of integers up to `top`."""
+def grades(
+    *,
+    unjudged: bool = False,
+    negative: bool = True,
+    top: int | None = None,
+    listed: tuple[tuple[float, float], ...] | None = None,
+) -> Domain:
+    """Graded relevance: any finite number, or integers up to `top`, or the labels of a table of gains.
+
+    `unjudged`: a null is the label of a row that nobody judged; `negative`: so are negative labels, else refused.
+    """
+    labels = [label for label, _ in listed or ()]
 
     def view(array: pa.Array) -> Column:
         values, invalid = _grade(array)
-        if values.dtype == np.float64:
-            bad = (values > top) | (values != np.floor(values))
+        refused = []
+        if values.dtype == np.float64 and top is not None:
+            refused.append((values > top) | (values != np.floor(values)))
+        if values.dtype == np.float64 and not negative:
+            refused.append(values < 0)
+        if listed is not None:
+            refused.append(~np.isin(values, labels))
+        for bad in refused:
             invalid = _either(invalid, bad if bad.any() else None)
+        nulls = null_mask(array) if unjudged else None
+        if nulls is not None:
+            values = np.where(nulls, UNJUDGED, values)
+            invalid = None if invalid is None else invalid & ~nulls
         return Column(values, invalid)
 
-    return Domain(f"integer grade up to {top}", _NUMBER, f"an integer up to {top}", view)
+    texts = ", ".join(str(int(label)) if label.is_integer() else repr(label) for label in labels)
+    name, allowed = "grade", "a finite number"
+    if top is not None:
+        name, allowed = f"integer grade up to {top}", f"an integer up to {top}"
+    elif listed is not None:
+        name, allowed = f"grade of {texts}", f"a label that has a gain: {texts}"
+    if not negative:
+        name, allowed = f"{name}, not negative", f"{allowed}, not negative"
+    name += ", or null" if unjudged else ""
+    allowed += ", or null where nobody judged the row; not NaN" if unjudged else ", neither null nor NaN"
+    return Domain(name, _NUMBER, allowed, view)
 
 
-def listed_grades(table: tuple[tuple[float, float], ...]) -> Domain:
-    """Graded relevance of labels that have a gain."""
-    labels = [label for label, _ in table]
+def list_scores(nan: str) -> Domain:
+    """Scores of ranked lists: NaN in place of nulls, whose rows were judged but not retrieved.  A NaN is invalid
+    ("error"), ranks with negative infinity ("last"), or stands for a null ("drop")."""
 
     def view(array: pa.Array) -> Column:
-        values, invalid = _grade(array)
-        bad = ~np.isin(values, labels)
-        return Column(values, _either(invalid, bad if bad.any() else None))
+        values, invalid = _floats(array)
+        nulls = null_mask(array)
+        unknown = np.isnan(values) if checks.any_outside(values, -np.inf, np.inf) else None
+        if nulls is not None:
+            invalid = None if invalid is None else invalid & ~nulls
+            values = np.where(nulls, values.dtype.type(np.nan), values)
+        if unknown is not None and nan == "error":
+            invalid = _either(invalid, unknown)
+        elif unknown is not None and nan == "last":
+            values = np.where(unknown, values.dtype.type(-np.inf), values)
+        return Column(values, invalid)
 
-    texts = ", ".join(str(int(label)) if label.is_integer() else repr(label) for label in labels)
-    return Domain(f"grade of {texts}", _NUMBER, f"a label that has a gain: {texts}", view)
+    allowed = "a number, or null where the row was judged but not retrieved" + ("; not NaN" if nan == "error" else "")
+    hint = 'nan_score="last" or "drop" accepts NaN' if nan == "error" else ""
+    return Domain(f"score, NaN: {nan}", _NUMBER, allowed, view, hint)
+
+
+def _rank(array: pa.Array) -> Column:
+    """Ranks as scores: the lower the rank, the higher the score; NaN in place of nulls."""
+    values, invalid = _floats(array)
+    nulls = null_mask(array)
+    values = -values.astype(np.float64)
+    bad = ~(values <= -1) | (values != np.floor(values)) | (values < -LARGEST_EXACT_INTEGER)
+    if nulls is not None:
+        bad &= ~nulls
+        values = np.where(nulls, np.nan, values)
+        invalid = None if invalid is None else invalid & ~nulls
+    return Column(values, _either(invalid, bad if bad.any() else None))
 
 
 _NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 
 BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
-GRADE = Domain("grade", _NUMBER, "a finite number, neither null nor NaN", _grade)
 REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
 SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
+RANK = Domain("rank", _NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
 PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+PROPENSITY = Domain("propensity", _NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
 WEIGHT = Domain(
     "weight",
     _NUMBER,

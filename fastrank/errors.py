@@ -18,6 +18,7 @@ __all__ = [
     "QueryOrderError",
     "SourceError",
     "StateMismatchError",
+    "TiesError",
     "UnknownMetricError",
     "UnknownResultError",
     "did_you_mean",
@@ -47,6 +48,10 @@ class InvalidValueError(FastrankError, ValueError):
 
 class QueryOrderError(FastrankError, ValueError):
     """The rows of a query are not adjacent."""
+
+
+class TiesError(FastrankError, ValueError):
+    """Rows of a query tie, and the metric depends on their order."""
 
 
 class EmptyInputError(FastrankError, ValueError):

@@ -24,6 +24,7 @@ def evaluate(
     *,
     label: str | None = None,
     score: str | Sequence[str] | None = None,
+    rank: str | None = None,
     weight: str | None = None,
     query: str | None = None,
     query_weight: str | None = None,
@@ -42,8 +43,9 @@ def evaluate(
         `__arrow_c_stream__` (Polars, DuckDB, pandas); a dict of NumPy arrays.  Only needed columns are read.
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, weight, query, query_weight, item : str, optional
-        The column in each role.  `score` may be a list of columns: several models in one pass.
+    label, score, rank, weight, query, query_weight, item : str, optional
+        The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
+        from 1, may stand in its place for ranking metrics.
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
     where : str or pyarrow.compute.Expression, optional
@@ -76,6 +78,7 @@ def evaluate(
         metrics,
         label=label,
         score=score,
+        rank=rank,
         weight=weight,
         query=query,
         query_weight=query_weight,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastrank.accumulators.ranked import ListSums
+from fastrank.accumulators.base import ListAccumulator
 from fastrank.atomic import atomic_file
 from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Request, Roles, read_groupings, read_metrics
-from fastrank.result import MetricValue, Result
+from fastrank.result import QUERY_COUNTS, MetricValue, Result
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from fastrank.accumulators.base import Accumulator, ListAccumulator
+    from fastrank.accumulators.base import Accumulator
     from fastrank.columns import Rows
     from fastrank.lists import Lists
     from fastrank.metrics.base import Metric, Value
@@ -37,8 +37,9 @@ class Evaluator:
     ----------
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, weight, query, query_weight, item : str, optional
-        The column in each role.  `score` may be a list of columns: several models in one pass.
+    label, score, rank, weight, query, query_weight, item : str, optional
+        The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
+        from 1, may stand in its place for ranking metrics.
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.  The overall row is
         always there.
@@ -70,6 +71,7 @@ class Evaluator:
         *,
         label: str | None = None,
         score: str | Sequence[str] | None = None,
+        rank: str | None = None,
         weight: str | None = None,
         query: str | None = None,
         query_weight: str | None = None,
@@ -79,7 +81,14 @@ class Evaluator:
         on_invalid: str = "raise",
     ) -> None:
         self._metrics = read_metrics(metrics)
-        columns = {"label": label, "weight": weight, "query": query, "query_weight": query_weight, "item": item}
+        columns = {
+            "label": label,
+            "rank": rank,
+            "weight": weight,
+            "query": query,
+            "query_weight": query_weight,
+            "item": item,
+        }
         self._roles = Roles.make(where, on_invalid, score=score, **columns)
         self._slices = Slices(read_groupings(by))
         self._arguments = {
@@ -373,7 +382,7 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
     views = {name: accumulator.at(s) for name, accumulator in owned.items()}
     value: Value = request.metric.finalize(views)
     first = next(iter(owned.values()))
-    lists = next((view for view in views.values() if isinstance(view, ListSums)), None)
+    counts = first.counts(s) if isinstance(first, ListAccumulator) else {}
     return MetricValue(
         metric=request.metric.name,
         model=request.model,
@@ -384,9 +393,6 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
         rows=int(first.rows[s]),
         rows_dropped=int(first.rows_dropped[s]),
         rows_clipped=value.clipped,
-        queries=None if lists is None else lists.queries,
-        queries_without_relevant=None if lists is None else lists.queries_without_relevant,
-        queries_tied=None if lists is None else lists.queries_tied,
-        queries_split=None if lists is None else lists.queries_split,
+        **{name: counts.get(name) for name in QUERY_COUNTS},
         undefined=int(math.isnan(value.value)),
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastrank.ranked import ListRules
+
 __all__ = ["HandOver", "Piece", "Prepared", "QueryStream", "join_batches"]
 
 
@@ -94,7 +96,9 @@ class QueryStream:
     The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
     """
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[str, int]) -> None:
+    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+        self.in_order = False  # whether a metric depends on the order of the source
+        self.unique_items = False  # whether an item that stands twice in a query is an error
         self.row_set = row_set
         self.column_names = list(column_names)
         self.depths = depths
@@ -188,13 +192,13 @@ class QueryStream:
 
     def _refuse_bad_lists(self, rows: Rows, bounds: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
         """Errors for rows that do not fit their query, the lowest first, also where its rows before are held."""
-        if not (rows.has("item") or rows.has("query_weight")):
+        if not (rows.has("item") or rows.has("rank") or rows.has("query_weight")):
             return
-        problem = find_problem(rows, bounds)
+        problem = find_problem(rows, bounds, unique_items=self.unique_items)
         for q in np.flatnonzero(np.isin(ids, np.array(sorted(self.open), np.uint64))).tolist():
             held = self.open[int(ids[q])]
             joined = self._join([[*held, self._piece(rows.slice(int(bounds[q]), int(bounds[q + 1])))]])
-            found = find_problem(joined.rows, joined.offsets)
+            found = find_problem(joined.rows, joined.offsets, unique_items=self.unique_items)
             before = sum(piece.batch.num_rows for piece in held)
             if found is not None:
                 found = found._replace(row=found.row - before + int(bounds[q]))
@@ -249,13 +253,13 @@ class QueryStream:
         """The queries that may go on, as if they were complete."""
         if not self.open:
             return None
-        if "input" in self.depths and max(self.shards.values()) > 1:
+        if self.in_order and max(self.shards.values()) > 1:
             raise StateMismatchError(
-                'ties="input" keeps the order of the source, but a query lies in several shards, which have no order: '
-                "keep whole queries in one shard, or use another rule for ties"
+                'a metric depends on the order of the source (as ties="input" does), but a query lies in several '
+                "shards, which have no order: keep whole queries in one shard, or use another rule"
             )
         lists = self._join([self.open[query] for query in sorted(self.open)])
-        problem = find_problem(lists.rows, lists.offsets)
+        problem = find_problem(lists.rows, lists.offsets, unique_items=self.unique_items)
         if problem is not None:
             raise problem.error(lists.rows)
         return lists

@@ -18,26 +18,60 @@ if TYPE_CHECKING:
 
     from fastrank.columns import Rows
 
-__all__ = ["ListProblem", "Lists", "Split", "find_problem"]
+__all__ = ["Judged", "ListProblem", "Lists", "Split", "find_problem"]
 
 
 class Lists:
     """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
 
-    `depths` says for each rule of ties how many ranks the metrics need (0: all); `derived` holds what several
-    metrics share.
+    `depths` says for the rules of each order how many ranks the metrics need (0: all); `judged` holds labels that come
+    from judgments and not from the rows; `derived` holds what several metrics share.
     """
 
-    def __init__(self, rows: Rows, offsets: NDArray[np.int64], depths: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        offsets: NDArray[np.int64],
+        depths: Mapping[Any, int],
+        judged: Judged | None = None,
+    ) -> None:
         self.rows = rows
         self.offsets = offsets
         self.depths = depths
+        self._judged = judged
         self.derived: dict[object, Any] = {}
 
     @property
     def count(self) -> int:
         """How many lists there are."""
         return self.offsets.size - 1
+
+    @property
+    def scores(self) -> NDArray[np.floating]:
+        """Scores, or ranks as scores; NaN where a row was not retrieved."""
+        result: NDArray[np.floating] = self.rows["rank" if self.rows.has("rank") else "score"]
+        return result
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The label of each row; zeros where no metric reads any."""
+        if self._judged is not None:
+            return self._judged.row_labels
+        result: NDArray[Any] = self.rows["label"] if self.rows.has("label") else np.zeros(self.rows.count, np.uint8)
+        return result
+
+    @property
+    def judged(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
+        """(labels, offsets) of all judged rows of each list, retrieved or not, where they are not just the rows."""
+        return None if self._judged is None else (self._judged.labels, self._judged.offsets)
+
+    def name(self, q: int) -> str:
+        """The words by which an error names list q."""
+        if not self.rows.has("query"):
+            return f"the list of {self.rows.describe(int(self.offsets[q]))}"
+        column, _ = self.rows.row_set.domain("query")
+        value = in_words(self.rows["query"][int(self.offsets[q])])
+        return f"query {value} (column {column!r})"
 
     def split(self, codes: NDArray[np.int32]) -> Split:
         """These lists cut by the slice of each row."""
@@ -55,6 +89,14 @@ class Lists:
         several = np.bincount(owner, minlength=self.count) > 1
         lists = Lists(self.rows.reorder(order), offsets, self.depths)
         return Split(lists, codes[offsets[:-1]], several[owner], several)
+
+
+class Judged(NamedTuple):
+    """What judgments say of lists: the label of each row, and the labels of all judged rows of each list."""
+
+    row_labels: NDArray[Any]
+    labels: NDArray[Any]
+    offsets: NDArray[np.int64]
 
 
 class Split(NamedTuple):
@@ -86,13 +128,21 @@ class ListProblem(NamedTuple):
         )
 
 
-def find_problem(rows: Rows, offsets: NDArray[np.int64]) -> ListProblem | None:
-    """The lowest row that repeats an item of its query, or has another query weight than the row before."""
+def find_problem(rows: Rows, offsets: NDArray[np.int64], *, unique_items: bool) -> ListProblem | None:
+    """The lowest row that repeats an item or a rank of its query, or has another query weight than the row before."""
     problems = []
-    if rows.has("item"):
+    if rows.has("rank"):
+        ranks = rows["rank"]
+        # Ranks as scores are negative; rows without a rank get numbers that do not repeat.
+        codes = np.where(np.isnan(ranks), np.arange(rows.count), ranks).astype(np.int64)
+        i = order.find_duplicates(codes, offsets)
+        if i >= 0:
+            problems.append(ListProblem(i, "rank", "a rank stands twice in a query", "each rank once in a query"))
+    if unique_items and rows.has("item"):
         i = order.find_duplicates(equality_codes(rows["item"]), offsets)
         if i >= 0:
-            problems.append(ListProblem(i, "item", "an item stands twice in a query", "each item once in a query"))
+            allowed = 'each item once in a query; duplicates="first", "max_score" or "count" accepts more'
+            problems.append(ListProblem(i, "item", "an item stands twice in a query", allowed))
     if rows.has("query_weight"):
         weights = rows["query_weight"]
         changes = np.setdiff1d(np.flatnonzero(weights[1:] != weights[:-1]) + 1, offsets, assume_unique=True)

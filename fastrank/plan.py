@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
-from fastrank.accumulators.ranked import RankedListSums
 from fastrank.columns import RowSet
-from fastrank.domains import ID, WEIGHT
+from fastrank.domains import ID, RANK, WEIGHT
 from fastrank.errors import ParameterError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, MetricFactory, parse
@@ -28,11 +27,12 @@ if TYPE_CHECKING:
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.domains import Domain
+    from fastrank.ranked import ListRules
 
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
 
 _OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
-_NUMERIC_ROLES = ("label", "score", "weight", "query_weight", "background")
+_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Plan:
     def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str]) -> Plan:
         """The plan of a list of metrics."""
         plan = Plan(roles, tuple(by))
-        depths: dict[Identity, dict[str, int]] = {}
+        depths: dict[Identity, dict[ListRules, int]] = {}
         for metric in metrics:
             for request, accumulators in plan.bind(metric):
                 plan.requests.append(request)
@@ -157,10 +157,10 @@ class Plan:
         if self.roles.scores:
             columns["score"] = model or self.roles.scores[0]
         columns.update(metric.overrides)
-        if "background" in metric.domains:
-            columns["background"] = metric.parameters["background"]
+        # A parameter that is called as a role names the column.
+        columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
         bound: list[tuple[str, str, Domain]] = []
-        for role, domain in metric.domains.items():
+        for role, domain in _by_rank(metric, columns).items():
             if role not in columns:
                 if role == "query" and metric.definition.without_query:
                     raise ParameterError(metric.definition.without_query)
@@ -183,22 +183,24 @@ class Plan:
         request: Request,
         identity: Identity,
         accumulator: Accumulator,
-        depths: dict[Identity, dict[str, int]],
+        depths: dict[Identity, dict[ListRules, int]],
     ) -> None:
         if identity not in self.accumulators:
             accumulator.grow(1)
             self.accumulators[identity] = accumulator
             self.row_sets[identity] = request.row_set
-        if isinstance(accumulator, RankedListSums):
+        if isinstance(accumulator, ListAccumulator):
             # Lists are the same for all metrics of the same columns and rows, whatever they measure.
             stream = Identity("query_stream", 1, (), identity.inputs, identity.where, identity.valid)
             depth = depths.setdefault(stream, {})
-            k = accumulator.k or 0
-            known = depth.get(accumulator.ties, k)
-            depth[accumulator.ties] = max(known, k) if known and k else 0
+            rules, k = accumulator.list_rules, accumulator.depth
+            known = depth.get(rules, k)
+            depth[rules] = max(known, k) if known and k else 0
             names = [column for _, column, _ in request.row_set.roles] + list(self.by)
             if stream not in self.streams:
                 self.streams[stream] = QueryStream(request.row_set, list(dict.fromkeys(names)), depth)
+            self.streams[stream].in_order |= accumulator.in_order
+            self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
             self.stream_of[identity] = stream
 
     def remove(self, identities: set[Identity]) -> None:
@@ -252,6 +254,19 @@ class Plan:
         names.update(dict.fromkeys(self.by))
         keys = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role not in _NUMERIC_ROLES}
         return list(names), numeric - keys - set(self.by)
+
+
+def _by_rank(metric: Metric, columns: Mapping[str, str]) -> Mapping[str, Domain]:
+    """The domains of the metric's roles; lists are ordered by the rank column where there is one."""
+    domains = metric.domains
+    if "query" not in domains or "score" not in domains or "rank" not in columns:
+        return domains
+    if "score" in columns and "rank" not in metric.overrides:
+        raise ParameterError(
+            f"{metric.name} orders rows by score or by rank, and both are named: give one, or name the column in the "
+            f"metric ({metric.definition.name}(rank={columns['rank']!r}))"
+        )
+    return {("rank" if role == "score" else role): RANK if role == "score" else d for role, d in domains.items()}
 
 
 def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:

@@ -37,6 +37,8 @@ class MetricValue:
     rows_clipped: int | None
     queries: int | None
     queries_without_relevant: int | None
+    queries_missing: int | None
+    queries_extra: int | None
     queries_tied: int | None
     queries_split: int | None
     undefined: int
@@ -46,11 +48,12 @@ _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
     "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
     "rows_clipped": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
-    "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
+    "queries_missing": pa.int64(), "queries_extra": pa.int64(), "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
 
 
 COLUMNS = tuple(_TYPES)
+QUERY_COUNTS = tuple(name for name in COLUMNS if name.startswith("queries"))
 MOST_SHOWN = 60  # rows of repr() and in notebooks
 
 

@@ -28,7 +28,8 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
 _DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "where"}
-_STATES = _DATA | {"accumulators"}
+_LISTS = _DATA | {"ranked", "measures"}
+_STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _EVALUATOR = _PLAN | {"plan", "result", "atomic"}
 _EVALUATION = _EVALUATOR | {"evaluator", "sources"}
@@ -48,7 +49,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"ids", "columns"},
     "grouping": _ARROW | {"ids", "columns", "lists"},
-    "accumulators": _DATA,
+    "ranked": _ARROW | {"domains", "ids", "lists"},
+    "measures": _KERNELS | {"domains", "ranked"},
+    "accumulators": _LISTS,
     "metrics": _STATES,
     "wire": _STATES,
     "result": _STATES | {"metrics"},
@@ -95,7 +98,7 @@ ON_FIRST_USE = {"numba", "pandas", "polars", "pyspark", "sqlglot"}
 IMPORTS_PANDAS = {"to_numpy", "to_pandas"}
 MAY_USE_PANDAS = ("result", "to_pandas")
 
-DECLARES = "metric"  # @metric(...) declares a metric: its parameters are keywords, what stands before them is its state
+DECLARES = {"metric", "list_metric"}  # @metric(...) declares a metric: its parameters are keywords, what stands before them is its state
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc"}
 LIMITS = {".py": 400, ".pyx": 500}  # lines: a module stays below
 CYTHON_PACKAGES = {"cython", "libc", "cpython"}
@@ -336,7 +339,7 @@ def documented_parameters(docstring: str) -> list[str] | None:
 def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     given = node.args
     every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
-    if any(isinstance(one, ast.Call) and _last_name(one.func) == DECLARES for one in node.decorator_list):
+    if any(isinstance(one, ast.Call) and _last_name(one.func) in DECLARES for one in node.decorator_list):
         every = [*given.kwonlyargs]
     names = [argument.arg for argument in every if argument is not None]
     return names[1:] if names[:1] in (["self"], ["cls"]) else names

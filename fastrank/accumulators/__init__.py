@@ -13,7 +13,18 @@ from __future__ import annotations
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.exact import ScoreRuns
-from fastrank.accumulators.ranked import RankedListSums
+from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
+from fastrank.accumulators.values import ListValues
 
-__all__ = ["ACCUMULATORS", "Accumulator", "ExactSum", "RankedListSums", "ScoreHistogram", "ScoreRuns"]
+__all__ = [
+    "ACCUMULATORS",
+    "Accumulator",
+    "ExactSum",
+    "ListExtremes",
+    "ListMoments",
+    "ListSums",
+    "ListValues",
+    "ScoreHistogram",
+    "ScoreRuns",
+]

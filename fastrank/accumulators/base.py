@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fastrank.columns import Rows
     from fastrank.lists import Lists
+    from fastrank.ranked import ListRules
 
 __all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
 
@@ -29,7 +30,7 @@ ACCUMULATORS: dict[str, type[Accumulator]] = {}
 
 
 class Field:
-    """State of fixed shape: an array [slices, *shape].  `merge` is "sum", or "digits" for exact sums,
+    """State of fixed shape: an array [slices, *shape].  `merge` is "sum", "min", "max", or "digits" for exact sums,
     whose words are added and then carried."""
 
     def __init__(self, dtype: DTypeLike, shape: tuple[int, ...] = (), merge: str = "sum") -> None:
@@ -40,6 +41,23 @@ class Field:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def empty(self, slices: int) -> NDArray[Any]:
+        """The state of slices that hold nothing."""
+        array = np.zeros((slices, *self.shape), self.dtype)
+        if self.merge in ("min", "max"):
+            array.fill(np.inf if self.merge == "min" else -np.inf)
+        return array
+
+    def merged(self, mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+        """The state of both."""
+        if self.merge in ("min", "max"):
+            result: NDArray[Any] = (np.minimum if self.merge == "min" else np.maximum)(mine, theirs)
+            return result
+        total = mine + theirs
+        if self.merge == "digits":
+            exact_sum.carry(total)
+        return total
 
     @overload
     def __get__(self, instance: None, owner: type) -> Field: ...
@@ -74,9 +92,7 @@ class Accumulator(ABC):
 
     def __post_init__(self) -> None:
         self.slices = 0
-        self.state: dict[str, NDArray[Any]] = {
-            name: np.zeros((0, *field.shape), field.dtype) for name, field in self.fields.items()
-        }
+        self.state: dict[str, NDArray[Any]] = {name: field.empty(0) for name, field in self.fields.items()}
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -106,7 +122,7 @@ class Accumulator(ABC):
         """
         for name, array in self.state.items():
             if len(array) < slices:
-                room = np.zeros((max(slices, 2 * len(array)), *array.shape[1:]), array.dtype)
+                room = self.fields[name].empty(max(slices, 2 * len(array)))
                 room[: len(array)] = array
                 self.state[name] = room
         self.slices = max(self.slices, slices)
@@ -124,11 +140,8 @@ class Accumulator(ABC):
     def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
         for name, field in self.fields.items():
-            mine, theirs = self.state[name], other.state[name][: other.slices]
-            merged = mine[numbers] + theirs
-            if field.merge == "digits":
-                exact_sum.carry(merged)
-            mine[numbers] = merged
+            mine = self.state[name]
+            mine[numbers] = field.merged(mine[numbers], other.state[name][: other.slices])
         if self.ragged:
             for s in range(other.slices):
                 self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
@@ -169,6 +182,25 @@ class RowAccumulator(Accumulator):
 
 class ListAccumulator(Accumulator):
     """Fed with ranked lists."""
+
+    @property
+    @abstractmethod
+    def list_rules(self) -> ListRules:
+        """What becomes of the rows of a list before anything is measured."""
+
+    @property
+    @abstractmethod
+    def depth(self) -> int:
+        """How many ranks it needs, 0 for all."""
+
+    @property
+    @abstractmethod
+    def in_order(self) -> bool:
+        """Whether it depends on the order of the source."""
+
+    @abstractmethod
+    def counts(self, s: int) -> dict[str, int]:
+        """How many queries of each sort slice s has, by column of the result."""
 
     @abstractmethod
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:

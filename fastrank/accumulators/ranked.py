@@ -1,71 +1,40 @@
-"""Sums over ranked lists of one value a list."""
+"""What is kept of one measure of many ranked lists: sums, moments, extremes, or all values."""
 
 from __future__ import annotations
 
+import math
+from abc import abstractmethod
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastrank._kernels import exact_sum, order, ranked
+from fastrank._kernels import exact_sum
 from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
-from fastrank.ids import ordered_codes
+from fastrank.errors import InvalidValueError
+from fastrank.measures import MEASURES, measured
+from fastrank.ranked import ListRules, rank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.lists import Lists
 
-__all__ = ["TIES", "ListSums", "RankedListSums"]
+__all__ = ["ListExtremes", "ListMoments", "ListSums", "MeasuredLists"]
 
-# Up to this cut-off the top of a list is found by insertion, past it by sorting.
-DEEPEST_INSERTION = 64
-
-TIES = {
-    "average": order.AVERAGE,
-    "input": order.INPUT,
-    "item_desc": order.ITEM_DESC,
-    "item_asc": order.ITEM_ASC,
-    "pessimistic": order.PESSIMISTIC,
-    "optimistic": order.OPTIMISTIC,
-}
+# Values below count as this in a geometric mean (trec_eval's MIN_GEO_MEAN).
+LEAST_OF_GEOMETRIC = 1e-5
+Options = tuple[tuple[str, Any], ...]
 
 
-class Runs(NamedTuple):
-    """Ordered lists as runs of equal score and label, and the labels of each list from the highest down."""
+class Counted(NamedTuple):
+    """The value of each list and its weight, 0 where it does not count."""
 
-    offsets: NDArray[np.int64]
-    labels: NDArray[np.float64]
-    counts: NDArray[np.int64]
-    opens: NDArray[np.uint8]
-    ideal_offsets: NDArray[np.int64]
-    ideal_labels: NDArray[np.float64]
-    ideal_counts: NDArray[np.int64]
-
-
-def ordered(lists: Lists, ties: str, depth: int) -> Runs:
-    """The runs that cover the first `depth` ranks (0: all), made once for all metrics."""
-    key = ("runs", ties, depth)
-    if key not in lists.derived:
-        rows, rule = lists.rows, TIES[ties]
-        scores, labels = rows["score"], rows["label"]
-        if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
-            runs = order.rank_top(scores, labels, lists.offsets, depth)
-        else:
-            scores, labels = scores.astype(np.float64, copy=False), labels.astype(np.float64, copy=False)
-            runs = order.rank_all(scores, labels, lists.offsets, rule, _item_codes(lists), depth)
-        lists.derived[key] = Runs(*runs)
-    runs_: Runs = lists.derived[key]
-    return runs_
-
-
-def _item_codes(lists: Lists) -> NDArray[np.int64] | None:
-    """Items as integers of the same order."""
-    if "items" not in lists.derived:
-        lists.derived["items"] = ordered_codes(lists.rows["item"]) if lists.rows.has("item") else None
-    items: NDArray[np.int64] | None = lists.derived["items"]
-    return items
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64] | None
+    tallies: dict[str, NDArray[Any]]
 
 
 def _query_weights(lists: Lists) -> NDArray[np.float64] | None:
@@ -74,87 +43,126 @@ def _query_weights(lists: Lists) -> NDArray[np.float64] | None:
     return None if weights is None else np.ascontiguousarray(weights[lists.offsets[:-1]])
 
 
-class _Discounts:
-    """Prefix sums of 1 / log2(rank + 1), as long as the longest list so far."""
-
-    def __init__(self) -> None:
-        self._table = ranked.discounts(1024)
-
-    def up_to(self, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if len(self._table[0]) <= n:
-            self._table = ranked.discounts(2 * n)
-        return self._table
-
-
-_DISCOUNTS = _Discounts()
-
-
-@dataclass(frozen=True)
-class ListSums:
-    """What a slice holds: the weighted sum of values, the sum of weights, and counts of queries."""
-
-    values: Sum
-    weight: Sum
-    queries: int
-    queries_without_relevant: int
-    queries_tied: int
-    queries_split: int
-
-
 @dataclass(eq=False)
-class RankedListSums(ListAccumulator):
-    """The exact sum over queries of query weight times one measure of the ranked list.
+class MeasuredLists(ListAccumulator):
+    """Base of what aggregates the values of a measure: the lists that count, and how many of each sort there are."""
 
-    Memory: about 1.2 KiB a slice.
-    """
-
-    kind = "ranked_list_sums"
     measure: str
-    k: int | None
-    ties: str
+    options: Options
+    rules: Options
     no_relevant: str
-    relevance_level: float | None = None
-    gain: str | tuple[tuple[float, float], ...] | None = None
-    ap_denominator: str | None = None
+    missing_query: str
+    extra_query: str
 
     queries = Field(np.int64)
     queries_without_relevant = Field(np.int64)
+    queries_missing = Field(np.int64)
+    queries_extra = Field(np.int64)
     queries_tied = Field(np.int64)
     queries_split = Field(np.int64)
-    digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
-    special = Field(np.int64, (exact_sum.SPECIALS,))
-    weight_digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+
+    @property
+    def list_rules(self) -> ListRules:
+        """What becomes of the rows of a list before anything is measured."""
+        return ListRules(**dict(self.rules))
+
+    @property
+    def depth(self) -> int:
+        """How many ranks the measure needs, 0 for all."""
+        return MEASURES[self.measure].depth(dict(self.options))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rules, or the ideal, keep the order of the source."""
+        return self.list_rules.in_order or ("idcg", "label_order") in self.options
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Everything about a list."""
-        return ("label", "score", "query", "query_weight", "item")
+        return ("label", "score", "rank", "query", "query_weight", "item", *MEASURES[self.measure].reads)
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Items, where they order tied rows."""
-        return ("item",) if self.ties.startswith("item") else ()
+        """Items, where they order tied rows or repeat."""
+        rules = self.list_rules
+        return ("item",) if rules.by_item or rules.duplicates in ("first", "max_score") else ()
 
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
         """Evaluates each list and adds its value to its slice."""
         if lists.count == 0:
             return
-        values, relevant, tied = self._evaluate(lists)
-        weights = _query_weights(lists)
-        sizes = np.diff(lists.offsets)
-        self._tally("rows", slices, sizes)
-        self._tally("queries", slices, np.ones(lists.count, np.int64))
-        self._tally("queries_without_relevant", slices, ~relevant)
-        self._tally("queries_tied", slices, tied)
+        values, weights, tallies = self.count(lists)
+        self._tally("rows", slices, np.diff(lists.offsets))
+        for name, counts in tallies.items():
+            self._tally(name, slices, counts)
         if split is not None:
             self._tally("queries_split", slices, split)
+        self.add(values, weights, slices)
+
+    @abstractmethod
+    def add(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+    ) -> None:
+        """Adds values to their slices; one of weight 0 is absent."""
+
+    def count(self, lists: Lists) -> Counted:
+        """The value and the weight of each list, computed once for all slicings and aggregations."""
+        key = (
+            "counted",
+            self.measure,
+            self.options,
+            self.rules,
+            self.no_relevant,
+            self.missing_query,
+            self.extra_query,
+        )
+        if key not in lists.derived:
+            lists.derived[key] = self._count_lists(lists)
+        result: Counted = lists.derived[key]
+        return result
+
+    def _count_lists(self, lists: Lists) -> Counted:
+        ranked = rank(lists, self.list_rules)
+        values, found = measured(lists, self.list_rules, self.measure, self.options)
+        weights = _query_weights(lists)
+        absent = np.zeros(lists.count, np.bool_)
+        tallies: dict[str, NDArray[Any]] = {"queries_tied": ranked.count_tied(self.depth)}
+        if found is not None and not found.all():
+            tallies["queries_without_relevant"] = ~found
+            values, absent = self._settle(lists, values, found, absent)
+        extra = ranked.unjudged_lists()
+        if extra is not None:
+            self._refuse(lists, extra, "extra_query", "no row of it is judged")
+            tallies["queries_extra"] = extra
+            absent = absent | extra
+        missing = ranked.sizes == 0
+        if missing.any():
+            missing &= ranked.any_judged()
+            self._refuse(lists, missing, "missing_query", "none of its rows is retrieved")
+            tallies["queries_missing"] = missing
+            if self.missing_query == "skip":
+                absent = absent | missing
+        tallies["queries"] = np.ones(lists.count, np.int64) if extra is None else ~extra
+        if absent.any():
+            weights = np.where(absent, 0.0, 1.0 if weights is None else weights)
+        return Counted(values, weights, tallies)
+
+    def _settle(
+        self, lists: Lists, values: NDArray[np.float64], found: NDArray[np.bool_], absent: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """What lists without a relevant row count."""
         if self.no_relevant == "skip":
-            weights = np.where(relevant, 1.0 if weights is None else weights, 0.0)
-        else:
-            values = np.where(relevant, values, 1.0 if self.no_relevant == "one" else 0.0)
-        exact_sum.add_values(values, weights, slices, self.digits, self.special)
-        ones = np.ones(lists.count) if weights is None else weights
-        exact_sum.add_values(ones, None, slices, self.weight_digits, np.zeros_like(self.special))
+            return values, absent | ~found
+        if self.no_relevant == "error":
+            self._refuse(lists, ~found, "no_relevant", "no row of it is relevant")
+        instead = {"one": 1.0, "nan": math.nan}.get(self.no_relevant, 0.0)
+        return np.where(found, values, instead), absent
+
+    def _refuse(self, lists: Lists, bad: NDArray[np.bool_], rule: str, what: str) -> None:
+        if getattr(self, rule) == "error" and bad.any():
+            raise InvalidValueError(
+                f'{self.measure}: {lists.name(int(bad.argmax()))}: {what}; {rule}="error" allows none'
+            )
 
     def _tally(self, name: str, slices: NDArray[np.int32] | None, counts: NDArray[Any]) -> None:
         if slices is None:
@@ -163,68 +171,169 @@ class RankedListSums(ListAccumulator):
             # Counts of a batch are far below 2^53, so their sums as float64 are exact.
             self.state[name][: self.slices] += np.bincount(slices, counts, self.slices).astype(np.int64)
 
-    def _evaluate(self, lists: Lists) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.uint8]]:
-        """(value, whether it has a relevant row, whether ties matter) of each list, once for all slicings."""
-        key = (self.identity, "values")
-        if key not in lists.derived:
-            k = self.k or 0
-            runs = ordered(lists, self.ties, lists.depths[self.ties])
-            # Under the other rules each row has a rank of its own; whether rows tie is seen before they are told apart.
-            groups = runs if self.ties == "average" else ordered(lists, "average", lists.depths[self.ties])
-            tied = ranked.count_tied(groups.offsets, groups.counts, groups.opens, k)
-            if self.measure == "ndcg":
-                values, relevant = self._ndcg(lists, runs, k)
-            else:
-                values, relevant = self._hits(lists, runs, k)
-            lists.derived[key] = values, relevant, tied
-        result: tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.uint8]] = lists.derived[key]
-        return result
+    def counts(self, s: int) -> dict[str, int]:
+        """How many queries of each sort slice s has."""
+        names = [name for name in self.fields if name.startswith("queries")]
+        return {name: int(self.state[name][s]) for name in names}
 
-    def _ndcg(self, lists: Lists, runs: Runs, k: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        longest = int(np.diff(lists.offsets).max(initial=0))
-        table = _DISCOUNTS.up_to(min(k, longest) if k else longest)
-        ideal = ranked.ideal_dcg(
-            runs.ideal_offsets, self._gains(runs.ideal_labels, lists), runs.ideal_counts, *table, k
+
+@dataclass(frozen=True)
+class ValueSums:
+    """The sum of weighted values, and that of the weights."""
+
+    values: Sum
+    weight: Sum
+
+    def aggregate(self, aggregation: str) -> float:
+        """The mean, the sum, or the geometric mean where the values are logarithms."""
+        if aggregation == "sum":
+            one = Sum(Fraction(1), None, 0)
+            return self.values.over(one)
+        mean = self.values.over(self.weight)
+        return math.exp(mean) if aggregation == "geometric" else mean
+
+
+@dataclass(eq=False)
+class ListSums(MeasuredLists):
+    """The exact sum over queries of query weight times one measure of the ranked list, or its logarithm.
+
+    Memory: about 1.2 KiB a slice.
+    """
+
+    kind = "list_sums"
+    logarithm: bool = False
+
+    digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+    special = Field(np.int64, (exact_sum.SPECIALS,))
+    weight_digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+
+    def add(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+    ) -> None:
+        """Adds values to their sums."""
+        if self.logarithm:
+            values = exact_sum.log(np.maximum(values, LEAST_OF_GEOMETRIC))
+        exact_sum.add_values(values, weights, slices, self.digits, self.special)
+        _add_weights(weights, values.size, slices, self.weight_digits)
+
+    def at(self, s: int) -> ValueSums:
+        """The sums of slice s."""
+        return ValueSums(_sum(self.digits[s], self.special[s]), _sum(self.weight_digits[s]))
+
+
+def _sum(digits: NDArray[np.int64], special: NDArray[np.int64] | None = None) -> Sum:
+    return Sum(digits_to_fraction(digits), None if special is None else special_value(special), 0)
+
+
+def _add_weights(
+    weights: NDArray[np.float64] | None, count: int, slices: NDArray[np.int32] | None, digits: NDArray[np.int64]
+) -> None:
+    ones = np.ones(count) if weights is None else weights
+    exact_sum.add_values(ones, None, slices, digits, np.zeros((len(digits), exact_sum.SPECIALS), np.int64))
+
+
+@dataclass(frozen=True)
+class ValueMoments:
+    """The sums of weighted values and of their squares, and that of the weights."""
+
+    values: Sum
+    squares: Sum
+    weight: Sum
+
+    def aggregate(self, aggregation: str) -> float:
+        """The standard deviation, of all queries (not of a sample)."""
+        assert aggregation == "std"
+        if self.weight.total == 0 or self.values.special is not None:
+            return math.nan
+        mean = self.values.total / self.weight.total
+        return _square_root(self.squares.total / self.weight.total - mean * mean)
+
+
+def _square_root(value: Fraction) -> float:
+    """The square root of an exact number, within 1 ulp."""
+    shift = max(0, 128 - value.numerator.bit_length() + value.denominator.bit_length())
+    shift += shift % 2
+    return float(Fraction(math.isqrt(int(value * 2**shift)), 2 ** (shift // 2)))
+
+
+@dataclass(eq=False)
+class ListMoments(MeasuredLists):
+    """The exact sums over queries of query weight times one measure of the ranked list, and times its square.
+
+    Memory: about 1.8 KiB a slice.
+    """
+
+    kind = "list_moments"
+
+    digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+    special = Field(np.int64, (exact_sum.SPECIALS,))
+    square_digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+    weight_digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
+
+    def add(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+    ) -> None:
+        """Adds values and their squares, each square as two exact terms."""
+        exact_sum.add_values(values, weights, slices, self.digits, self.special)
+        for part in _exact_squares(values):
+            exact_sum.add_values(part, weights, slices, self.square_digits, self.special)
+        _add_weights(weights, values.size, slices, self.weight_digits)
+
+    def at(self, s: int) -> ValueMoments:
+        """The sums of slice s."""
+        return ValueMoments(
+            _sum(self.digits[s], self.special[s]), _sum(self.square_digits[s]), _sum(self.weight_digits[s])
         )
-        dcg = ranked.dcg(runs.offsets, self._gains(runs.labels, lists), runs.counts, runs.opens, *table, k)
-        relevant = ideal > 0
-        return np.divide(dcg, ideal, out=np.zeros_like(dcg), where=relevant), relevant
 
-    def _gains(self, labels: NDArray[np.float64], lists: Lists) -> NDArray[np.float64]:
-        if self.gain == "linear":
-            # Labels that are not negative are their own gains.
-            return labels if labels.min(initial=0.0) >= 0 else ranked.gains(labels, ranked.LINEAR)
-        if self.gain == "exp2":
-            return ranked.gains(labels, ranked.EXP2)
-        assert isinstance(self.gain, tuple)
-        known = np.array([label for label, _ in self.gain])
-        gains = np.array([gain for _, gain in self.gain])
-        places = np.minimum(np.searchsorted(known, labels), known.size - 1)
-        return np.where(known[places] == labels, gains[places], 0.0)
 
-    def _hits(self, lists: Lists, runs: Runs, k: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        level = float(self.relevance_level or 0)
-        relevant = ranked.count_relevant(runs.ideal_offsets, runs.ideal_labels, runs.ideal_counts, level)
-        top = (runs.offsets, runs.labels, runs.counts, runs.opens)
-        if self.measure == "precision":
-            values = ranked.precision(*top, np.diff(lists.offsets), level, k)
-        elif self.measure == "recall":
-            values = ranked.recall(*top, relevant, level, k)
-        elif self.measure == "map":
-            values = ranked.average_precision(*top, relevant, level, k, int(self.ap_denominator == "min_rel_k"))
-        elif self.measure == "hit_rate":
-            values = ranked.hit_rate(*top, level, k)
-        else:
-            values = ranked.reciprocal_rank(*top, level, k)
-        return values, relevant > 0
+SPLITTER = 2.0**27 + 1.0  # Dekker 1971
 
-    def at(self, s: int) -> ListSums:
-        """The sums and counts of slice s."""
-        return ListSums(
-            Sum(digits_to_fraction(self.digits[s]), special_value(self.special[s]), 0),
-            Sum(digits_to_fraction(self.weight_digits[s]), None, 0),
-            int(self.queries[s]),
-            int(self.queries_without_relevant[s]),
-            int(self.queries_tied[s]),
-            int(self.queries_split[s]),
-        )
+
+def _exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two float64 whose sum is the square of a value, for values from 2^-450 to 2^500 in size."""
+    square = values * values
+    scaled = SPLITTER * values
+    high = scaled - (scaled - values)
+    low = values - high
+    return square, ((high * high - square) + 2.0 * high * low) + low * low
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The least and the greatest value; infinite where there is none."""
+
+    least: float
+    greatest: float
+
+    def aggregate(self, aggregation: str) -> float:
+        """The one that is asked for."""
+        value = self.least if aggregation == "min" else self.greatest
+        return value if self.least <= self.greatest else math.nan
+
+
+@dataclass(eq=False)
+class ListExtremes(MeasuredLists):
+    """The least and the greatest value of a measure over queries.
+
+    Memory: 16 bytes a slice.
+    """
+
+    kind = "list_extremes"
+
+    least = Field(np.float64, merge="min")
+    greatest = Field(np.float64, merge="max")
+
+    def add(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+    ) -> None:
+        """Takes in values."""
+        if weights is not None:
+            values, slices = values[weights > 0], None if slices is None else slices[weights > 0]
+        where: Any = 0 if slices is None else slices
+        values = values + 0.0  # so that -0.0 is 0.0
+        np.minimum.at(self.least, where, values)
+        np.maximum.at(self.greatest, where, values)
+
+    def at(self, s: int) -> Extremes:
+        """The extremes of slice s."""
+        return Extremes(float(self.least[s]), float(self.greatest[s]))

@@ -3,12 +3,13 @@ spellings."""
 
 from __future__ import annotations
 
-from fastrank.metrics import calibration, classification, ranking, regression
+from fastrank.metrics import calibration, classification, ranking, regression, retrieval
 from fastrank.metrics.base import Metric, definition_of, list_metrics, parse
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.regression import *
+from fastrank.metrics.retrieval import *
 
 __all__ = [
     "Metric",
@@ -19,4 +20,5 @@ __all__ = [
     *classification.__all__,
     *ranking.__all__,
     *regression.__all__,
+    *retrieval.__all__,
 ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ROLES", "Definition", "Metric", "MetricFactory", "Value", "list_metrics", "metric", "parse"]
 
 # What a metric may be told to take from another column than the whole evaluation does.
-ROLES = ("label", "score", "weight", "query", "query_weight", "item")
+ROLES = ("label", "score", "rank", "weight", "query", "query_weight", "item")
 OVERRIDES = (*ROLES, "where", "name")
 
 
@@ -61,6 +61,14 @@ class Definition:
     unit: str
     source: str
     without_query: str
+    conflict: Callable[[Any], str]
+    peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+
+    def base(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of parameters that are not given: the defaults, or the rules of the peer named by `preset`."""
+        preset = given.get("preset")
+        rules = self.peers[preset](given) if preset is not None else {}
+        return {**self.defaults, **{name: value for name, value in rules.items() if name in self.defaults}}
 
     @property
     def summary(self) -> str:
@@ -83,6 +91,7 @@ class Definition:
     def overrides(self) -> tuple[str, ...]:
         """Roles that may be given to this metric alone, where= and name=."""
         roles = {*self.columns(SimpleNamespace(**self.defaults)), *self.optional}
+        roles |= {"rank"} if "query" in roles and "score" in roles else set()
         return (*(role for role in ROLES if role in roles), "where", "name")
 
 
@@ -106,7 +115,8 @@ class Metric:
     @property
     def canonical(self) -> str:
         """The spelling: parameters that are not default, then overrides, then the cut-off."""
-        shown = {n: v for n, v in self.parameters.items() if v != self.definition.defaults[n] and n != "k"}
+        base = self.definition.base(self.parameters)
+        shown = {n: v for n, v in self.parameters.items() if v != base[n] and n != "k"}
         texts = [f"{name}={spell(value)}" for name, value in {**shown, **self.overrides}.items()]
         if self.where is not None:
             texts.append(f"where={self.where.text!r}")
@@ -199,13 +209,17 @@ class MetricFactory:
                 f"{definition.name} has no parameter {unknown[0]!r}{_near(unknown[0], known)}; "
                 f"it has {', '.join(known)}"
             )
-        parameters = dict(definition.defaults)
+        given = {}
         for name, kind in definition.parameters.items():
             if name in arguments:
                 try:
-                    parameters[name] = kind.check(arguments[name])
+                    given[name] = kind.check(arguments[name])
                 except ParameterError as error:
                     raise ParameterError(f"{definition.name}: {name}={error}") from None
+        parameters = {**definition.base(given), **given}
+        problem = definition.conflict(SimpleNamespace(**parameters))
+        if problem:
+            raise ParameterError(f"{definition.name}: {problem}")
         overrides = {role: arguments[role] for role in ROLES if arguments.get(role) is not None}
         for role, column in overrides.items():
             if role not in definition.overrides:
@@ -213,10 +227,10 @@ class MetricFactory:
             if not isinstance(column, str):
                 raise ParameterError(f"{definition.name}: {role}={column!r}; allowed: the name of a column")
         where = arguments.get("where")
-        given = arguments.get("name")
-        if given is not None and not (isinstance(given, str) and given):
-            raise ParameterError(f"{definition.name}: name={given!r}; allowed: text that is not empty")
-        return Metric(definition, parameters, overrides, None if where is None else Where.parse(where), given)
+        own_name = arguments.get("name")
+        if own_name is not None and not (isinstance(own_name, str) and own_name):
+            raise ParameterError(f"{definition.name}: name={own_name!r}; allowed: text that is not empty")
+        return Metric(definition, parameters, overrides, None if where is None else Where.parse(where), own_name)
 
 
 def metric(
@@ -235,21 +249,31 @@ def metric(
     aliases: tuple[str, ...] = (),
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     without_query: str = "",
+    name: str = "",
+    finalize: Callable[..., float | Value] | None = None,
+    common: Mapping[str, tuple[Kind, Any]] | None = None,
+    conflict: Callable[[Any], str] = lambda _: "",
+    peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
 ) -> Callable[[Callable[..., float | Value]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
     Its keyword-only arguments are the metric's parameters with their defaults; the others are names of
-    states.  `aliases` are other names; `presets` are other names that stand for some parameters.
+    states.  `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are
+    parameters that many metrics share, with their defaults; with a `finalize` of its own the function below only says
+    what the metric is.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
+    the parameter `preset`, the rules of a peer from the parameters that are given.
     """
 
     def declare(function: Callable[..., float | Value]) -> MetricFactory:
         signature = inspect.signature(function)
         defaults = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
-        kinds = parameters or {}
+        kinds = dict(parameters or {})
         if set(defaults) != set(kinds):
             raise TypeError(f"{function.__name__}: parameters and keyword arguments differ")
+        for shared, (kind, default) in (common or {}).items():
+            kinds[shared], defaults[shared] = kind, default
         definition = Definition(
-            name=function.__name__.rstrip("_"),
+            name=name or function.__name__,
             family=family,
             doc=inspect.cleandoc(function.__doc__ or ""),
             columns=columns if callable(columns) else lambda _: columns,
@@ -257,7 +281,7 @@ def metric(
             parameters=kinds,
             defaults=defaults,
             states=states,
-            finalize=function,
+            finalize=finalize or function,
             aliases=aliases,
             presets=presets or {},
             range=range,
@@ -267,6 +291,8 @@ def metric(
             unit=unit,
             source=source,
             without_query=without_query,
+            conflict=conflict,
+            peers=peers or {},
         )
         factory = MetricFactory(definition)
         plain: dict[str, Mapping[str, Any]] = {alias: {} for alias in (definition.name, *aliases)}

@@ -14,7 +14,7 @@ MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
-__all__ = ["Background", "Choice", "Cutoff", "Gain", "Kind", "Number", "WholeNumber"]
+__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Number", "WholeNumber"]
 
 
 class Kind(Protocol):
@@ -114,21 +114,60 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words."""
+    """One of several words, or None where `optional`."""
 
     words: tuple[str, ...]
     doc: str = ""
+    optional: bool = False
 
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
-        return ", ".join(f'"{word}"' for word in self.words)
+        return ", ".join(f'"{word}"' for word in self.words) + (", or None" if self.optional else "")
 
-    def check(self, value: Any) -> str:
+    def check(self, value: Any) -> str | None:
         """The word in lower case."""
+        if value is None and self.optional:
+            return None
         if not isinstance(value, str) or value.lower() not in self.words:
             raise _refuse(self, value)
         return value.lower()
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False."""
+
+    doc: str = ""
+    allowed = "True or False"
+
+    def check(self, value: Any) -> bool:
+        """A bool."""
+        word = value.lower() if isinstance(value, str) else value
+        if word not in (True, False, "true", "false") or isinstance(word, float):
+            raise _refuse(self, value)
+        return word in (True, "true")
+
+
+@dataclass(frozen=True)
+class ColumnName:
+    """The name of a column, or None where `optional`."""
+
+    doc: str = ""
+    optional: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return "the name of a column" + (", or None" if self.optional else "")
+
+    def check(self, value: Any) -> str | None:
+        """The name."""
+        if value is None and self.optional:
+            return None
+        if not isinstance(value, str) or not value:
+            raise _refuse(self, value)
+        return value
 
 
 @dataclass(frozen=True)

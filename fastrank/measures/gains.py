@@ -1,0 +1,134 @@
+"""Measures that add a gain for each rank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastrank._kernels import ranked
+from fastrank.measures.base import Values, divided, measure, relevant_of
+from fastrank.measures.discounts import LOGARITHMIC, geometric
+from fastrank.measures.propensity import mean_weight, weights_of
+from fastrank.ranked import Runs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastrank.ranked import Ideal, RankedLists
+
+__all__: list[str] = []
+
+Gain = str | tuple[tuple[float, float], ...]
+
+
+def _gains(labels: NDArray[Any], gain: Gain, gate: float | None) -> NDArray[np.float64]:
+    """The gain of each label; none below `gate`."""
+    if gain == "linear":
+        # Labels that are not negative are their own gains.
+        values = labels if labels.min(initial=0.0) >= 0 else ranked.gains(labels, ranked.LINEAR)
+    elif gain == "exp2":
+        values = ranked.gains(labels, ranked.EXP2)
+    else:
+        assert isinstance(gain, tuple)
+        known = np.array([label for label, _ in gain])
+        places = np.minimum(np.searchsorted(known, labels), known.size - 1)
+        values = np.where(known[places] == labels, np.array([value for _, value in gain])[places], 0.0)
+    return values if gate is None else np.where(labels >= gate, values, 0.0)
+
+
+def _dcg(lists: RankedLists, runs: Runs, gains: NDArray[np.float64], k: int | None) -> NDArray[np.float64]:
+    return ranked.dcg(runs.offsets, gains, runs.counts, runs.opens, *LOGARITHMIC.up_to(lists.sizes, k), k or 0)
+
+
+def _ideal_dcg(sizes: NDArray[np.int64], ideal: Ideal, gains: NDArray[np.float64], k: int | None) -> NDArray[Any]:
+    return ranked.ideal_dcg(ideal.offsets, gains, ideal.counts, *LOGARITHMIC.up_to(sizes, k), k or 0)
+
+
+def _row_gains(
+    lists: RankedLists, gain: Gain, gate: float | None, propensity: str, clip: float
+) -> tuple[object, NDArray[np.float64]]:
+    """(key, value of each retrieved row): its gain times its weight."""
+    labels = lists.labels.astype(np.float64, copy=False)
+    return ("gains", gain, gate, propensity, clip), _gains(labels, gain, gate) * weights_of(lists, clip)
+
+
+@measure(closed_form=lambda options: not options["self_normalized"], by_row=True, reads=("propensity",))
+def dcg(
+    lists: RankedLists,
+    *,
+    k: int | None,
+    gain: Gain,
+    relevance_level: float,
+    level_gates_gain: bool,
+    propensity: str | None,
+    clip: float,
+    self_normalized: bool,
+) -> Values:
+    gate = relevance_level if level_gates_gain else None
+    found = _ideal_dcg(np.diff(lists.judged_offsets), lists.ideal(), _gains(lists.ideal().labels, gain, gate), 1) > 0
+    if propensity is None:
+        runs = lists.runs()
+        return Values(_dcg(lists, runs, _gains(runs.labels, gain, gate), k), found)
+    runs, _ = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
+    values = _dcg(lists, runs, runs.labels, k)
+    if self_normalized:
+        values = divided(values, mean_weight(lists, propensity, clip, k))
+    return Values(values, found)
+
+
+@measure(reads=("propensity",))
+def ndcg(
+    lists: RankedLists,
+    *,
+    k: int | None,
+    gain: Gain,
+    idcg: str,
+    relevance_level: float,
+    level_gates_gain: bool,
+    propensity: str | None,
+    clip: float,
+) -> Values:
+    gate = relevance_level if level_gates_gain else None
+    if propensity is not None:
+        runs, best = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
+        ideal = _ideal_dcg(lists.sizes, best, best.labels, k)
+        return Values(divided(_dcg(lists, runs, runs.labels, k), ideal), ideal > 0)
+    runs = lists.runs()
+    values = _dcg(lists, runs, _gains(runs.labels, gain, gate), k)
+    found = None
+    if idcg == "judged":
+        best = lists.ideal()
+        ideal = _ideal_dcg(np.diff(lists.judged_offsets), best, _gains(best.labels, gain, gate), k)
+    elif idcg == "listed":
+        best = lists.listed()
+        ideal = _ideal_dcg(lists.sizes, best, _gains(best.labels, gain, gate), k)
+    elif idcg == "label_order":
+        ones = np.ones(lists.labels.size, np.int64)
+        given = Runs(lists.offsets, lists.labels.astype(np.float64), ones, ones.astype(np.uint8))
+        ideal = _dcg(lists, given, _gains(given.labels, gain, gate), k)
+    else:
+        assert k is not None
+        high, low = LOGARITHMIC.up_to(np.array([k]), k)
+        ideal = np.full(lists.count, high[k] + low[k])
+        found = relevant_of(lists, relevance_level) > 0
+    return Values(divided(values, ideal), ideal > 0 if found is None else found)
+
+
+@measure()
+def rbp(
+    lists: RankedLists, *, k: int | None, p: float, rbp_gain: str, max_grade: int, relevance_level: float
+) -> Values:
+    runs = lists.runs()
+    if rbp_gain == "binary":
+        gains = (runs.labels >= relevance_level).astype(np.float64)
+    else:
+        gains = np.maximum(runs.labels, 0.0) / (max_grade if rbp_gain == "scaled" else 1)
+    table = geometric(p).up_to(lists.sizes, k)
+    sums = ranked.dcg(runs.offsets, gains, runs.counts, runs.opens, *table, k or 0)
+    return Values((1.0 - p) * sums, relevant_of(lists, relevance_level) > 0)
+
+
+@measure(closed_form=False)
+def err(lists: RankedLists, *, k: int | None, max_grade: int) -> Values:
+    return Values(ranked.err(*lists.runs(), max_grade, k or 0), relevant_of(lists, 1.0) > 0)
