@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "order_sort.h"
+
 typedef struct {
     const double *high, *low; /* sums of the first discounts, as pairs high + low */
     int64_t k;                /* ranks that count; 0 for all */
@@ -63,18 +65,42 @@ static double fr_ideal_dcg(const double *gain, const int64_t *count, int64_t run
     return open.value;
 }
 
-/* Copies runs by gain, descending.  A stretch sums the counts of equal gains, so that their order is free. */
-static void fr_sort_gains(const double *gain, const int64_t *count, int64_t runs, double *sorted_gain,
+static inline int fr_descends(const double *gain, int64_t runs) {
+    for (int64_t t = 1; t < runs; t++)
+        if (gain[t] > gain[t - 1]) return 0;
+    return 1;
+}
+
+/* Copies runs by gain, descending.  pairs has room for twice as many. */
+static void fr_sort_gains(const double *gain, const int64_t *count, int64_t runs, fr_pair *pairs, double *sorted_gain,
                           int64_t *sorted_count) {
     for (int64_t t = 0; t < runs; t++) {
-        int64_t j = t;
-        for (; j > 0 && sorted_gain[j - 1] < gain[t]; j--) {
-            sorted_gain[j] = sorted_gain[j - 1];
-            sorted_count[j] = sorted_count[j - 1];
-        }
-        sorted_gain[j] = gain[t];
-        sorted_count[j] = count[t];
+        pairs[t].key = fr_descending(gain[t]);
+        pairs[t].row = t;
     }
+    fr_sort_pairs(pairs, pairs + runs, runs);
+    for (int64_t t = 0; t < runs; t++) {
+        sorted_gain[t] = gain[pairs[t].row];
+        sorted_count[t] = count[pairs[t].row];
+    }
+}
+
+/* The halves of x, each of at most 26 bits (Veltkamp). */
+static inline void fr_halve(double x, double *upper, double *lower) {
+    double c = 134217729.0 * x; /* 2^27 + 1 */
+    *upper = c - (c - x);
+    *lower = x - *upper;
+}
+
+/* (high + low) * by, to twice the digits of a double (Dekker, A Floating-Point Technique for Extending the
+   Available Precision, 1971); by is at most 1. */
+static inline void fr_times(double *high, double *low, double by) {
+    double a, b, c, d, product = *high * by, error;
+    fr_halve(*high, &a, &b);
+    fr_halve(by, &c, &d);
+    error = ((a * c - product) + a * d + b * c) + b * d + *low * by;
+    *high = product + error;
+    *low = error - (*high - product);
 }
 
 #endif

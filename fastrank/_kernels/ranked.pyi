@@ -12,6 +12,48 @@ def count_relevant(
 def count_tied(
     run_offsets: NDArray[np.int64], run_count: NDArray[np.int64], run_opens: NDArray[np.uint8], k: int
 ) -> NDArray[np.uint8]: ...
+def count_labels(
+    labels: NDArray[np.uint8] | NDArray[np.float64], offsets: NDArray[np.int64], low: float, high: float
+) -> NDArray[np.int64]: ...
+def hits(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def hits_at(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    cuts: NDArray[np.int64],
+) -> NDArray[np.float64]: ...
+def hit(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
+def weighted_reciprocal_rank(
+    run_offsets: NDArray[np.int64],
+    run_value: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    k: int,
+) -> NDArray[np.float64]: ...
+def precision_sum(
+    run_offsets: NDArray[np.int64],
+    run_label: NDArray[np.float64],
+    run_count: NDArray[np.int64],
+    run_opens: NDArray[np.uint8],
+    level: float,
+    k: int,
+) -> NDArray[np.float64]: ...
 def precision(
     run_offsets: NDArray[np.int64],
     run_label: NDArray[np.float64],
@@ -57,6 +99,8 @@ def average_precision(
     denominator: int,
 ) -> NDArray[np.float64]: ...
 def discounts(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def flat_discounts(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def geometric_discounts(n: int, p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def dcg(
     run_offsets: NDArray[np.int64],
     run_gain: NDArray[np.float64],

@@ -7,13 +7,18 @@ relevant where its label is at least `level`.
 """
 
 from libc.math cimport ldexp
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 import numpy as np
 
 cdef extern from "elementary.h" nogil:
     double fr_log(double x)
+
+cdef extern from "order_sort.h" nogil:
+    ctypedef struct fr_pair:
+        uint64_t key
+        int64_t row
 
 cdef extern from "order_dcg.h" nogil:
     ctypedef struct fr_discounts:
@@ -22,8 +27,11 @@ cdef extern from "order_dcg.h" nogil:
         int64_t k
     double fr_dcg(const double *gain, const int64_t *count, const uint8_t *opens, int64_t runs, fr_discounts table)
     double fr_ideal_dcg(const double *gain, const int64_t *count, int64_t runs, fr_discounts table)
+    void fr_times(double *high, double *low, double by)
+    bint fr_descends(const double *gain, int64_t runs)
     void fr_sort_gains(
-        const double *gain, const int64_t *count, int64_t runs, double *sorted_gain, int64_t *sorted_count
+        const double *gain, const int64_t *count, int64_t runs, fr_pair *pairs, double *sorted_gain,
+        int64_t *sorted_count
     )
 
 LINEAR = 0
@@ -37,6 +45,8 @@ cdef enum:
     BY_EXP2 = 1
 
 cdef double LN2 = 0.693147180559945309417232121458
+# Every value above 0 is at least this.
+cdef double LEAST = 4.9406564584124654e-324
 
 
 cdef struct Cursor:
@@ -51,9 +61,15 @@ cdef struct Cursor:
     int64_t begin  # rank of the group's first row
     int64_t rows
     int64_t relevant
+    double total  # of the labels of its relevant rows
     int64_t inside  # how many of its rows are above the cut, whichever they are
 
-ctypedef double (*measure)(Cursor *group) noexcept nogil
+# The cursor is passed by value, so that it lives in registers.
+ctypedef double (*measure)(Cursor group) noexcept nogil
+
+ctypedef fused label_type:
+    uint8_t
+    double
 
 
 cdef inline bint next_group(Cursor *group) noexcept nogil:
@@ -63,10 +79,12 @@ cdef inline bint next_group(Cursor *group) noexcept nogil:
     if t >= group.end or (group.k > 0 and group.begin >= group.k):
         return False
     group.rows = group.relevant = 0
+    group.total = 0.0
     while True:
         group.rows += group.count[t]
         if group.label[t] >= group.level:
             group.relevant += group.count[t]
+            group.total += group.label[t] * <double> group.count[t]
         t += 1
         if t >= group.end or group.opens[t]:
             break
@@ -75,17 +93,17 @@ cdef inline bint next_group(Cursor *group) noexcept nogil:
     return True
 
 
-cdef double hits_of(Cursor *group) noexcept nogil:
+cdef double hits_of(Cursor group) noexcept nogil:
     """Expected number of relevant rows above the cut."""
     cdef int64_t whole = 0
-    while next_group(group):
+    while next_group(&group):
         if group.inside < group.rows:
             return <double> whole + <double> group.relevant * <double> group.inside / <double> group.rows
         whole += group.relevant
     return <double> whole
 
 
-cdef double hit_of(Cursor *group) noexcept nogil:
+cdef double hit_of(Cursor group) noexcept nogil:
     """Probability of a relevant row above the cut.
 
     In the group at the cut, m of c rows are above it.  The probabilities that the i-th of them is the first of the r
@@ -94,7 +112,7 @@ cdef double hit_of(Cursor *group) noexcept nogil:
     """
     cdef int64_t i, draws, good
     cdef double missed = 1.0, hit = 0.0
-    while next_group(group):
+    while next_group(&group):
         if group.relevant == 0:
             continue
         if group.inside + group.relevant > group.rows:
@@ -107,39 +125,52 @@ cdef double hit_of(Cursor *group) noexcept nogil:
     return 0.0
 
 
-cdef double reciprocal_rank_of(Cursor *group) noexcept nogil:
-    """Expected 1 / rank of the first relevant row; 0 below the cut."""
-    cdef int64_t j, last
+cdef inline double first_in_group(Cursor *group) noexcept nogil:
+    """Expected 1 / rank of the first relevant row of the group."""
+    cdef int64_t j
+    # It has at most the group's other rows before it.
+    cdef int64_t last = min(group.inside, group.rows - group.relevant + 1)
     cdef double missed = 1.0, value = 0.0
-    while next_group(group):
-        if group.relevant == 0:
-            continue
-        # The first relevant row has at most the group's other rows before it.
-        last = min(group.inside, group.rows - group.relevant + 1)
-        for j in range(last):
-            value += missed * <double> group.relevant / (<double> (group.rows - j) * <double> (group.begin + j + 1))
-            missed *= <double> (group.rows - group.relevant - j) / <double> (group.rows - j)
-        return value
+    for j in range(last):
+        value += missed * <double> group.relevant / (<double> (group.rows - j) * <double> (group.begin + j + 1))
+        missed *= <double> (group.rows - group.relevant - j) / <double> (group.rows - j)
+    return value
+
+
+cdef double reciprocal_rank_of(Cursor group) noexcept nogil:
+    """Expected 1 / rank of the first relevant row; 0 below the cut."""
+    while next_group(&group):
+        if group.relevant > 0:
+            return first_in_group(&group)
     return 0.0
 
 
-cdef double precisions_of(Cursor *group) noexcept nogil:
+cdef double weighted_reciprocal_rank_of(Cursor group) noexcept nogil:
+    """Expected label / rank of the first relevant row: which of the group's relevant rows is first says no rank."""
+    while next_group(&group):
+        if group.relevant > 0:
+            return group.total / <double> group.relevant * first_in_group(&group)
+    return 0.0
+
+
+cdef double precisions_of(Cursor group) noexcept nogil:
     """Expected sum, over the relevant rows above the cut, of the precision at their ranks.
 
     Place j of a group holds a relevant row with probability r / c; then the group's other r - 1 relevant rows are
     spread evenly over its other c - 1 places, of which j are above.
     """
     cdef int64_t j, hits = 0
-    cdef double share, above, value = 0.0
-    while next_group(group):
+    cdef double share, slope, value = 0.0
+    while next_group(&group):
         if group.relevant == 0:
             continue
-        share = <double> group.relevant / <double> group.rows
-        for j in range(group.inside):
-            above = <double> hits + 1.0
-            if j > 0:
-                above += <double> j * <double> (group.relevant - 1) / <double> (group.rows - 1)
-            value += share * above / <double> (group.begin + j + 1)
+        if group.rows == 1:
+            value += <double> (hits + 1) / <double> (group.begin + 1)
+        else:
+            share = <double> group.relevant / <double> group.rows
+            slope = <double> (group.relevant - 1) / <double> (group.rows - 1)
+            for j in range(group.inside):
+                value += share * (<double> (hits + 1) + <double> j * slope) / <double> (group.begin + j + 1)
         hits += group.relevant
     return value
 
@@ -157,20 +188,46 @@ cdef check_runs(
 
 cdef apply(
     measure of, const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
-    const uint8_t[::1] run_opens, double level, int64_t k,
+    const uint8_t[::1] run_opens, double level, int64_t k, const int64_t[::1] cuts=None,
 ):
-    """The measure of each list."""
+    """The measure of each list; where cuts are given, above its own cut, of which 0 lets no row count."""
     check_runs(run_offsets, run_label.shape[0], run_count, run_opens, k)
     cdef Py_ssize_t q, lists = run_offsets.shape[0] - 1
     cdef Cursor group
+    if cuts is not None and cuts.shape[0] != lists:
+        raise ValueError("one cut is needed for each list")
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
     with nogil:
         for q in range(lists):
+            if cuts is not None:
+                k = cuts[q]
+                if k <= 0:
+                    continue
             group = Cursor(
-                &run_label[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], level, k, 0, 0, 0, 0
+                &run_label[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], level, k, 0, 0, 0, 0, 0
             )
-            out[q] = of(&group)
+            out[q] = of(group)
+    return result
+
+
+def count_labels(const label_type[::1] labels, const int64_t[::1] offsets, double low, double high):
+    """int64 number of rows of each list whose label is at least low and below high."""
+    cdef Py_ssize_t q, i, lists = offsets.shape[0] - 1
+    cdef int64_t found
+    cdef bint descends = False
+    for q in range(lists):
+        descends = descends or offsets[q + 1] < offsets[q]
+    if lists < 0 or descends or offsets[0] < 0 or offsets[lists] > labels.shape[0]:
+        raise ValueError("offsets must ascend within the labels")
+    result = np.zeros(lists, np.int64)
+    cdef int64_t[::1] out = result
+    with nogil:
+        for q in range(lists):
+            found = 0
+            for i in range(offsets[q], offsets[q + 1]):
+                found += (<double> labels[i] >= low) & (<double> labels[i] < high)
+            out[q] = found
     return result
 
 
@@ -241,12 +298,31 @@ def recall(
     return divide(apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k), relevant)
 
 
-def hit_rate(
+def hits(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, int64_t k,
+):
+    """Expected number of relevant rows above the cut."""
+    return apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k)
+
+
+def hits_at(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, const int64_t[::1] cuts,
+):
+    """Expected number of relevant rows among the first cuts[q] of list q; a cut of 0 leaves none."""
+    return apply(hits_of, run_offsets, run_label, run_count, run_opens, level, 0, cuts)
+
+
+def hit(
     const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
     const uint8_t[::1] run_opens, double level, int64_t k,
 ):
     """Probability that a relevant row is above the cut."""
     return apply(hit_of, run_offsets, run_label, run_count, run_opens, level, k)
+
+
+hit_rate = hit
 
 
 def reciprocal_rank(
@@ -255,6 +331,22 @@ def reciprocal_rank(
 ):
     """Expected 1 / rank of the first relevant row, 0 where it is below the cut."""
     return apply(reciprocal_rank_of, run_offsets, run_label, run_count, run_opens, level, k)
+
+
+def weighted_reciprocal_rank(
+    const int64_t[::1] run_offsets, const double[::1] run_value, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, int64_t k,
+):
+    """Expected value / rank of the first row whose value is above 0, 0 where it is below the cut."""
+    return apply(weighted_reciprocal_rank_of, run_offsets, run_value, run_count, run_opens, LEAST, k)
+
+
+def precision_sum(
+    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    const uint8_t[::1] run_opens, double level, int64_t k,
+):
+    """Expected sum of the precisions at the ranks of the relevant rows above the cut."""
+    return apply(precisions_of, run_offsets, run_label, run_count, run_opens, level, k)
 
 
 def average_precision(
@@ -300,6 +392,38 @@ def discounts(int64_t n):
     return highs, lows
 
 
+def flat_discounts(int64_t n):
+    """As `discounts`, each of 1: `dcg` adds gains up."""
+    if n < 0:
+        raise ValueError("n must be at least 0")
+    return np.arange(n + 1, dtype=np.float64), np.zeros(n + 1, np.float64)
+
+
+def geometric_discounts(int64_t n, double p):
+    """As `discounts`, each (1 - p) * p ** rank: `dcg` of gains 0 and 1 is rank-biased precision.
+
+    The sums are less 1, which leaves their differences: -(p ** rank) is as accurate far down as at the top.
+    """
+    if n < 0:
+        raise ValueError("n must be at least 0")
+    if not 0.0 < p < 1.0:
+        raise ValueError("p must be between 0 and 1")
+    highs, lows = np.zeros(n + 1, np.float64), np.zeros(n + 1, np.float64)
+    cdef double[::1] high = highs, low = lows
+    cdef int64_t r
+    cdef double power = 1.0, rest = 0.0
+    with nogil:
+        high[0] = -1.0
+        for r in range(1, n + 1):
+            fr_times(&power, &rest, p)
+            # Smaller ones would lose digits.
+            if power < 1e-280:
+                break
+            high[r] = -power
+            low[r] = -rest
+    return highs, lows
+
+
 cdef check_table(const int64_t[::1] offsets, const int64_t[::1] count, int64_t k, Py_ssize_t high, Py_ssize_t low):
     """Refuses a table of discounts that is shorter than the longest list above the cut."""
     cdef Py_ssize_t q, t
@@ -339,10 +463,11 @@ def ideal_dcg(
 
     A ranking in that order has a `dcg` of the same bits.
     """
-    cdef Py_ssize_t q, lists = ideal_offsets.shape[0] - 1
+    cdef Py_ssize_t q, t, lists = ideal_offsets.shape[0] - 1
     cdef int64_t runs, longest = 0
     cdef double *gain
     cdef int64_t *count
+    cdef fr_pair *pairs
     if lists < 0 or ideal_offsets[lists] > ideal_gain.shape[0] or ideal_gain.shape[0] != ideal_count.shape[0]:
         raise ValueError("the arrays of the ideal do not fit together")
     if k < 0:
@@ -355,15 +480,21 @@ def ideal_dcg(
     cdef fr_discounts table = fr_discounts(&high[0], &low[0], k)
     gain = <double *> malloc((longest + 1) * sizeof(double))
     count = <int64_t *> malloc((longest + 1) * sizeof(int64_t))
-    if gain != NULL and count != NULL:
+    pairs = <fr_pair *> malloc(2 * (longest + 1) * sizeof(fr_pair))
+    if gain != NULL and count != NULL and pairs != NULL:
         with nogil:
             for q in range(lists):
-                runs = ideal_offsets[q + 1] - ideal_offsets[q]
-                fr_sort_gains(&ideal_gain[0] + ideal_offsets[q], &ideal_count[0] + ideal_offsets[q], runs, gain, count)
-                out[q] = fr_ideal_dcg(gain, count, runs, table)
+                t = ideal_offsets[q]
+                runs = ideal_offsets[q + 1] - t
+                if fr_descends(&ideal_gain[0] + t, runs):
+                    out[q] = fr_ideal_dcg(&ideal_gain[0] + t, &ideal_count[0] + t, runs, table)
+                else:
+                    fr_sort_gains(&ideal_gain[0] + t, &ideal_count[0] + t, runs, pairs, gain, count)
+                    out[q] = fr_ideal_dcg(gain, count, runs, table)
     free(gain)
     free(count)
-    if gain == NULL or count == NULL:
+    free(pairs)
+    if gain == NULL or count == NULL or pairs == NULL:
         raise MemoryError
     return result
 

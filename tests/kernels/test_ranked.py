@@ -17,6 +17,8 @@ from sklearn.metrics import dcg_score, ndcg_score
 
 from fastrank._kernels import order, ranked
 
+PERSISTENCE = Fraction(0.8)
+
 Row = tuple[float, float]
 Measure = Callable[[list[float], float, int], Fraction]
 
@@ -54,6 +56,34 @@ def plain_average_precision(labels: list[float], level: float, k: int, denominat
     return sum((Fraction(hits, r) for hits, r in enumerate(ranks, 1)), Fraction(0)) / (by or 1)
 
 
+def plain_hits(labels: list[float], level: float, k: int) -> Fraction:
+    return Fraction(sum(label >= level for label in labels[: k or None]))
+
+
+def plain_hits_at_two(labels: list[float], level: float, k: int) -> Fraction:
+    return plain_hits(labels, level, 2)
+
+
+def plain_weighted_reciprocal_rank(labels: list[float], level: float, k: int) -> Fraction:
+    return next((Fraction(label) / r for r, label in enumerate(labels[: k or None], 1) if label > 0), Fraction(0))
+
+
+def plain_precision_sum(labels: list[float], level: float, k: int) -> Fraction:
+    ranks = [r for r, label in enumerate(labels[: k or None], 1) if label >= level]
+    return sum((Fraction(hits, r) for hits, r in enumerate(ranks, 1)), Fraction(0))
+
+
+def plain_sum(labels: list[float], level: float, k: int) -> Fraction:
+    return Fraction(sum(max(label, 0) for label in labels[: k or None]))
+
+
+def plain_geometric(labels: list[float], level: float, k: int) -> Fraction:
+    ranked_labels = enumerate(labels[: k or None])
+    return sum(
+        (Fraction(max(label, 0)) * (1 - PERSISTENCE) * PERSISTENCE**r for r, label in ranked_labels), Fraction(0)
+    )
+
+
 def plain_dcg(labels: list[float], level: float, k: int) -> Fraction:
     terms = [max(label, 0) / math.log2(r + 1) for r, label in enumerate(labels[: k or None], 1)]
     return Fraction(math.fsum(terms))
@@ -83,7 +113,18 @@ def measures(lists: list[list[Row]], level: float, k: int, depth: int) -> dict[s
     runs = (at, label, count, opens)
     table = ranked.discounts(max(map(len, lists), default=0))
     gain = ranked.gains(label, ranked.LINEAR)
+    longest = len(table[0]) - 1
     return {
+        "hits": (ranked.hits(*runs, level, k), plain_hits),
+        "hits_at": (ranked.hits_at(*runs, level, np.full(len(lists), 2)), plain_hits_at_two),
+        "hit": (ranked.hit(*runs, level, k), plain_hit_rate),
+        "weighted_reciprocal_rank": (ranked.weighted_reciprocal_rank(*runs, k), plain_weighted_reciprocal_rank),
+        "precision_sum": (ranked.precision_sum(*runs, level, k), plain_precision_sum),
+        "sum": (ranked.dcg(at, gain, count, opens, *ranked.flat_discounts(longest), k), plain_sum),
+        "geometric": (
+            ranked.dcg(at, gain, count, opens, *ranked.geometric_discounts(longest, float(PERSISTENCE)), k),
+            plain_geometric,
+        ),
         "precision": (ranked.precision(*runs, rows, level, k), plain_precision),
         "recall": (ranked.recall(*runs, relevant, level, k), plain_recall),
         "hit_rate": (ranked.hit_rate(*runs, level, k), plain_hit_rate),
@@ -110,7 +151,7 @@ LISTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(LISTS, st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 8), st.booleans())
 def test_measures_equal_the_mean_over_all_orders(lists: list[list[Row]], level: float, k: int, cut: bool) -> None:
-    for name, (values, plain) in measures(lists, level, k, k if cut else 0).items():
+    for name, (values, plain) in measures(lists, level, k, max(k, 2) if cut and k else 0).items():
         assert values.dtype == np.float64
         for value, rows in zip(values, lists, strict=True):
             exact = [plain(labels, level, k) for labels in orders(rows)] if rows else [Fraction(0)]
@@ -121,7 +162,7 @@ def test_measures_equal_the_mean_over_all_orders(lists: list[list[Row]], level: 
 def test_all_seven_rows_tied() -> None:
     rows = [(0.0, label) for label in (0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0)]
     for k in (0, 1, 3, 7):
-        for name, (values, plain) in measures([rows], 1.0, k, k).items():
+        for name, (values, plain) in measures([rows], 1.0, k, max(k, 2) if k else 0).items():
             exact = [plain(labels, 1.0, k) for labels in orders(rows)]
             assert values[0] == pytest.approx(float(sum(exact, Fraction(0)) / len(exact)), rel=1e-14), name
 
@@ -138,6 +179,45 @@ def test_count_tied_and_count_relevant(lists: list[list[Row]], k: int, cut: bool
         begins = [r for r, score in enumerate(scores) if scores.count(score) > 1 and scores.index(score) == r]
         assert tied[q] == any(k == 0 or r < k for r in begins)
         assert relevant[q] == sum(label >= 1 for _, label in rows)
+
+
+def test_each_list_has_its_own_cut() -> None:
+    lists = [[(3.0, 1.0), (2.0, 0.0), (1.0, 1.0)]] * 4 + [[(1.0, 1.0), (1.0, 0.0), (1.0, 0.0)]] * 3 + [[]]
+    runs = rank(lists)[:4]
+    found = ranked.hits_at(*runs, 1.0, frozen([0, 1, 3, 9, 0, 2, 9, 5], np.int64))
+    assert found.tolist() == [0, 1, 2, 2, 0, 2 / 3, 1, 0]
+    with pytest.raises(ValueError, match="one cut"):
+        ranked.hits_at(*runs, 1.0, frozen([1], np.int64))
+
+
+def test_weighted_reciprocal_rank_of_equal_values_is_a_multiple() -> None:
+    lists = [[(1.0, 0.25), (1.0, 0.0), (0.0, 0.25)], [(2.0, 0.0), (1.0, 0.25)], [(2.0, 0.0), (1.0, -1.0)]]
+    runs = rank(lists)[:4]
+    found = ranked.weighted_reciprocal_rank(*runs, 0)
+    assert found.tolist() == [0.25 * 0.75, 0.25 * 0.5, 0.0]
+    assert (found == 0.25 * ranked.reciprocal_rank(*runs, 0.25, 0)).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0, 1, 2, 5]), max_size=5), max_size=4), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
+def test_count_labels(lists: list[list[int]], low: float) -> None:
+    flat, offsets = [label for labels in lists for label in labels], np.cumsum([0, *map(len, lists)])
+    for high in (low, 2.0, 5.0, math.inf):
+        expected = [sum(low <= label < high for label in labels) for labels in lists]
+        for dtype in (np.uint8, np.float64):
+            found = ranked.count_labels(frozen(flat, dtype), offsets, low, high)
+            assert (found.dtype, found.tolist()) == (np.int64, expected)
+
+
+def test_count_labels_of_rows_without_judgment() -> None:
+    labels = frozen([-math.inf, -1.0, -0.0, 0.5, 1.0, 1e9], np.float64)
+    at = frozen([1, 6], np.int64)
+    assert ranked.count_labels(labels, at, 0.0, math.inf).tolist() == [4]
+    assert ranked.count_labels(labels, at, 0.0, 1.0).tolist() == [2]
+    assert ranked.count_labels(labels, frozen([0, 6], np.int64), -math.inf, 0.0).tolist() == [2]
+    for offsets in ([], [0, 7], [2, 1], [-1, 3]):
+        with pytest.raises(ValueError, match="offsets"):
+            ranked.count_labels(labels, frozen(offsets, np.int64), 0.0, 1.0)
 
 
 def test_large_groups_stay_accurate() -> None:
@@ -183,6 +263,24 @@ def test_perfect_ranking_without_ties_has_the_ideal_dcg() -> None:
                 assert found[0] == ideal[0] > 0
 
 
+def test_ideal_of_many_gains_in_any_order() -> None:
+    rng = np.random.default_rng(5)
+    gains, counts, at = rng.random(3000), rng.integers(1, 4, 3000), np.array([0, 900, 900, 913, 3000])
+    gains[rng.random(3000) < 0.2] = 0.5
+    table = ranked.discounts(int(counts.sum()))
+    for k in (0, 7):
+        found = ranked.ideal_dcg(at, frozen(gains, np.float64), frozen(counts, np.int64), *table, k)
+        for q in range(4):
+            part = slice(at[q], at[q + 1])
+            order_ = np.argsort(-gains[part], kind="stable")
+            plain = np.repeat(gains[part][order_], counts[part][order_])[: k or None]
+            expected = math.fsum(gain / math.log2(r + 2) for r, gain in enumerate(plain))
+            assert found[q] == pytest.approx(expected, rel=1e-13)
+            one = np.array([0, at[q + 1] - at[q]])
+            ordered = ranked.ideal_dcg(one, gains[part][order_], counts[part][order_], *table, k)
+            assert found[q] == ordered[0]
+
+
 def test_ideal_orders_by_gain() -> None:
     table = ranked.discounts(5)
     at, count = np.array([0, 3]), np.array([2, 1, 2])
@@ -219,8 +317,28 @@ def test_discounts_are_accurate_sums() -> None:
     assert (high[b] - high[a]) + (low[b] - low[a]) == pytest.approx(math.fsum(terms[a:b]), rel=4e-16)
 
 
+@pytest.mark.parametrize("p", [0.5, 0.8, 0.95, 1 / 3])
+def test_geometric_discounts_are_accurate_at_any_rank(p: float) -> None:
+    high, low = ranked.geometric_discounts(2000, p)
+    for a, b in [(0, 1), (0, 10), (7, 8), (500, 501), (300, 700), (0, 2000)]:
+        exact = Fraction(p) ** a - Fraction(p) ** b
+        if exact > 1e-270:
+            assert abs(Fraction((high[b] - high[a]) + (low[b] - low[a])) / exact - 1) < 3e-16, (a, b)
+    assert (np.diff(high) >= 0).all()
+    assert high[-1] <= 0.0
+    for wrong in (0.0, 1.0, -0.5, math.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            ranked.geometric_discounts(3, wrong)
+
+
 def test_discounts_take_any_length() -> None:
-    assert [x.tolist() for x in ranked.discounts(0)] == [[0.0], [0.0]]
+    for table in (ranked.discounts, ranked.flat_discounts):
+        assert [x.tolist() for x in table(0)] == [[0.0], [0.0]]
+    assert [x.tolist() for x in ranked.geometric_discounts(0, 0.5)] == [[-1.0], [0.0]]
+    assert [x.tolist() for x in ranked.flat_discounts(3)] == [[0.0, 1.0, 2.0, 3.0], [0.0] * 4]
+    for make in (ranked.discounts, ranked.flat_discounts, lambda n: ranked.geometric_discounts(n, 0.5)):
+        with pytest.raises(ValueError, match="n must be"):
+            make(-1)
     for short, long in zip(ranked.discounts(7), ranked.discounts(300), strict=True):
         assert short.tobytes() == long[:8].tobytes()
 
@@ -236,7 +354,8 @@ def test_gains() -> None:
 @pytest.mark.parametrize("lists", [[], [[]], [[], [(1.0, 1.0)], []]])
 def test_empty_lists(lists: list[list[Row]]) -> None:
     for name, (values, _) in measures(lists, 1.0, 0, 0).items():
-        assert values.tolist() == [float(len(rows)) for rows in lists], name
+        one = 1 - float(PERSISTENCE) if name == "geometric" else 1.0
+        assert values.tolist() == [len(rows) * one for rows in lists], name
     at, _, count, opens, ideal_at, ideal_label, ideal_count = rank(lists)
     assert not ranked.count_tied(at, count, opens, 0).any()
     ideal = ranked.ideal_dcg(ideal_at, ideal_label, ideal_count, *ranked.discounts(1), 0)
