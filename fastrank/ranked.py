@@ -163,7 +163,8 @@ class RankedLists:
         if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
             return order.rank_top(self.scores, labels, self.offsets, depth)
         rule, items = self._tie_order(rule)
-        return order.rank_all(self.scores, labels, self.offsets, rule, items, depth)
+        labels = labels.astype(np.float64, copy=False)
+        return order.rank_all(self.scores.astype(np.float64, copy=False), labels, self.offsets, rule, items, depth)
 
     def _tie_order(self, rule: int) -> tuple[int, NDArray[np.int64] | None]:
         """The rule of ties with the items that it needs, as integers of the same order."""
@@ -181,6 +182,8 @@ class RankedLists:
 
     def ideal(self) -> Ideal:
         """The labels of all judged rows, retrieved or not."""
+        if self._all_judged_are_ranked:
+            self.runs()
         if "ideal" not in self.derived:
             self.derived["ideal"] = Ideal(*order.ideal_runs(self.judged_labels, self.judged_offsets))
         result: Ideal = self.derived["ideal"]

@@ -4,6 +4,8 @@ Every adder takes `digits` int64[slices, DIGITS] and `special` int64[slices, 3] 
 term i goes to row `slices[i]`, or to row `at` where `slices` is None.
 """
 
+import numpy as np
+
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 
@@ -166,6 +168,17 @@ def carry(int64_t[:, ::1] digits):
 def log(double x):
     """Natural logarithm of a positive normal number, the same bits on every machine."""
     return fr_log(x)
+
+
+def logs(const double[::1] values):
+    """Natural logarithms of positive normal numbers; NaN stays NaN."""
+    cdef Py_ssize_t i, n = values.shape[0]
+    result = np.empty(n, np.float64)
+    cdef double[::1] out = result
+    with nogil:
+        for i in range(n):
+            out[i] = fr_log(values[i]) if values[i] == values[i] else values[i]
+    return result
 
 
 def log1m(double p):

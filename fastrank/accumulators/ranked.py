@@ -212,7 +212,7 @@ class ListSums(MeasuredLists):
     ) -> None:
         """Adds values to their sums."""
         if self.logarithm:
-            values = exact_sum.log(np.maximum(values, LEAST_OF_GEOMETRIC))
+            values = exact_sum.logs(np.maximum(values, LEAST_OF_GEOMETRIC))
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
         _add_weights(weights, values.size, slices, self.weight_digits)
 
@@ -329,7 +329,7 @@ class ListExtremes(MeasuredLists):
         """Takes in values."""
         if weights is not None:
             values, slices = values[weights > 0], None if slices is None else slices[weights > 0]
-        where: Any = 0 if slices is None else slices
+        where = np.zeros(values.size, np.int32) if slices is None else slices
         values = values + 0.0  # so that -0.0 is 0.0
         np.minimum.at(self.least, where, values)
         np.maximum.at(self.greatest, where, values)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrank._kernels import ranked
+from fastrank._kernels import ranked, untied
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.discounts import LOGARITHMIC, geometric
 from fastrank.measures.propensity import mean_weight, weights_of
@@ -126,9 +126,9 @@ def rbp(
         gains = np.maximum(runs.labels, 0.0) / (max_grade if rbp_gain == "scaled" else 1)
     table = geometric(p).up_to(lists.sizes, k)
     sums = ranked.dcg(runs.offsets, gains, runs.counts, runs.opens, *table, k or 0)
-    return Values((1.0 - p) * sums, relevant_of(lists, relevance_level) > 0)
+    return Values(sums, relevant_of(lists, relevance_level) > 0)
 
 
 @measure(closed_form=False)
 def err(lists: RankedLists, *, k: int | None, max_grade: int) -> Values:
-    return Values(ranked.err(*lists.runs(), max_grade, k or 0), relevant_of(lists, 1.0) > 0)
+    return Values(untied.err(*lists.runs(), max_grade, k or 0), relevant_of(lists, 1.0) > 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastrank._kernels import ranked
+from fastrank._kernels import ranked, untied
 from fastrank.measures.base import Values, measure, relevant_of
 
 if TYPE_CHECKING:
@@ -24,21 +24,21 @@ ELEVEN_POINTS = np.arange(11) / 10
 def bpref(lists: RankedLists, *, relevance_level: float, guard: bool) -> Values:
     relevant = relevant_of(lists, relevance_level)
     others = ranked.count_labels(lists.judged_labels, lists.judged_offsets, 0.0, relevance_level)
-    return Values(ranked.bpref(*lists.runs(), relevance_level, relevant, others, guard), relevant > 0)
+    return Values(untied.bpref(*lists.runs(), relevance_level, relevant, others, guard), relevant > 0)
 
 
 @measure(depth=lambda _: 0, closed_form=False)
 def infap(lists: RankedLists, *, relevance_level: float) -> Values:
     relevant = relevant_of(lists, relevance_level)
-    return Values(ranked.inferred_ap(*lists.runs(), relevance_level, relevant), relevant > 0)
+    return Values(untied.inferred_ap(*lists.runs(), relevance_level, relevant), relevant > 0)
 
 
 def _interpolated(
     lists: RankedLists, level: float, points: NDArray[np.float64], recall_point: str
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     relevant = relevant_of(lists, level)
-    rule = ranked.PLUS_0_9 if recall_point == "plus_0_9" else ranked.ROUND
-    return ranked.interpolated_precision(*lists.runs(), level, relevant, points, rule), relevant > 0
+    rule = untied.PLUS_0_9 if recall_point == "plus_0_9" else untied.ROUND
+    return untied.interpolated_precision(*lists.runs(), level, relevant, points, rule), relevant > 0
 
 
 @measure(depth=lambda _: 0, closed_form=False)

@@ -310,7 +310,7 @@ def r_precision(*, relevance_level: float = 1.0) -> None:
     better="lower",
     aliases=("fall_out", "retrieval_fall_out"),
     undefined='there are no queries, or none with a row that is not relevant under no_relevant="skip"',
-    source="as torchmetrics' retrieval_fall_out; a query without a row that is not relevant is what no_relevant is about",
+    source="as torchmetrics' retrieval_fall_out; here no_relevant is about a query without a row that is not relevant",
 )
 def fallout(*, k: int | None = None, relevance_level: float = 1.0) -> None:
     """Fall-out at k: rows that are not relevant among the first k ranks over all such rows, mean over queries.
