@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from fastrank.errors import EmptyInputError
+from fastrank.errors import EmptyInputError, ParameterError
 from fastrank.evaluator import Evaluator
 from fastrank.sources import open_source
 
@@ -33,6 +36,7 @@ def evaluate(
     where: Any = None,
     on_invalid: str = "raise",
     batch_rows: int | None = None,
+    threads: int | None = None,
 ) -> Result:
     """Evaluates metrics over a source in one pass.
 
@@ -54,6 +58,9 @@ def evaluate(
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
     batch_rows : int, optional
         Rows a batch; the result does not depend on it.
+    threads : int, optional
+        Most threads to use for rows in memory; default: as many as there are processors.  The result does not depend
+        on it.
 
     Returns
     -------
@@ -87,10 +94,15 @@ def evaluate(
         where=where,
         on_invalid=on_invalid,
     )
-    return run(open_source(source, batch_rows=batch_rows), evaluator)
+    return run(open_source(source, batch_rows=batch_rows), evaluator, threads=threads)
 
 
-def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None = None) -> Result:
+def run(
+    source: Source,
+    evaluator: Evaluator,
+    progress: Callable[[int], None] | None = None,
+    threads: int | None = None,
+) -> Result:
     """Feeds a source to an evaluator.
 
     Parameters
@@ -101,6 +113,8 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
         Gets all batches.
     progress : callable, optional
         Called with the number of rows of each batch.
+    threads : int, optional
+        Most threads to use; default: as many as there are processors.
 
     Returns
     -------
@@ -110,14 +124,10 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
     ------
     EmptyInputError
         There was no row, or none was left.
+    ParameterError
+        `threads` is no positive integer.
     """
-    columns, numeric = evaluator.columns(source.schema)
-    total = 0
-    for batch, origin in source.batches(columns, numeric):
-        evaluator.update(batch, describe_row=origin.describe)
-        total += batch.num_rows
-        if progress is not None:
-            progress(batch.num_rows)
+    total = _feed_shards(source.shards(_thread_count(threads, evaluator)), evaluator, progress)
     if total == 0:
         raise EmptyInputError("the source has no rows")
     result = evaluator.result()
@@ -127,6 +137,40 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
             "where=, or have weight 0"
         )
     return result
+
+
+def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
+        raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    if evaluator.in_order:
+        return 1
+    return len(os.sched_getaffinity(0)) if threads is None else int(threads)
+
+
+def _feed(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None) -> int:
+    """Gives the evaluator all batches; returns the number of rows."""
+    total = 0
+    for batch, origin in source.batches(*evaluator.columns(source.schema)):
+        evaluator.update(batch, describe_row=origin.describe)
+        total += batch.num_rows
+        if progress is not None:
+            progress(batch.num_rows)
+    return total
+
+
+def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, progress: Callable[[int], None] | None) -> int:
+    """Feeds the first shard to the evaluator and the others to twins of it, at once, and merges."""
+    twins = [evaluator.twin() for _ in shards[1:]]
+    if not twins:
+        return _feed(shards[0], evaluator, progress)
+    with ThreadPoolExecutor(len(shards)) as pool:
+        evaluators = [evaluator, *twins]
+        jobs = [pool.submit(_feed, *job, progress) for job in zip(shards, evaluators, strict=True)]
+        # In the order of the shards, so that the error that is told is that of the first bad row.
+        total = sum(job.result() for job in jobs)
+    for twin in twins:
+        evaluator.merge(twin)
+    return total
 
 
 def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:

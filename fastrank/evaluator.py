@@ -165,6 +165,21 @@ class Evaluator:
         self._broken = None
         self._row += batch.num_rows
 
+    def twin(self) -> Evaluator:
+        """An empty evaluator of the same metrics.
+
+        Returns
+        -------
+        Evaluator
+            Its state merges with that of this one.
+        """
+        return Evaluator(self._metrics, **self._arguments)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether a metric depends on the order of the source, so that it has to be read from end to end."""
+        return any(stream.in_order for stream in self._plan.streams.values())
+
     def _check(self) -> None:
         if self._broken is not None:
             raise FastrankError(f"{self._broken}, so that this Evaluator holds part of a batch; make a new one")

@@ -86,13 +86,27 @@ class Source(ABC):
         check_columns(self.schema, columns, self.files[0] if self.files else None)
         return self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows))
 
+    def shards(self, count: int) -> Sequence[Source]:
+        """The source as up to `count` sources of rows that follow each other, to be read side by side.
+
+        Parameters
+        ----------
+        count : int
+            How many there may be.
+
+        Returns
+        -------
+        sequence of Source
+            In the order of the rows; just this source where it cannot be cut.
+        """
+        return [self]
+
     @abstractmethod
     def _read(self, request: Request) -> Batches: ...
 
 
-def located(batches: Iterable[pa.RecordBatch], file: str | None, batch_rows: int) -> Batches:
-    """Cut batches to at most `batch_rows`, skip empty ones, and say where each begins."""
-    row = 0
+def located(batches: Iterable[pa.RecordBatch], file: str | None, batch_rows: int, row: int = 0) -> Batches:
+    """Cut batches to at most `batch_rows`, skip empty ones, and say where each begins; the first does at `row`."""
     for batch in batches:
         for start in range(0, batch.num_rows, batch_rows):
             part = batch.slice(start, batch_rows)

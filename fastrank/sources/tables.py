@@ -9,7 +9,7 @@ from fastrank.errors import SourceError
 from fastrank.sources.base import Source, located, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -18,19 +18,28 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "Table"]
 
 TABLE_BATCH_ROWS = 1_048_576  # a slice of memory costs nothing: large, so that few calls are made
+LEAST_SHARD_ROWS = 131_072  # fewer are not worth a thread
 
 
 class Table(Source):
     """Batches of a table, which can be read any number of times."""
 
-    def __init__(self, table: pa.Table, batch_rows: int) -> None:
+    def __init__(self, table: pa.Table, batch_rows: int, first_row: int = 0) -> None:
         super().__init__(batch_rows)
         self.schema = table.schema
         self.rows = table.num_rows
         self._table = table
+        self._first_row = first_row
+
+    def shards(self, count: int) -> Sequence[Source]:
+        """Equal ranges of the rows, none of them shorter than is worth a thread."""
+        size = max(-(-self._table.num_rows // count), LEAST_SHARD_ROWS)
+        starts = range(0, self._table.num_rows, size)
+        return [Table(self._table.slice(i, size), self._batch_rows, self._first_row + i) for i in starts] or [self]
 
     def _read(self, request: Request) -> Batches:
-        return located(self._table.select(list(request.columns)).to_batches(), None, request.batch_rows)
+        batches = self._table.select(list(request.columns)).to_batches()
+        return located(batches, None, request.batch_rows, self._first_row)
 
 
 class Stream(Source):
