@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from fastrank.accumulators.base import ListAccumulator
+from fastrank.answer import answer
 from fastrank.atomic import atomic_file
 from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
-from fastrank.plan import Plan, Request, Roles, read_groupings, read_metrics
-from fastrank.result import QUERY_COUNTS, MetricValue, Result
+from fastrank.plan import Plan, Roles, read_groupings, read_metrics
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
 
@@ -21,11 +19,12 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from fastrank.accumulators.base import Accumulator
+    from fastrank.accumulators.base import Accumulator, ListAccumulator
     from fastrank.columns import Rows
     from fastrank.lists import Lists
-    from fastrank.metrics.base import Metric, Value
+    from fastrank.metrics.base import Metric
     from fastrank.plan import Identity
+    from fastrank.result import Result
 
 __all__ = ["Evaluator"]
 
@@ -353,15 +352,7 @@ class Evaluator:
                     raise StateMismatchError(
                         f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
-        values = {
-            s: [_metric_value(request, accumulators, s) for request in requests] for s in self._slices.display_order()
-        }
-        # A slice of which where= excludes every row is none.
-        shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
-        keys = pa.table({name: self._slices.column(name, shown) for name in self._slices.column_names})
-        groupings = [self._slices.groupings[g - 1] if g else () for g, _ in (self._slices.keys[s] for s in shown)]
-        names = {request.metric.canonical: request.metric.name for request in requests}
-        return Result(keys, groupings, [values[s] for s in shown], names)
+        return answer(requests, accumulators, self._slices)
 
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
@@ -390,24 +381,3 @@ def _restore(
         stream.resume(positions[identity.text])
     evaluator._row = row
     return evaluator
-
-
-def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator], s: int) -> MetricValue:
-    owned = {name: accumulators[identity] for name, identity in request.states.items()}
-    views = {name: accumulator.at(s) for name, accumulator in owned.items()}
-    value: Value = request.metric.finalize(views)
-    first = next(iter(owned.values()))
-    counts = first.counts(s) if isinstance(first, ListAccumulator) else {}
-    return MetricValue(
-        metric=request.metric.name,
-        model=request.model,
-        value=value.value,
-        bound_lower=value.lower,
-        bound_upper=value.upper,
-        exact=value.lower == value.upper,
-        rows=int(first.rows[s]),
-        rows_dropped=int(first.rows_dropped[s]),
-        rows_clipped=value.clipped,
-        **{name: counts.get(name) for name in QUERY_COUNTS},
-        undefined=int(math.isnan(value.value)),
-    )

@@ -31,7 +31,8 @@ _DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "w
 _LISTS = _DATA | {"ranked", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
-_EVALUATOR = _PLAN | {"plan", "result", "atomic"}
+_ANSWER = _PLAN | {"plan", "result"}
+_EVALUATOR = _ANSWER | {"answer", "atomic"}
 _EVALUATION = _EVALUATOR | {"evaluator", "sources"}
 _FACADE = _EVALUATION | {"evaluation"}
 _BUILT_ON = _FACADE | {FACADE}
@@ -57,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "result": _STATES | {"metrics"},
     "plan": _PLAN | {"result"},
     "sources": _LEAF,
+    "answer": _ANSWER,
     "evaluator": _EVALUATOR,
     "evaluation": _EVALUATION,
     FACADE: _FACADE,
@@ -80,7 +82,7 @@ DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
         *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "grouping"),
-        *("wire", "plan", "evaluator", "result"),
+        *("wire", "plan", "answer", "evaluator", "result"),
         *("cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},
@@ -98,7 +100,10 @@ ON_FIRST_USE = {"numba", "pandas", "polars", "pyspark", "sqlglot"}
 IMPORTS_PANDAS = {"to_numpy", "to_pandas"}
 MAY_USE_PANDAS = ("result", "to_pandas")
 
-DECLARES = {"metric", "list_metric"}  # @metric(...) declares a metric: its parameters are keywords, what stands before them is its state
+DECLARES = {
+    "metric",
+    "list_metric",
+}  # @metric(...) declares a metric: its parameters are keywords, what stands before them is its state
 COMPILERS = {"njit", "jit", "vectorize", "guvectorize", "cfunc"}
 LIMITS = {".py": 400, ".pyx": 500}  # lines: a module stays below
 CYTHON_PACKAGES = {"cython", "libc", "cpython"}

@@ -1,0 +1,52 @@
+"""Accumulators -> values of metrics by slice -> Result."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fastrank.accumulators.base import ListAccumulator
+from fastrank.result import QUERY_COUNTS, MetricValue, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fastrank.accumulators.base import Accumulator
+    from fastrank.metrics.base import Value
+    from fastrank.plan import Identity, Request
+    from fastrank.slices import Slices
+
+__all__ = ["answer"]
+
+
+def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices) -> Result:
+    """The values of metrics in all slices that have rows."""
+    values = {s: [_metric_value(request, accumulators, s) for request in requests] for s in slices.display_order()}
+    # A slice of which where= excludes every row is none.
+    shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
+    keys = pa.table({name: slices.column(name, shown) for name in slices.column_names})
+    groupings = [slices.groupings[g - 1] if g else () for g, _ in (slices.keys[s] for s in shown)]
+    names = {request.metric.canonical: request.metric.name for request in requests}
+    return Result(keys, groupings, [values[s] for s in shown], names)
+
+
+def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator], s: int) -> MetricValue:
+    owned = {name: accumulators[identity] for name, identity in request.states.items()}
+    value: Value = request.metric.finalize({name: accumulator.at(s) for name, accumulator in owned.items()})
+    first = next(iter(owned.values()))
+    counts = first.counts(s) if isinstance(first, ListAccumulator) else {}
+    return MetricValue(
+        metric=request.metric.name,
+        model=request.model,
+        value=value.value,
+        bound_lower=value.lower,
+        bound_upper=value.upper,
+        exact=value.lower == value.upper,
+        rows=int(first.rows[s]),
+        rows_dropped=int(first.rows_dropped[s]),
+        rows_clipped=value.clipped,
+        **{name: counts.get(name) for name in QUERY_COUNTS},
+        undefined=int(math.isnan(value.value)),
+    )
