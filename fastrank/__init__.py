@@ -7,9 +7,10 @@ from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
 from fastrank.metrics import Metric, list_metrics
+from fastrank.per_query import QueryValues
 from fastrank.result import Result
 
-__all__ = ["Evaluator", "FastrankError", "Metric", "Result", "evaluate", "list_metrics", "metrics"]
+__all__ = ["Evaluator", "FastrankError", "Metric", "QueryValues", "Result", "evaluate", "list_metrics", "metrics"]
 
 
 def __getattr__(name: str) -> str:

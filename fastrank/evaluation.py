@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fastrank.errors import EmptyInputError, ParameterError
 from fastrank.evaluator import Evaluator
+from fastrank.per_query import QueryValues
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["compute", "evaluate", "run"]
 
 
+@overload
 def evaluate(
+    source: Any, metrics: Metric | str | Iterable[Metric | str], *, per_query: Literal[False] = ..., **options: Any
+) -> Result: ...
+@overload
+def evaluate(
+    source: Any, metrics: Metric | str | Iterable[Metric | str], *, per_query: Literal[True], **options: Any
+) -> QueryValues: ...
+def evaluate(  # type: ignore[misc]  (the two above say only what decides the type of the result)
     source: Any,
     metrics: Metric | str | Iterable[Metric | str],
     *,
@@ -37,7 +46,8 @@ def evaluate(
     on_invalid: str = "raise",
     batch_rows: int | None = None,
     threads: int | None = None,
-) -> Result:
+    per_query: bool = False,
+) -> Result | QueryValues:
     """Evaluates metrics over a source in one pass.
 
     Parameters
@@ -61,10 +71,13 @@ def evaluate(
     threads : int, optional
         Most threads to use for rows in memory; default: as many as there are processors.  The result does not depend
         on it.
+    per_query : bool
+        Give the value of each query instead, of ranking metrics: a stream of record batches (`QueryValues`), which has
+        the Result when it has been read.
 
     Returns
     -------
-    Result
+    Result or QueryValues
         `result["auc"]`, `result["auc", {"country": "DE"}]`, `result.table`.
 
     Raises
@@ -94,7 +107,8 @@ def evaluate(
         where=where,
         on_invalid=on_invalid,
     )
-    return run(open_source(source, batch_rows=batch_rows), evaluator, threads=threads)
+    opened = open_source(source, batch_rows=batch_rows)
+    return QueryValues(opened, evaluator) if per_query else run(opened, evaluator, threads=threads)
 
 
 def run(

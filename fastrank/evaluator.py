@@ -17,7 +17,7 @@ from fastrank.wire import State, from_table, read_table, to_table
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
     from fastrank.columns import Rows
@@ -90,7 +90,7 @@ class Evaluator:
         }
         self._roles = Roles.make(where, on_invalid, score=score, **columns)
         self._slices = Slices(read_groupings(by))
-        self._arguments = {
+        self._arguments: dict[str, Any] = {
             **columns,
             "score": list(self._roles.scores) or None,
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
@@ -100,6 +100,8 @@ class Evaluator:
         self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
         self._row = 0
         self._broken: str | None = None
+        # Told of the complete lists of each stream, after they were added.
+        self.watch: Callable[[Identity, Lists], None] | None = None
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
@@ -161,6 +163,8 @@ class Evaluator:
         for identity, stream in self._plan.streams.items():
             for lists in stream.update(prepared[identity]):
                 self._update_lists(lists, self._plan.list_accumulators(identity))
+                if self.watch is not None:
+                    self.watch(identity, lists)
         self._broken = None
         self._row += batch.num_rows
 
@@ -173,6 +177,11 @@ class Evaluator:
             Its state merges with that of this one.
         """
         return Evaluator(self._metrics, **self._arguments)
+
+    @property
+    def plan(self) -> Plan:
+        """What is evaluated, and from which columns."""
+        return self._plan
 
     @property
     def in_order(self) -> bool:
@@ -244,7 +253,7 @@ class Evaluator:
                 f"by={[list(g) for g in state.slices.groupings]} there"
             )
         mine = {identity.text: identity for identity in self._plan.accumulators}
-        lacking = self._find_lacking(mine, set(state.accumulators), missing)
+        lacking = self._plan.find_lacking(set(state.accumulators), missing)
         for name, kind in state.slices.types.items():
             if self._slices.types.get(name, kind) != kind:
                 raise StateMismatchError(
@@ -270,18 +279,6 @@ class Evaluator:
                 accumulator.grow(self._slices.count)
                 accumulator.merge(state.accumulators[text], numbers)
         self._broken = None
-
-    def _find_lacking(self, mine: Mapping[str, Identity], theirs: set[str], missing: str) -> set[Identity]:
-        """The accumulators here that the other state lacks; StateMismatchError where that is not allowed."""
-        lacking = [text for text in mine if text not in theirs]
-        surplus = [text for text in theirs if text not in mine]
-        if missing == "error" and (lacking or surplus):
-            side = "the other state lacks" if lacking else "this state lacks"
-            raise StateMismatchError(f'{side} {(lacking or surplus)[0]}; missing="drop" keeps what both have')
-        gone = {mine[text] for text in lacking}
-        if all(gone.intersection(request.states.values()) for request in self._plan.requests):
-            raise StateMismatchError("the states have no metric in common")
-        return gone
 
     def _drop(self, gone: set[Identity]) -> None:
         """Goes on without accumulators and the metrics that read them."""
@@ -357,15 +354,28 @@ class Evaluator:
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
         accumulators = dict(self._plan.accumulators)
-        for identity, stream in self._plan.streams.items():
-            lists = stream.open_lists()
-            if lists is not None:
-                copies = [(i, accumulator.copy()) for i, accumulator in self._plan.list_accumulators(identity)]
-                self._update_lists(lists, copies)
-                accumulators.update(copies)
+        copies: dict[Identity, list[tuple[Identity, ListAccumulator]]] = {}
+        for identity, lists in self.open_lists():
+            if identity not in copies:
+                copies[identity] = [(i, each.copy()) for i, each in self._plan.list_accumulators(identity)]
+                accumulators.update(copies[identity])
+            self._update_lists(lists, copies[identity])
         for accumulator in accumulators.values():
             accumulator.grow(self._slices.count)
         return accumulators
+
+    def open_lists(self) -> Iterator[tuple[Identity, Lists]]:
+        """The lists of each stream that may go on, as if they were complete.
+
+        Yields
+        ------
+        Identity, Lists
+            A stream, and lists of it.
+        """
+        for identity, stream in self._plan.streams.items():
+            lists = stream.open_lists()
+            if lists is not None:
+                yield identity, lists
 
     def __reduce__(self) -> tuple[Any, ...]:
         positions = {identity.text: stream.position for identity, stream in self._plan.streams.items()}

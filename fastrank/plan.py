@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.columns import RowSet
 from fastrank.domains import ID, RANK, WEIGHT
-from fastrank.errors import ParameterError
+from fastrank.errors import ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, MetricFactory, parse
 from fastrank.result import COLUMNS
@@ -202,6 +202,20 @@ class Plan:
             self.streams[stream].in_order |= accumulator.in_order
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
             self.stream_of[identity] = stream
+
+    def find_lacking(self, theirs: set[str], missing: str) -> set[Identity]:
+        """The accumulators that another state, of these identities, lacks; StateMismatchError where that is not
+        allowed."""
+        mine = {identity.text: identity for identity in self.accumulators}
+        lacking = [text for text in mine if text not in theirs]
+        surplus = [text for text in theirs if text not in mine]
+        if missing == "error" and (lacking or surplus):
+            side = "the other state lacks" if lacking else "this state lacks"
+            raise StateMismatchError(f'{side} {(lacking or surplus)[0]}; missing="drop" keeps what both have')
+        gone = {mine[text] for text in lacking}
+        if all(gone.intersection(request.states.values()) for request in self.requests):
+            raise StateMismatchError("the states have no metric in common")
+        return gone
 
     def remove(self, identities: set[Identity]) -> None:
         """Forgets the requests that read some accumulators, and what no other request reads."""

@@ -34,7 +34,7 @@ _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "result"}
 _EVALUATOR = _ANSWER | {"answer", "atomic"}
 _EVALUATION = _EVALUATOR | {"evaluator", "sources"}
-_FACADE = _EVALUATION | {"evaluation"}
+_FACADE = _EVALUATION | {"evaluation", "per_query"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": _LEAF,
     "answer": _ANSWER,
     "evaluator": _EVALUATOR,
-    "evaluation": _EVALUATION,
+    "per_query": _EVALUATION,
+    "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
@@ -82,7 +83,7 @@ DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
         *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "grouping"),
-        *("wire", "plan", "answer", "evaluator", "result"),
+        *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},

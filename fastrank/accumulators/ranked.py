@@ -30,9 +30,10 @@ Options = tuple[tuple[str, Any], ...]
 
 
 class Counted(NamedTuple):
-    """The value of each list and its weight, 0 where it does not count."""
+    """The value of each list, whether it does not count, and its weight (None: 1), 0 where it does not."""
 
     values: NDArray[np.float64]
+    absent: NDArray[np.bool_]
     weights: NDArray[np.float64] | None
     tallies: dict[str, NDArray[Any]]
 
@@ -91,7 +92,7 @@ class MeasuredLists(ListAccumulator):
         """Evaluates each list and adds its value to its slice."""
         if lists.count == 0:
             return
-        values, weights, tallies = self.count(lists)
+        values, _, weights, tallies = self.count(lists)
         self._tally("rows", slices, np.diff(lists.offsets))
         for name, counts in tallies.items():
             self._tally(name, slices, counts)
@@ -145,7 +146,7 @@ class MeasuredLists(ListAccumulator):
         tallies["queries"] = np.ones(lists.count, np.int64) if extra is None else ~extra
         if absent.any():
             weights = np.where(absent, 0.0, 1.0 if weights is None else weights)
-        return Counted(values, weights, tallies)
+        return Counted(values, absent, weights, tallies)
 
     def _settle(
         self, lists: Lists, values: NDArray[np.float64], found: NDArray[np.bool_], absent: NDArray[np.bool_]

@@ -1,0 +1,148 @@
+"""The value of each query, as a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from fastrank.accumulators.ranked import MeasuredLists
+from fastrank.buffers import plain, to_arrow
+from fastrank.errors import FastrankError, ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastrank.evaluator import Evaluator
+    from fastrank.lists import Lists
+    from fastrank.plan import Identity, Request
+    from fastrank.result import Result
+    from fastrank.sources import Source
+
+__all__ = ["QueryValues"]
+
+
+class QueryValues:
+    """Record batches with one row a query (and score column, where there are several): its id in the column of
+    queries, `model`, and one column a metric; null where a query does not count (`no_relevant="skip"`, say).
+
+    Batches come as the source is read, so that the whole never has to fit into memory; queries come in the order in
+    which they are complete.  An Arrow stream for `pyarrow.table(...)`, Polars, DuckDB; once it has been read,
+    `result()` has the aggregated values, for which no row is read again.
+
+    Parameters
+    ----------
+    source : Source
+        Rows; read once.
+    evaluator : Evaluator
+        A new evaluator, of ranking metrics only.
+
+    Raises
+    ------
+    ParameterError
+        A metric has no value of a query, the metrics see different rows, or there are slices.
+    """
+
+    def __init__(self, source: Source, evaluator: Evaluator) -> None:
+        self._source = source
+        self._evaluator = evaluator
+        self._requests = self._by_stream()
+        self._several = len(self._requests) > 1
+        self._started = self._finished = False
+        self.schema = self._schema()
+
+    def _by_stream(self) -> dict[Identity, list[tuple[Request, MeasuredLists]]]:
+        plan = self._evaluator.plan
+        if plan.by:
+            raise ParameterError("per_query=True gives the values of whole queries: leave out by=")
+        found: dict[Identity, list[tuple[Request, MeasuredLists]]] = {}
+        for request in plan.requests:
+            identity = next(iter(request.states.values()))
+            accumulator = plan.accumulators[identity]
+            if not isinstance(accumulator, MeasuredLists):
+                raise ParameterError(f"{request.metric.name} has no value of a query: leave it out of per_query=True")
+            found.setdefault(plan.stream_of[identity], []).append((request, accumulator))
+        models = {request.model for request in plan.requests}
+        if len(found) != len(models):
+            raise ParameterError(
+                "per_query=True gives one row for each query, and the metrics see different rows (by where=, or by "
+                "columns of their own): evaluate them apart"
+            )
+        return found
+
+    def _schema(self) -> pa.Schema:
+        stream = next(iter(self._evaluator.plan.streams.values()))
+        empty = self._source.schema.empty_table().column(stream.query_column).combine_chunks()
+        fields = [pa.field(stream.query_column, plain(empty).type)]
+        if self._several:
+            fields.append(pa.field("model", pa.string()))
+        names = dict.fromkeys(request.metric.name for request in self._evaluator.plan.requests)
+        fields += [pa.field(name, pa.float64()) for name in names]
+        if len({field.name for field in fields}) < len(fields):
+            raise ParameterError(f"the query column {stream.query_column!r} is called as another column; rename it")
+        return pa.schema(fields)
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        if self._started:
+            raise FastrankError("the values of queries were read already: evaluate again to read them twice")
+        self._started = True
+        evaluator, waiting = self._evaluator, []
+        evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
+        for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
+            evaluator.update(batch, describe_row=origin.describe)
+            yield from waiting
+            waiting.clear()
+        for identity, lists in evaluator.open_lists():
+            yield self._batch(identity, lists)
+        self._finished = True
+
+    def _batch(self, identity: Identity, lists: Lists) -> pa.RecordBatch:
+        ids = lists.rows["query"].take(to_arrow(lists.offsets[:-1])).cast(self.schema.field(0).type)
+        entries = self._requests[identity]
+        columns = [ids]
+        if self._several:
+            columns.append(pa.repeat(str(entries[0][0].model), lists.count))
+        for _, accumulator in entries:
+            counted = accumulator.count(lists)
+            columns.append(_floats(counted.values, counted.absent))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The batches as a reader of pyarrow.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+        """
+        return pa.RecordBatchReader.from_batches(self.schema, iter(self))
+
+    def result(self) -> Result:
+        """The aggregated values; reads what is left of the source.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        FastrankError
+            Reading was begun and not finished.
+        """
+        if not self._started:
+            for _ in self:
+                pass
+        if not self._finished:
+            raise FastrankError("the values of queries have not been read to the end: the result is not known yet")
+        return self._evaluator.result()
+
+
+def _floats(values: np.ndarray[Any, Any], absent: np.ndarray[Any, Any]) -> pa.Array:
+    """Float64 as Arrow, null where absent."""
+    if not absent.any():
+        return to_arrow(values)
+    valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
+    return pa.Array.from_buffers(pa.float64(), values.size, [valid, pa.py_buffer(np.ascontiguousarray(values))])
