@@ -68,7 +68,7 @@ def bpref(
                     lost = 0.0
                     if above > 0 or not guard:
                         lost = <double> min(above, relevant[q]) / <double> min(nonrelevant[q], relevant[q])
-                    for i in range(run_count[t]):
+                    for _ in range(run_count[t]):
                         value += 1.0 - lost
                 elif run_label[t] >= 0.0:
                     above += run_count[t]
@@ -100,7 +100,7 @@ def inferred_ap(
             value = 0.0
             for t in range(run_offsets[q], run_offsets[q + 1]):
                 if run_label[t] >= level:
-                    for i in range(run_count[t]):
+                    for _ in range(run_count[t]):
                         if rank == 0:
                             value += 1.0
                         else:
@@ -194,7 +194,7 @@ def interpolated_precision(
                     rank += run_count[t]
                     continue
                 # Between relevant rows precision falls.
-                for i in range(run_count[t]):
+                for _ in range(run_count[t]):
                     rank += 1
                     hits += 1
                     here = <double> hits / <double> rank

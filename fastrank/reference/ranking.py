@@ -1,365 +1,237 @@
-"""Metrics of ranked lists: the mean over queries of a measure of each query's list.
+"""Metrics of ranked lists that ask which ranks hold relevant rows.
 
-Every metric takes long rows: `label`, `score` and `query`, an entry a row; rows of a query may stand anywhere.
-`query_weight` and `item` too have an entry a row, and all rows of a query carry the same weight.
+Each is the mean over queries of a measure of the query's list; each has a twin that gives the value of each query (see
+`fastrank.reference.queries` for the rows that they take, and `Rules` for what they share).
 
 k                only the first k ranks count; None: all
-ties             what becomes of rows of equal score in a query:
-                 "average"      the expected value of the measure over all orders of the tied rows
-                 "input"        they stay in the order of the source
-                 "item_desc"    by item, from the highest down, strings by their bytes; "item_asc" from the lowest up
-                 "pessimistic"  lower labels first; "optimistic" higher labels first
-relevance_level  a row is relevant when its label is at least this
-no_relevant      what a query without a relevant row counts: "zero" 0, "one" 1, "skip" nothing
+relevance_level  a row is relevant when its label is at least this; R is the number of relevant rows, retrieved or not
+propensity       the probability that a row was shown: it weighs 1 / max(propensity, clip); without propensities all
+                 rows weigh 1
+self_normalized  the value is divided by the mean weight of the rows among the first k
 
-Each metric has a twin that gives the value of each query.  The expected values are those of McSherry and Najork,
-Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores, 2008.
+The expected values are those of McSherry and Najork, Computing Information Retrieval Performance Measures Efficiently
+in the Presence of Tied Scores, 2008.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING
 
-from fastrank.reference.lists import Rules, mean_over_queries, measure_lists
+from fastrank.reference.expected import cut, expected_hits, expected_sum, groups, inside, mean_weight, ratio, weight
+from fastrank.reference.lists import check_untied
+from fastrank.reference.queries import list_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from numpy.typing import ArrayLike
-
-    from fastrank.reference.lists import Groups
-
-    Gain = str | Mapping[float, float]
+    from fastrank.reference.lists import RankedList
 
 __all__ = [
+    "f_beta",
+    "f_beta_per_query",
+    "fallout",
+    "fallout_per_query",
     "hit_rate",
     "hit_rate_per_query",
+    "judged",
+    "judged_per_query",
     "map",
     "map_per_query",
     "mrr",
     "mrr_per_query",
-    "ndcg",
-    "ndcg_per_query",
+    "num_rel",
+    "num_rel_per_query",
+    "num_rel_ret",
+    "num_rel_ret_per_query",
+    "num_ret",
+    "num_ret_per_query",
     "precision",
     "precision_per_query",
+    "r_precision",
+    "r_precision_per_query",
     "recall",
     "recall_per_query",
 ]
 
 
-class Group(NamedTuple):
-    """A tie group of n rows, r of them relevant; `above` rows rank higher, `relevant_above` of those relevant.
-
-    `inside` of its n ranks are among the first k of the list.
-    """
-
-    n: int
-    r: int
-    above: int
-    relevant_above: int
-    inside: int
+def _ranks(ranking: RankedList, k: int | None, level: float, denominator: str) -> int:
+    """What precision divides by: k, or the length without it; min(k, length); min(k, R)."""
+    return {
+        "k": cut(ranking, k),
+        "min_k_len": inside(ranking, k),
+        "min_k_rel": min(cut(ranking, k), len(ranking.relevant(level))),
+    }[denominator]
 
 
-def _groups(groups: Groups, k: int | None, level: float) -> Iterator[Group]:
-    above = relevant_above = 0
-    for labels in groups:
-        n, r = len(labels), sum(label >= level for label in labels)
-        yield Group(n, r, above, relevant_above, n if k is None else min(n, max(0, k - above)))
-        above += n
-        relevant_above += r
-
-
-def _length(groups: Groups) -> int:
-    return sum(len(labels) for labels in groups)
-
-
-def _relevant(groups: Groups, level: float) -> int:
-    return sum(label >= level for labels in groups for label in labels)
-
-
-def _expected_hits(groups: Groups, k: int | None, level: float) -> float:
-    """Relevant rows among the first k: each row of a group is on one of m of its n ranks with probability m / n."""
-    return math.fsum(group.r * group.inside / group.n for group in _groups(groups, k, level))
-
-
-def _precision(groups: Groups, k: int | None, level: float) -> float:
-    if _relevant(groups, level) == 0:
-        return math.nan
-    return _expected_hits(groups, k, level) / (_length(groups) if k is None else k)
-
-
-def _recall(groups: Groups, k: int | None, level: float) -> float:
-    relevant = _relevant(groups, level)
-    return math.nan if relevant == 0 else _expected_hits(groups, k, level) / relevant
-
-
-def _hit_rate(groups: Groups, k: int | None, level: float) -> float:
-    """The first group with relevant rows decides: inside k as a whole it is a hit, and cut by k nothing follows it.
-
-    Of the C(n, m) choices of the m rows inside k, C(n - r, m) hold no relevant one.
-    """
-    for group in _groups(groups, k, level):
-        if group.r > 0:
-            choices = math.comb(group.n, group.inside)
-            return (choices - math.comb(group.n - group.r, group.inside)) / choices
-    return math.nan
-
-
-def _reciprocal_rank(groups: Groups, k: int | None, level: float) -> float:
-    """The first relevant row is in the first group with relevant rows.
-
-    Of the C(n, r) choices of ranks for these rows, C(n - j, r - 1) have the first one on the group's j-th rank.
-    """
-    for group in _groups(groups, k, level):
-        if group.r > 0:
-            choices = math.comb(group.n, group.r)
-            return math.fsum(
-                math.comb(group.n - j, group.r - 1) / choices / (group.above + j) for j in range(1, group.inside + 1)
-            )
-    return math.nan
-
-
-def _average_precision(groups: Groups, k: int | None, level: float, denominator: str) -> float:
-    """The j-th rank of a group holds a relevant row with probability r / n.
-
-    If it does, the other r - 1 are anywhere on the other n - 1 ranks, of which j - 1 are above.
-    """
-    relevant = _relevant(groups, level)
-    if relevant == 0:
-        return math.nan
-    precisions = []
-    for n, r, above, relevant_above, inside in _groups(groups, k, level):
-        for j in range(1, inside + 1):
-            hits = relevant_above + 1 + ((j - 1) * (r - 1) / (n - 1) if n > 1 else 0)
-            precisions.append(r / n * hits / (above + j))
-    cut = math.inf if k is None else k
-    denominators = {
-        "rel": relevant,
-        "min_rel_k": min(relevant, cut),
-        "min_rel_k_len": min(relevant, cut, _length(groups)),
-    }
-    return math.fsum(precisions) / denominators[denominator]
-
-
-def _gain(label: float, gain: Gain) -> float:
-    if not isinstance(gain, str):
-        return {0.0: 0.0, **dict(gain)}[label]
-    if gain not in ("linear", "exp2"):
-        raise ValueError(f"unknown gain: {gain!r}")
-    positive = max(label, 0.0)
-    return positive if gain == "linear" else float(2.0**positive - 1.0)
-
-
-def _dcg(gains: Groups, k: int | None) -> float:
-    """The sum over ranks of gain / log2(rank + 1), where each rank expects the mean gain of its group."""
-    expected = [math.fsum(group) / len(group) for group in gains for _ in group]
-    return math.fsum(value / math.log2(rank + 1) for rank, value in enumerate(expected[:k], start=1))
-
-
-def _ndcg(groups: Groups, k: int | None, gain: Gain) -> float:
-    gains = [[_gain(label, gain) for label in labels] for labels in groups]
-    ideal = sorted((value for group in gains for value in group), reverse=True)
-    ideal_dcg = _dcg([[value] for value in ideal], k)
-    return math.nan if ideal_dcg == 0 else _dcg(gains, k) / ideal_dcg
-
-
-def precision_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
+def _precision(
+    ranking: RankedList,
     *,
     k: int | None = None,
     relevance_level: float = 1,
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
+    precision_denominator: str = "k",
+    clip: float = 0.0,
+    self_normalized: bool = False,
+) -> float | None:
     """Precision: relevant rows among the first k, over k, also where the list is shorter; without k over its length."""
-    return measure_lists(lambda groups: _precision(groups, k, relevance_level), label, score, query, **rules)
+    if not ranking.relevant(relevance_level):
+        return None
+    hits = expected_sum(ranking, k, lambda row: (row.label >= relevance_level) * weight(row, clip))
+    value = ratio(hits, _ranks(ranking, k, relevance_level, precision_denominator))
+    return ratio(value, mean_weight(ranking, k, clip)) if self_normalized else value
 
 
-def precision(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-) -> float:
-    """The mean of `precision_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = precision_per_query(label, score, query, k=k, relevance_level=relevance_level, **rules)
-    return mean_over_queries(values, query, query_weight)
-
-
-def recall_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
+def _recall(
+    ranking: RankedList,
     *,
     k: int | None = None,
     relevance_level: float = 1,
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
-    """Recall: relevant rows among the first k, over all relevant rows."""
-    return measure_lists(lambda groups: _recall(groups, k, relevance_level), label, score, query, **rules)
+    recall_denominator: str = "rel",
+    clip: float = 0.0,
+) -> float | None:
+    """Recall: relevant rows among the first k, over all relevant rows, or over as many as k ranks can hold."""
+    weights = sorted((weight(row, clip) for row in ranking.relevant(relevance_level)), reverse=True)
+    if not weights:
+        return None
+    hits = expected_sum(ranking, k, lambda row: (row.label >= relevance_level) * weight(row, clip))
+    return hits / math.fsum({"rel": weights, "min_rel_k": weights[:k]}[recall_denominator])
 
 
-def recall(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-) -> float:
-    """The mean of `recall_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = recall_per_query(label, score, query, k=k, relevance_level=relevance_level, **rules)
-    return mean_over_queries(values, query, query_weight)
-
-
-def hit_rate_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
+def _f_beta(
+    ranking: RankedList,
     *,
     k: int | None = None,
+    beta: float = 1.0,
     relevance_level: float = 1,
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
-    """Hit rate: 1 where a relevant row is among the first k, else 0."""
-    return measure_lists(lambda groups: _hit_rate(groups, k, relevance_level), label, score, query, **rules)
+    precision_denominator: str = "k",
+) -> float | None:
+    """F measure (1 + beta^2) P R / (beta^2 P + R), where P is h / d and R is h / r for h hits: linear in h."""
+    relevant = len(ranking.relevant(relevance_level))
+    if relevant == 0:
+        return None
+    ranks = _ranks(ranking, k, relevance_level, precision_denominator)
+    return (1 + beta**2) * expected_hits(ranking, k, relevance_level) / (beta**2 * relevant + ranks)
 
 
-def hit_rate(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-) -> float:
-    """The mean of `hit_rate_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = hit_rate_per_query(label, score, query, k=k, relevance_level=relevance_level, **rules)
-    return mean_over_queries(values, query, query_weight)
+def _hit_rate(ranking: RankedList, *, k: int | None = None, relevance_level: float = 1) -> float | None:
+    """Hit rate: 1 where a relevant row is among the first k, else 0.
+
+    The first group with relevant rows decides: inside k as a whole it is a hit, and cut by k nothing follows it.  Of
+    the C(n, m) choices of the m rows inside k, C(n - r, m) hold none of its r relevant rows.
+    """
+    if not ranking.relevant(relevance_level):
+        return None
+    for group in groups(ranking, k):
+        r = sum(row.label >= relevance_level for row in group.rows)
+        if r > 0:
+            choices = math.comb(group.n, group.inside)
+            return (choices - math.comb(group.n - r, group.inside)) / choices
+    return 0.0
 
 
-def mrr_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
+def _mrr(
+    ranking: RankedList,
     *,
     k: int | None = None,
     relevance_level: float = 1,
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
-    """Reciprocal rank: 1 over the rank of the first relevant row, 0 where that rank is beyond k."""
-    return measure_lists(lambda groups: _reciprocal_rank(groups, k, relevance_level), label, score, query, **rules)
+    clip: float = 0.0,
+    self_normalized: bool = False,
+) -> float | None:
+    """Reciprocal rank: the weight of the first relevant row over its rank, 0 where that rank is beyond k.
+
+    It is in the first group with relevant rows, and each of these as likely as the others.  Of the C(n, r) choices of
+    ranks for them, C(n - j, r - 1) have the first one on the group's j-th rank.
+    """
+    if not ranking.relevant(relevance_level):
+        return None
+    value = 0.0
+    for group in groups(ranking, k):
+        weights = [weight(row, clip) for row in group.rows if row.label >= relevance_level]
+        if weights:
+            n, r = group.n, len(weights)
+            ways = {j: math.comb(n - j, r - 1) / math.comb(n, r) for j in range(1, group.inside + 1)}
+            value = math.fsum(weights) / r * math.fsum(way / (group.above + j) for j, way in ways.items())
+            break
+    return ratio(value, mean_weight(ranking, k, clip)) if self_normalized else value
 
 
-def mrr(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-) -> float:
-    """The mean of `mrr_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = mrr_per_query(label, score, query, k=k, relevance_level=relevance_level, **rules)
-    return mean_over_queries(values, query, query_weight)
-
-
-def map_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    k: int | None = None,
-    relevance_level: float = 1,
-    ap_denominator: str = "rel",
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
+def _map(
+    ranking: RankedList, *, k: int | None = None, relevance_level: float = 1, ap_denominator: str = "rel"
+) -> float | None:
     """Average precision: the precision at the rank of each relevant row up to k, summed, over the denominator.
 
-    That is R, the number of relevant rows ("rel"), min(R, k) ("min_rel_k") or min(R, k, length) ("min_rel_k_len").
+    That is R ("rel"), min(R, k) ("min_rel_k"), min(R, k, length) ("min_rel_k_len"), k or the length without it ("k"),
+    or the number of relevant rows among the first k ("hits", without an expected value).
+
+    The j-th rank of a group of n rows holds one of its r relevant rows with probability r / n.  If it does, the other
+    r - 1 are anywhere on the other n - 1 ranks, of which j - 1 are above.
     """
-    return measure_lists(
-        lambda groups: _average_precision(groups, k, relevance_level, ap_denominator), label, score, query, **rules
-    )
+    relevant = len(ranking.relevant(relevance_level))
+    if relevant == 0:
+        return None
+    if ap_denominator == "hits":
+        check_untied(ranking.groups, k)
+    precisions, relevant_above = [], 0
+    for group in groups(ranking, k):
+        n, r = group.n, sum(row.label >= relevance_level for row in group.rows)
+        for j in range(1, group.inside + 1):
+            hits = relevant_above + 1 + ((j - 1) * (r - 1) / (n - 1) if n > 1 else 0)
+            precisions.append(r / n * hits / (group.above + j))
+        relevant_above += r
+    denominators = {
+        "rel": relevant,
+        "min_rel_k": relevant if k is None else min(relevant, k),
+        "min_rel_k_len": min(relevant, inside(ranking, k)),
+        "k": cut(ranking, k),
+        "hits": expected_hits(ranking, k, relevance_level),
+    }
+    return ratio(math.fsum(precisions), denominators[ap_denominator])
 
 
-def map(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-    ap_denominator: str = "rel",
-) -> float:
-    """The mean of `map_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = map_per_query(
-        label, score, query, k=k, relevance_level=relevance_level, ap_denominator=ap_denominator, **rules
-    )
-    return mean_over_queries(values, query, query_weight)
+def _r_precision(ranking: RankedList, *, relevance_level: float = 1) -> float | None:
+    """R-precision: relevant rows among the first R, over R."""
+    relevant = len(ranking.relevant(relevance_level))
+    return None if relevant == 0 else expected_hits(ranking, relevant, relevance_level) / relevant
 
 
-def ndcg_per_query(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    k: int | None = None,
-    relevance_level: float = 1,  # noqa: ARG001
-    gain: Gain = "linear",
-    **rules: Unpack[Rules],
-) -> dict[Any, float]:
-    """DCG, the sum over ranks up to k of gain / log2(rank + 1), over the DCG of the rows by descending gain.
+def _judged(ranking: RankedList, *, k: int | None = None) -> float:
+    """Judged: rows of a label of 0 or more among the first k, over min(k, length)."""
+    return ratio(expected_hits(ranking, k, 0), inside(ranking, k))
 
-    Gains: "linear" max(label, 0); "exp2" 2^label - 1 for labels above 0, else 0; or {label: gain}.  The relevance
-    level does not change them; "no relevant row" means that the ideal DCG is 0.
+
+def _fallout(ranking: RankedList, *, k: int | None = None, relevance_level: float = 1) -> float | None:
+    """Fall-out: rows that are not relevant among the first k, over all such rows.
+
+    A query without such a row is what `no_relevant` is about.
     """
-    return measure_lists(lambda groups: _ndcg(groups, k, gain), label, score, query, **rules)
+    others = len(ranking.rows) - len(ranking.relevant(relevance_level))
+    if others == 0:
+        return None
+    return expected_sum(ranking, k, lambda row: not row.label >= relevance_level) / others
 
 
-def ndcg(
-    label: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-    gain: Gain = "linear",
-) -> float:
-    """The mean of `ndcg_per_query` over queries."""
-    rules = Rules(item=item, ties=ties, no_relevant=no_relevant)
-    values = ndcg_per_query(label, score, query, k=k, relevance_level=relevance_level, gain=gain, **rules)
-    return mean_over_queries(values, query, query_weight)
+def _num_ret(ranking: RankedList) -> float:
+    """Number of retrieved rows."""
+    return float(ranking.length)
+
+
+def _num_rel(ranking: RankedList, *, relevance_level: float = 1) -> float:
+    """Number of relevant rows, retrieved or not."""
+    return float(len(ranking.relevant(relevance_level)))
+
+
+def _num_rel_ret(ranking: RankedList, *, relevance_level: float = 1) -> float:
+    """Number of relevant rows that were retrieved."""
+    return expected_hits(ranking, None, relevance_level)
+
+
+precision, precision_per_query = list_metric(_precision, columns=("propensity",))
+recall, recall_per_query = list_metric(_recall, columns=("propensity",))
+f_beta, f_beta_per_query = list_metric(_f_beta)
+hit_rate, hit_rate_per_query = list_metric(_hit_rate)
+mrr, mrr_per_query = list_metric(_mrr, columns=("propensity",))
+map, map_per_query = list_metric(_map)
+r_precision, r_precision_per_query = list_metric(_r_precision)
+judged, judged_per_query = list_metric(_judged)
+fallout, fallout_per_query = list_metric(_fallout)
+num_ret, num_ret_per_query = list_metric(_num_ret, aggregation="sum")
+num_rel, num_rel_per_query = list_metric(_num_rel, aggregation="sum")
+num_rel_ret, num_rel_ret_per_query = list_metric(_num_rel_ret, aggregation="sum")
