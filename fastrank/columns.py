@@ -6,7 +6,7 @@ A *row set* is the part of a batch that some metrics see: the rows that pass `wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastrank.domains import Column, Domain
     from fastrank.where import Where
 
-__all__ = ["Columns", "Problem", "RowSet", "Rows"]
+__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,23 @@ class Problem:
         )
 
 
+class Heads(NamedTuple):
+    """What rows that were entries of lists come from: the columns beside the lists, and the row there of each."""
+
+    columns: Columns
+    parents: NDArray[np.intp]
+
+
 class Columns:
     """The columns of one record batch, each viewed and checked once, when first asked for.
 
-    `derived` holds what others make of the batch once.
+    `derived` holds what others make of the batch once; `heads` is there where the rows were entries of lists.
     """
 
-    def __init__(self, batch: pa.RecordBatch, describe_row: Callable[[int], str]) -> None:
+    def __init__(self, batch: pa.RecordBatch, describe_row: Callable[[int], str], heads: Heads | None = None) -> None:
         self.batch = batch
         self.describe_row = describe_row
+        self.heads = heads
         self._views: dict[tuple[str, str], Column] = {}
         self._arrays: dict[str, pa.Array] = {}
         self.derived: dict[object, Any] = {}

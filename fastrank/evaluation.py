@@ -30,7 +30,7 @@ def evaluate(
 def evaluate(
     source: Any, metrics: Metric | str | Iterable[Metric | str], *, per_query: Literal[True], **options: Any
 ) -> QueryValues: ...
-def evaluate(  # type: ignore[misc]  (the two above say only what decides the type of the result)
+def evaluate(  # type: ignore[misc] # the two above say only what decides the type of the result
     source: Any,
     metrics: Metric | str | Iterable[Metric | str],
     *,

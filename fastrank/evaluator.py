@@ -12,6 +12,7 @@ from fastrank.atomic import atomic_file
 from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Roles, read_groupings, read_metrics
+from fastrank.shapes import flatten
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
 
@@ -144,8 +145,14 @@ class Evaluator:
             except (pa.ArrowException, TypeError, ValueError) as error:
                 raise ParameterError(f"update takes a record batch: {error}") from error
         first = self._row
-        columns = Columns(batch, describe_row or (lambda i: f"row {first + i}"))
         self._check_columns(batch.schema)
+        describe_row = describe_row or (lambda i: f"row {first + i}")
+        of_lists = self._plan.has_lists(batch.schema)
+        self._plan.use_shape(of_lists=of_lists)
+        if of_lists:
+            columns = flatten(batch.select(self._plan.columns(batch.schema)[0]), first, describe_row)
+        else:
+            columns = Columns(batch, describe_row)
         rows_of = self._find_rows(columns)
         codes = self._slices.codes(columns)
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
@@ -213,10 +220,11 @@ class Evaluator:
                     accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
 
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
-        codes = self._slices.codes(lists.rows.columns)
+        rows = lists.heads or lists.rows
+        codes = self._slices.codes(rows.columns)
         for _, accumulator in accumulators:
             accumulator.grow(self._slices.count)
-        splits = [lists.split(lists.rows.select(code)) for code in codes if code is not None]
+        splits = [lists.split(rows.select(code)) for code in codes if code is not None]
         several = np.logical_or.reduce([split.queries for split in splits]) if splits else None
         for _, accumulator in accumulators:
             accumulator.update(lists, None, several)

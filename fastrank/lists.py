@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastrank._kernels import order
-from fastrank.buffers import in_words
+from fastrank.buffers import in_words, to_arrow
 from fastrank.errors import InvalidValueError
 from fastrank.ids import equality_codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
@@ -25,7 +26,8 @@ class Lists:
     """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
 
     `depths` says for the rules of each order how many ranks the metrics need (0: all); `judged` holds labels that come
-    from judgments and not from the rows; `derived` holds what several metrics share.
+    from judgments and not from the rows; `heads` has a row for each list, where these stand in list columns; `derived`
+    holds what several metrics share.
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class Lists:
         offsets: NDArray[np.int64],
         depths: Mapping[Any, int],
         judged: Judged | None = None,
+        heads: Rows | None = None,
     ) -> None:
         self.rows = rows
         self.offsets = offsets
         self.depths = depths
         self._judged = judged
+        self.heads = heads
         self.derived: dict[object, Any] = {}
 
     @property
@@ -67,14 +71,26 @@ class Lists:
 
     def name(self, q: int) -> str:
         """The words by which an error names list q."""
-        if not self.rows.has("query"):
-            return f"the list of {self.rows.describe(int(self.offsets[q]))}"
         column, _ = self.rows.row_set.domain("query")
-        value = in_words(self.rows["query"][int(self.offsets[q])])
-        return f"query {value} (column {column!r})"
+        return f"query {in_words(self.queries[q])} (column {column!r})"
+
+    @property
+    def queries(self) -> pa.Array:
+        """The query of each list."""
+        return self.of_lists("query")
+
+    def of_lists(self, role: str) -> Any:
+        """The column in a role that is the same on all rows of a list: its value in each."""
+        if self.heads is not None:
+            return self.heads[role]
+        values, starts = self.rows[role], self.offsets[:-1]
+        return values[starts] if isinstance(values, np.ndarray) else values.take(to_arrow(starts))
 
     def split(self, codes: NDArray[np.int32]) -> Split:
-        """These lists cut by the slice of each row."""
+        """These lists cut by the slice of each row, or of each of the heads."""
+        if self.heads is not None:
+            none = np.zeros(self.count, np.bool_)
+            return Split(self, codes, none, none)
         starts = self.offsets[:-1]
         changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
         if not np.setdiff1d(changes, starts, assume_unique=True).size:

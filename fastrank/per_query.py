@@ -98,7 +98,7 @@ class QueryValues:
         self._finished = True
 
     def _batch(self, identity: Identity, lists: Lists) -> pa.RecordBatch:
-        ids = lists.rows["query"].take(to_arrow(lists.offsets[:-1])).cast(self.schema.field(0).type)
+        ids = lists.queries.cast(self.schema.field(0).type)
         entries = self._requests[identity]
         columns = [ids]
         if self._several:

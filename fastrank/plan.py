@@ -18,6 +18,7 @@ from fastrank.errors import ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, MetricFactory, parse
 from fastrank.result import COLUMNS
+from fastrank.shapes import ROW_NUMBERS, WholeLists, is_list
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
 
 _OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
+_LISTED_ROLES = ("label", "score", "rank", "item")
 _NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity")
 
 
@@ -130,8 +132,9 @@ class Plan:
     requests: list[Request] = field(default_factory=list)
     accumulators: dict[Identity, Accumulator] = field(default_factory=dict)
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)
-    streams: dict[Identity, QueryStream] = field(default_factory=dict)
+    streams: dict[Identity, QueryStream | WholeLists] = field(default_factory=dict)
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
+    _of_lists: bool | None = None
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
@@ -161,9 +164,9 @@ class Plan:
         columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
         bound: list[tuple[str, str, Domain]] = []
         for role, domain in _by_rank(metric, columns).items():
+            if role == "query" and role not in columns:
+                columns[role] = ROW_NUMBERS  # for lists, each of which stands in one row
             if role not in columns:
-                if role == "query" and metric.definition.without_query:
-                    raise ParameterError(metric.definition.without_query)
                 raise ParameterError(f"{metric.name} needs a {role} column: name it ({role}=, --{role})")
             bound.append((role, columns[role], domain))
         optional = [role for role in metric.definition.optional if role in columns]
@@ -258,8 +261,12 @@ class Plan:
     def _find_columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         names: dict[str, None] = {}
         numeric: set[str] = set()
+        if not self.has_lists(schema):
+            self._require_queries()
         for row_set in self.distinct_row_sets:
             for role, column, _ in row_set.roles:
+                if column == ROW_NUMBERS:
+                    continue
                 names[column] = None
                 if role in _NUMERIC_ROLES:
                     numeric.add(column)
@@ -268,6 +275,35 @@ class Plan:
         names.update(dict.fromkeys(self.by))
         keys = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role not in _NUMERIC_ROLES}
         return list(names), numeric - keys - set(self.by)
+
+    def has_lists(self, schema: pa.Schema) -> bool:
+        """Whether ranked lists stand in list columns."""
+        names = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role in _LISTED_ROLES}
+        return any(is_list(schema.field(name).type) for name in names if schema.get_field_index(name) >= 0)
+
+    def _require_queries(self) -> None:
+        """ParameterError where a metric of lists lacks its column of queries."""
+        for request in self.requests:
+            if any(column == ROW_NUMBERS for _, column, _ in request.row_set.roles):
+                raise ParameterError(
+                    request.metric.definition.without_query
+                    or f"{request.metric.name} needs a query column: name it (query=, --query)"
+                )
+
+    def use_shape(self, *, of_lists: bool) -> None:
+        """Makes the streams fit the first batch: of lists, or of long rows; ParameterError for another shape later."""
+        if of_lists == self._of_lists:
+            return
+        if self._of_lists is not None:
+            raise ParameterError("one batch holds lists and another long rows; allowed: the same in all batches")
+        self._of_lists = of_lists
+        if of_lists:
+            for identity, stream in self.streams.items():
+                whole = WholeLists(
+                    stream.row_set, stream.depths, in_order=stream.in_order, unique_items=stream.unique_items
+                )
+                whole.merge(stream.hand_over())
+                self.streams[identity] = whole
 
 
 def _by_rank(metric: Metric, columns: Mapping[str, str]) -> Mapping[str, Domain]:

@@ -28,7 +28,7 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
 _DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "where"}
-_LISTS = _DATA | {"ranked", "measures"}
+_LISTS = _DATA | {"ranked", "shapes", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "result"}
@@ -51,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lists": _ARROW | {"ids", "columns"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked"},
     "ranked": _ARROW | {"domains", "ids", "lists"},
+    "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked"},
     "measures": _KERNELS | {"domains", "lists", "ranked"},
     "accumulators": _LISTS,
     "metrics": _STATES,
@@ -82,7 +83,19 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
-        *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "grouping"),
+        *(
+            "sources",
+            "where",
+            "conditions",
+            "buffers",
+            "domains",
+            "columns",
+            "ids",
+            "slices",
+            "lists",
+            "grouping",
+            "shapes",
+        ),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files
     },

@@ -54,7 +54,7 @@ class Field:
         if self.merge in ("min", "max"):
             result: NDArray[Any] = (np.minimum if self.merge == "min" else np.maximum)(mine, theirs)
             return result
-        total = mine + theirs
+        total: NDArray[Any] = mine + theirs
         if self.merge == "digits":
             exact_sum.carry(total)
         return total

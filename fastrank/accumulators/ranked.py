@@ -40,8 +40,7 @@ class Counted(NamedTuple):
 
 def _query_weights(lists: Lists) -> NDArray[np.float64] | None:
     """One weight a list; all rows of a query carry the same."""
-    weights = lists.rows.get("query_weight")
-    return None if weights is None else np.ascontiguousarray(weights[lists.offsets[:-1]])
+    return np.ascontiguousarray(lists.of_lists("query_weight")) if lists.rows.has("query_weight") else None
 
 
 @dataclass(eq=False)

@@ -45,7 +45,9 @@ def _ranks(lists: RankedLists, k: int | None, relevant: NDArray[np.int64], denom
     return np.minimum(cut, relevant) if denominator == "min_k_rel" else cut
 
 
-def _weighted_hits(lists: RankedLists, level: float, propensity: str, clip: float) -> Any:
+def _weighted_hits(
+    lists: RankedLists, level: float, propensity: str, clip: float
+) -> tuple[object, NDArray[np.float64]]:
     """(key, value of each retrieved row): its weight where it is relevant."""
     key = ("weighted hits", level, propensity, clip)
     return key, np.where(lists.labels >= level, weights_of(lists, clip), 0.0)
