@@ -3,8 +3,6 @@ from numpy.typing import NDArray
 
 LINEAR: int
 EXP2: int
-REL: int
-MIN_REL_K: int
 
 def count_relevant(
     ideal_offsets: NDArray[np.int64], ideal_label: NDArray[np.float64], ideal_count: NDArray[np.int64], level: float
@@ -54,32 +52,6 @@ def precision_sum(
     level: float,
     k: int,
 ) -> NDArray[np.float64]: ...
-def precision(
-    run_offsets: NDArray[np.int64],
-    run_label: NDArray[np.float64],
-    run_count: NDArray[np.int64],
-    run_opens: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    level: float,
-    k: int,
-) -> NDArray[np.float64]: ...
-def recall(
-    run_offsets: NDArray[np.int64],
-    run_label: NDArray[np.float64],
-    run_count: NDArray[np.int64],
-    run_opens: NDArray[np.uint8],
-    relevant: NDArray[np.int64],
-    level: float,
-    k: int,
-) -> NDArray[np.float64]: ...
-def hit_rate(
-    run_offsets: NDArray[np.int64],
-    run_label: NDArray[np.float64],
-    run_count: NDArray[np.int64],
-    run_opens: NDArray[np.uint8],
-    level: float,
-    k: int,
-) -> NDArray[np.float64]: ...
 def reciprocal_rank(
     run_offsets: NDArray[np.int64],
     run_label: NDArray[np.float64],
@@ -87,16 +59,6 @@ def reciprocal_rank(
     run_opens: NDArray[np.uint8],
     level: float,
     k: int,
-) -> NDArray[np.float64]: ...
-def average_precision(
-    run_offsets: NDArray[np.int64],
-    run_label: NDArray[np.float64],
-    run_count: NDArray[np.int64],
-    run_opens: NDArray[np.uint8],
-    relevant: NDArray[np.int64],
-    level: float,
-    k: int,
-    denominator: int,
 ) -> NDArray[np.float64]: ...
 def discounts(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def flat_discounts(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

@@ -37,11 +37,7 @@ cdef extern from "order_dcg.h" nogil:
 LINEAR = 0
 EXP2 = 1
 
-REL = 0
-MIN_REL_K = 1
-
 cdef enum:
-    BY_MIN_REL_K = 1
     BY_EXP2 = 1
 
 cdef double LN2 = 0.693147180559945309417232121458
@@ -270,34 +266,6 @@ def count_tied(const int64_t[::1] run_offsets, const int64_t[::1] run_count, con
     return result
 
 
-cdef divide(values, const int64_t[::1] by):
-    """values / by; 0 where by is 0."""
-    cdef double[::1] out = values
-    cdef Py_ssize_t q
-    if by.shape[0] != out.shape[0]:
-        raise ValueError("one number is needed for each list")
-    for q in range(out.shape[0]):
-        out[q] = out[q] / <double> by[q] if by[q] > 0 else 0.0
-    return values
-
-
-def precision(
-    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
-    const uint8_t[::1] run_opens, const int64_t[::1] rows, double level, int64_t k,
-):
-    """Expected share of relevant rows among the first k ranks, also past the end of the list; un-cut: of its rows."""
-    hits = apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k)
-    return hits / <double> k if k > 0 else divide(hits, rows)
-
-
-def recall(
-    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
-    const uint8_t[::1] run_opens, const int64_t[::1] relevant, double level, int64_t k,
-):
-    """Expected share of the relevant rows that are above the cut; 0 where none is relevant."""
-    return divide(apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k), relevant)
-
-
 def hits(
     const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
     const uint8_t[::1] run_opens, double level, int64_t k,
@@ -322,9 +290,6 @@ def hit(
     return apply(hit_of, run_offsets, run_label, run_count, run_opens, level, k)
 
 
-hit_rate = hit
-
-
 def reciprocal_rank(
     const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
     const uint8_t[::1] run_opens, double level, int64_t k,
@@ -347,20 +312,6 @@ def precision_sum(
 ):
     """Expected sum of the precisions at the ranks of the relevant rows above the cut."""
     return apply(precisions_of, run_offsets, run_label, run_count, run_opens, level, k)
-
-
-def average_precision(
-    const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
-    const uint8_t[::1] run_opens, const int64_t[::1] relevant, double level, int64_t k, int denominator,
-):
-    """Expected sum of the precisions at the relevant rows above the cut, divided by the number of relevant rows.
-
-    denominator MIN_REL_K divides by min(relevant, k) instead; 0 where none is relevant.
-    """
-    values = apply(precisions_of, run_offsets, run_label, run_count, run_opens, level, k)
-    if denominator == BY_MIN_REL_K and k > 0:
-        return divide(values, np.minimum(relevant, k))
-    return divide(values, relevant)
 
 
 def discounts(int64_t n):

@@ -55,7 +55,7 @@ def bpref(
     check_number(relevant, run_offsets)
     check_number(nonrelevant, run_offsets)
     cdef Py_ssize_t q, t, lists = run_offsets.shape[0] - 1
-    cdef int64_t i, above
+    cdef int64_t above
     cdef double lost, value
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
@@ -90,7 +90,7 @@ def inferred_ap(
     check_runs(run_offsets, run_label.shape[0], run_count, run_opens)
     check_number(relevant, run_offsets)
     cdef Py_ssize_t q, t, lists = run_offsets.shape[0] - 1
-    cdef int64_t i, rank, hits, misses, unjudged
+    cdef int64_t rank, hits, misses, unjudged
     cdef double above, pooled, share, value
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
@@ -172,7 +172,7 @@ def interpolated_precision(
     if not BY_PLUS_0_9 <= rule <= BY_ROUND:
         raise ValueError("rule must be one of the rules for recall points")
     cdef Py_ssize_t q, t, p, lists = run_offsets.shape[0] - 1, n = points.shape[0]
-    cdef int64_t i, rank, hits
+    cdef int64_t rank, hits
     cdef double here
     cdef bint outside = False
     for p in range(n):

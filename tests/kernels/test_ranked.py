@@ -31,15 +31,6 @@ def orders(rows: list[Row]) -> Iterator[list[float]]:
         yield [label for group in one for label in group]
 
 
-def plain_precision(labels: list[float], level: float, k: int) -> Fraction:
-    return Fraction(sum(label >= level for label in labels[: k or None]), k or len(labels))
-
-
-def plain_recall(labels: list[float], level: float, k: int) -> Fraction:
-    relevant = sum(label >= level for label in labels)
-    return Fraction(sum(label >= level for label in labels[: k or None]), relevant) if relevant else Fraction(0)
-
-
 def plain_hit_rate(labels: list[float], level: float, k: int) -> Fraction:
     return Fraction(any(label >= level for label in labels[: k or None]))
 
@@ -47,13 +38,6 @@ def plain_hit_rate(labels: list[float], level: float, k: int) -> Fraction:
 def plain_reciprocal_rank(labels: list[float], level: float, k: int) -> Fraction:
     ranks = [r for r, label in enumerate(labels[: k or None], 1) if label >= level]
     return Fraction(1, ranks[0]) if ranks else Fraction(0)
-
-
-def plain_average_precision(labels: list[float], level: float, k: int, denominator: int = ranked.REL) -> Fraction:
-    relevant = sum(label >= level for label in labels)
-    ranks = [r for r, label in enumerate(labels[: k or None], 1) if label >= level]
-    by = min(relevant, k) if denominator == ranked.MIN_REL_K and k else relevant
-    return sum((Fraction(hits, r) for hits, r in enumerate(ranks, 1)), Fraction(0)) / (by or 1)
 
 
 def plain_hits(labels: list[float], level: float, k: int) -> Fraction:
@@ -106,10 +90,7 @@ def rank(lists: list[list[Row]], k: int = 0) -> order.Runs:
 
 
 def measures(lists: list[list[Row]], level: float, k: int, depth: int) -> dict[str, tuple[NDArray[Any], Measure]]:
-    at, label, count, opens, ideal_at, ideal_label, ideal_count = rank(lists, depth)
-    rows = frozen([len(rows) for rows in lists], np.int64)
-    relevant = ranked.count_relevant(ideal_at, ideal_label, ideal_count, level)
-    relevant.flags.writeable = False
+    at, label, count, opens, *_ = rank(lists, depth)
     runs = (at, label, count, opens)
     table = ranked.discounts(max(map(len, lists), default=0))
     gain = ranked.gains(label, ranked.LINEAR)
@@ -125,18 +106,7 @@ def measures(lists: list[list[Row]], level: float, k: int, depth: int) -> dict[s
             ranked.dcg(at, gain, count, opens, *ranked.geometric_discounts(longest, float(PERSISTENCE)), k),
             plain_geometric,
         ),
-        "precision": (ranked.precision(*runs, rows, level, k), plain_precision),
-        "recall": (ranked.recall(*runs, relevant, level, k), plain_recall),
-        "hit_rate": (ranked.hit_rate(*runs, level, k), plain_hit_rate),
         "reciprocal_rank": (ranked.reciprocal_rank(*runs, level, k), plain_reciprocal_rank),
-        "average_precision": (
-            ranked.average_precision(*runs, relevant, level, k, ranked.REL),
-            plain_average_precision,
-        ),
-        "average_precision, min": (
-            ranked.average_precision(*runs, relevant, level, k, ranked.MIN_REL_K),
-            lambda labels, level, k: plain_average_precision(labels, level, k, ranked.MIN_REL_K),
-        ),
         "dcg": (ranked.dcg(at, gain, count, opens, *table, k), plain_dcg),
     }
 
@@ -226,7 +196,7 @@ def test_large_groups_stay_accurate() -> None:
     label = np.array([1.0, 0.0])
     for k in (1, 10, rows - 5):
         missed = Fraction(math.comb(rows - relevant, k), math.comb(rows, k))
-        assert ranked.hit_rate(at, label, count, opens, 1.0, k)[0] == pytest.approx(float(1 - missed), rel=1e-13)
+        assert ranked.hit(at, label, count, opens, 1.0, k)[0] == pytest.approx(float(1 - missed), rel=1e-13)
     first = sum(Fraction(math.comb(rows - j, relevant - 1), j * math.comb(rows, relevant)) for j in range(1, 200))
     assert ranked.reciprocal_rank(at, label, count, opens, 1.0, 199)[0] == pytest.approx(float(first), rel=1e-13)
 
@@ -371,8 +341,8 @@ def test_bad_arguments_are_refused() -> None:
         ranked.ideal_dcg(*ideal, *table, 5)
     assert ranked.dcg(at, label, count, opens, *table, 1)[0] == 1.0
     with pytest.raises(ValueError, match="k must be"):
-        ranked.hit_rate(at, label, count, opens, 1.0, -1)
+        ranked.hit(at, label, count, opens, 1.0, -1)
     with pytest.raises(ValueError, match="level"):
         ranked.count_relevant(*ideal, 0.0)
     with pytest.raises(ValueError, match="fit together"):
-        ranked.hit_rate(at, label[:1], count, opens, 1.0, 1)
+        ranked.hit(at, label[:1], count, opens, 1.0, 1)
