@@ -27,11 +27,11 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "where"}
+_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "partitions", "scattered", "where"}
 _STATES = _DATA | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _EVALUATOR = _PLAN | {"plan", "result", "atomic"}
-_EVALUATION = _EVALUATOR | {"evaluator", "sources"}
+_EVALUATION = _EVALUATOR | {"evaluator", "sources", "replay"}
 _FACADE = _EVALUATION | {"evaluation"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
@@ -48,12 +48,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"ids", "columns"},
     "grouping": _ARROW | {"ids", "columns", "lists"},
+    "partitions": _ARROW | {"grouping"},
+    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions"},
     "accumulators": _DATA,
     "metrics": _STATES,
     "wire": _STATES,
     "result": _STATES | {"metrics"},
     "plan": _PLAN | {"result"},
     "sources": _LEAF,
+    "replay": _LEAF | {"sources"},
     "evaluator": _EVALUATOR,
     "evaluation": _EVALUATION,
     FACADE: _FACADE,
@@ -77,6 +80,7 @@ DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
         *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "grouping"),
+        *("partitions", "scattered", "replay"),
         *("wire", "plan", "evaluator", "result"),
         *("cli", "demo"),  # which write files
     },
