@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastrank.errors import EmptyInputError
+from fastrank.errors import EmptyInputError, QueryOrderError
 from fastrank.evaluator import Evaluator
+from fastrank.replay import Replay
+from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def evaluate(
     where: Any = None,
     on_invalid: str = "raise",
     batch_rows: int | None = None,
+    queries: str | None = None,
+    memory_limit: int = DEFAULT_MEMORY_LIMIT,
 ) -> Result:
     """Evaluates metrics over a source in one pass.
 
@@ -52,6 +56,12 @@ def evaluate(
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
     batch_rows : int, optional
         Rows a batch; the result does not depend on it.
+    queries : "adjacent" or "scattered", optional
+        Where the rows of a query stand.  Default: they are taken to be adjacent; where a query comes back, the pass
+        starts anew and takes them from anywhere.
+    memory_limit : int
+        Bytes of rows to keep in memory for that, and of batches that cannot be read again; rows past it go to a
+        temporary file.
 
     Returns
     -------
@@ -83,11 +93,19 @@ def evaluate(
         by=by,
         where=where,
         on_invalid=on_invalid,
+        queries=queries or "adjacent",
+        memory_limit=memory_limit,
     )
-    return run(open_source(source, batch_rows=batch_rows), evaluator)
+    return run(open_source(source, batch_rows=batch_rows), evaluator, restart=queries is None)
 
 
-def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None = None) -> Result:
+def run(
+    source: Source,
+    evaluator: Evaluator,
+    progress: Callable[[int], None] | None = None,
+    *,
+    restart: bool = True,
+) -> Result:
     """Feeds a source to an evaluator.
 
     Parameters
@@ -97,7 +115,9 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
     evaluator : Evaluator
         Gets all batches.
     progress : callable, optional
-        Called with the number of rows of each batch.
+        Called with the number of rows of each batch; a negative number where the pass starts anew.
+    restart : bool
+        Whether to start anew with scattered queries where a query comes back.
 
     Returns
     -------
@@ -109,12 +129,22 @@ def run(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | 
         There was no row, or none was left.
     """
     columns, numeric = evaluator.columns(source.schema)
+    replay = Replay(source, columns, numeric, evaluator.memory_limit if restart and evaluator.has_queries else 0)
+    advance = progress or (lambda _: None)
     total = 0
-    for batch, origin in source.batches(columns, numeric):
-        evaluator.update(batch, describe_row=origin.describe)
-        total += batch.num_rows
-        if progress is not None:
-            progress(batch.num_rows)
+    for batches in (replay.batches(), replay.again()):
+        try:
+            for batch, origin in batches:
+                evaluator.update(batch, describe_row=origin.describe)
+                total += batch.num_rows
+                advance(batch.num_rows)
+            break
+        except QueryOrderError:
+            if not restart or not replay.possible:
+                raise
+        advance(-total)
+        total = 0
+        evaluator = evaluator.with_scattered_queries()
     if total == 0:
         raise EmptyInputError("the source has no rows")
     result = evaluator.result()
@@ -131,7 +161,8 @@ def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: A
     weight_role = "weight" if "weight" in metric.definition.optional else "query_weight"
     given = {"label": label, "score": score, weight_role: weight, "query": query}
     arrays = {role: array for role, array in given.items() if array is not None}
-    evaluator = Evaluator([metric], **{role: role for role in arrays})
+    roles: dict[str, Any] = {role: role for role in arrays}
+    evaluator = Evaluator([metric], **roles)
     source = open_source(arrays)
     for batch, origin in source.batches(*evaluator.columns(source.schema)):
         evaluator.update(batch, describe_row=origin.describe)

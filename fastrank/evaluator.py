@@ -14,6 +14,7 @@ from fastrank.columns import Columns
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Request, Roles, read_groupings, read_metrics
 from fastrank.result import MetricValue, Result
+from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
 
@@ -47,6 +48,11 @@ class Evaluator:
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role; dropped rows are
         counted in `rows_dropped`.
+    queries : "adjacent" or "scattered"
+        Where the rows of a query stand.  Adjacent: a query is evaluated when the next begins; one that comes back is
+        an error.  Scattered: anywhere; all rows are kept until a result is asked for, and travel in the state.
+    memory_limit : int
+        Bytes of scattered rows to keep in memory; what is past it goes to a temporary file without a name.
 
     Raises
     ------
@@ -77,21 +83,35 @@ class Evaluator:
         by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
         where: Any = None,
         on_invalid: str = "raise",
+        queries: str = "adjacent",
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
         self._metrics = read_metrics(metrics)
         columns = {"label": label, "weight": weight, "query": query, "query_weight": query_weight, "item": item}
         self._roles = Roles.make(where, on_invalid, score=score, **columns)
         self._slices = Slices(read_groupings(by))
-        self._arguments = {
+        self._arguments: dict[str, Any] = {
             **columns,
             "score": list(self._roles.scores) or None,
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
+            "queries": queries,
+            "memory_limit": memory_limit,
         }
-        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
+        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names, queries, memory_limit)
+        self.memory_limit = memory_limit
         self._row = 0
         self._broken: str | None = None
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether a metric evaluates ranked lists."""
+        return bool(self._plan.streams)
+
+    def with_scattered_queries(self) -> Evaluator:
+        """An empty evaluator of the same metrics and columns, with `queries="scattered"`."""
+        return Evaluator(self._metrics, **{**self._arguments, "queries": "scattered"})
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
@@ -343,11 +363,10 @@ class Evaluator:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
         accumulators = dict(self._plan.accumulators)
         for identity, stream in self._plan.streams.items():
-            lists = stream.open_lists()
-            if lists is not None:
-                copies = [(i, accumulator.copy()) for i, accumulator in self._plan.list_accumulators(identity)]
+            copies = [(i, accumulator.copy()) for i, accumulator in self._plan.list_accumulators(identity)]
+            for lists in stream.open_lists():
                 self._update_lists(lists, copies)
-                accumulators.update(copies)
+            accumulators.update(copies)
         for accumulator in accumulators.values():
             accumulator.grow(self._slices.count)
         return accumulators

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
@@ -19,15 +20,17 @@ from fastrank.errors import ParameterError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, MetricFactory, parse
 from fastrank.result import COLUMNS
+from fastrank.scattered import ScatteredQueries
 from fastrank.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.domains import Domain
+    from fastrank.grouping import Queries
 
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
 
@@ -127,17 +130,23 @@ class Plan:
 
     roles: Roles
     by: tuple[str, ...]
+    make_queries: Callable[[RowSet, list[str], dict[str, int]], Queries]
     requests: list[Request] = field(default_factory=list)
     accumulators: dict[Identity, Accumulator] = field(default_factory=dict)
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)
-    streams: dict[Identity, QueryStream] = field(default_factory=dict)
+    streams: dict[Identity, Queries] = field(default_factory=dict)
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
-    def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str]) -> Plan:
-        """The plan of a list of metrics."""
-        plan = Plan(roles, tuple(by))
+    def make(
+        metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str = "adjacent", memory_limit: int = 0
+    ) -> Plan:
+        """The plan of a list of metrics; each stream of scattered queries has its own limit."""
+        if queries not in ("adjacent", "scattered"):
+            raise ParameterError(f'queries={queries!r}; allowed: "adjacent", "scattered"')
+        scattered = partial(ScatteredQueries, memory_limit=memory_limit)
+        plan = Plan(roles, tuple(by), scattered if queries == "scattered" else QueryStream)
         depths: dict[Identity, dict[str, int]] = {}
         for metric in metrics:
             for request, accumulators in plan.bind(metric):
@@ -198,7 +207,7 @@ class Plan:
             depth[accumulator.ties] = max(known, k) if known and k else 0
             names = [column for _, column, _ in request.row_set.roles] + list(self.by)
             if stream not in self.streams:
-                self.streams[stream] = QueryStream(request.row_set, list(dict.fromkeys(names)), depth)
+                self.streams[stream] = self.make_queries(request.row_set, list(dict.fromkeys(names)), depth)
             self.stream_of[identity] = stream
 
     def remove(self, identities: set[Identity]) -> None:
