@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fastrank.buffers import booleans, in_words, plain, to_arrow
 from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Unfit, is_exact
-from fastrank.errors import ColumnTypeError, InvalidValueError
+from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,21 @@ if TYPE_CHECKING:
     from fastrank.domains import Column, Domain
     from fastrank.where import Where
 
-__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows"]
+__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "as_record_batch"]
+
+
+def as_record_batch(batch: Any) -> pa.RecordBatch:
+    """One record batch of what has the Arrow C interface; ParameterError where it has not."""
+    if isinstance(batch, pa.RecordBatch):
+        return batch
+    if not hasattr(batch, "__arrow_c_array__"):
+        raise ParameterError(
+            f"update takes one record batch, not {type(batch).__name__}; of a table, loop over to_batches()"
+        )
+    try:
+        return pa.record_batch(batch)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise ParameterError(f"update takes a record batch: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from fastrank.errors import EmptyInputError, ParameterError
+from fastrank.errors import EmptyInputError, ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
 from fastrank.per_query import QueryValues
+from fastrank.replay import Replay
+from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from fastrank.metrics.base import Metric
     from fastrank.result import Result
     from fastrank.sources import Source
+    from fastrank.sources.base import Batches
 
 __all__ = ["compute", "evaluate", "run"]
 
@@ -45,6 +49,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     where: Any = None,
     on_invalid: str = "raise",
     batch_rows: int | None = None,
+    queries: str | None = None,
+    memory_limit: int = DEFAULT_MEMORY_LIMIT,
     threads: int | None = None,
     per_query: bool = False,
 ) -> Result | QueryValues:
@@ -68,6 +74,12 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
     batch_rows : int, optional
         Rows a batch; the result does not depend on it.
+    queries : "adjacent" or "scattered", optional
+        Where the rows of a query stand.  Default: they are taken to be adjacent; where a query comes back, the pass
+        starts anew and takes them from anywhere.
+    memory_limit : int
+        Bytes of rows to keep in memory for that, and of batches that cannot be read again; rows past it go to a
+        temporary file.
     threads : int, optional
         Most threads to use for rows in memory; default: as many as there are processors.  The result does not depend
         on it.
@@ -106,16 +118,22 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         by=by,
         where=where,
         on_invalid=on_invalid,
+        queries=queries or "adjacent",
+        memory_limit=memory_limit,
     )
     opened = open_source(source, batch_rows=batch_rows)
-    return QueryValues(opened, evaluator) if per_query else run(opened, evaluator, threads=threads)
+    if per_query:
+        return QueryValues(opened, evaluator)
+    return run(opened, evaluator, threads=threads, restart=queries is None)
 
 
 def run(
     source: Source,
     evaluator: Evaluator,
     progress: Callable[[int], None] | None = None,
+    *,
     threads: int | None = None,
+    restart: bool = True,
 ) -> Result:
     """Feeds a source to an evaluator.
 
@@ -126,9 +144,11 @@ def run(
     evaluator : Evaluator
         Gets all batches.
     progress : callable, optional
-        Called with the number of rows of each batch.
+        Called with the number of rows of each batch; a negative number where the pass starts anew.
     threads : int, optional
         Most threads to use; default: as many as there are processors.
+    restart : bool
+        Whether to start anew with scattered queries where a query comes back.
 
     Returns
     -------
@@ -141,7 +161,19 @@ def run(
     ParameterError
         `threads` is no positive integer.
     """
-    total = _feed_shards(source.shards(_thread_count(threads, evaluator)), evaluator, progress)
+    shards = source.shards(_thread_count(threads, evaluator))
+    counter = _Counter(progress)
+    if len(shards) > 1:
+        try:
+            _feed_shards(shards, evaluator, counter)
+        except (QueryOrderError, StateMismatchError):
+            # One thread tells which row it is, where it is not to start anew.
+            counter.reset()
+            evaluator = evaluator.with_scattered_queries() if restart else evaluator.twin()
+            _feed(source.batches(*evaluator.columns(source.schema)), evaluator, counter)
+    else:
+        evaluator = _feed_again(source, evaluator, counter, restart=restart)
+    total = counter.total
     if total == 0:
         raise EmptyInputError("the source has no rows")
     result = evaluator.result()
@@ -161,30 +193,61 @@ def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
     return len(os.sched_getaffinity(0)) if threads is None else int(threads)
 
 
-def _feed(source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None) -> int:
-    """Gives the evaluator all batches; returns the number of rows."""
-    total = 0
-    for batch, origin in source.batches(*evaluator.columns(source.schema)):
+class _Counter:
+    """Counts rows, and tells of them."""
+
+    def __init__(self, progress: Callable[[int], None] | None) -> None:
+        self.total = 0
+        self._progress = progress
+        self._lock = Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.total += count
+            if self._progress is not None:
+                self._progress(count)
+
+    def reset(self) -> None:
+        self.add(-self.total)
+
+
+def _feed(batches: Batches, evaluator: Evaluator, counter: _Counter) -> None:
+    """Gives the evaluator all batches."""
+    for batch, origin in batches:
         evaluator.update(batch, describe_row=origin.describe)
-        total += batch.num_rows
-        if progress is not None:
-            progress(batch.num_rows)
-    return total
+        counter.add(batch.num_rows)
 
 
-def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, progress: Callable[[int], None] | None) -> int:
+def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, restart: bool) -> Evaluator:
+    """Feeds the evaluator or, where a query comes back, another that takes rows from anywhere; returns that."""
+    limit = evaluator.memory_limit if restart and evaluator.has_queries else 0
+    replay = Replay(source, *evaluator.columns(source.schema), limit)
+    try:
+        _feed(replay.batches(), evaluator, counter)
+    except QueryOrderError:
+        if not restart or not replay.possible:
+            raise
+    else:
+        return evaluator
+    counter.reset()
+    evaluator = evaluator.with_scattered_queries()
+    _feed(replay.again(), evaluator, counter)
+    return evaluator
+
+
+def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Counter) -> None:
     """Feeds the first shard to the evaluator and the others to twins of it, at once, and merges."""
     twins = [evaluator.twin() for _ in shards[1:]]
-    if not twins:
-        return _feed(shards[0], evaluator, progress)
     with ThreadPoolExecutor(len(shards)) as pool:
-        evaluators = [evaluator, *twins]
-        jobs = [pool.submit(_feed, *job, progress) for job in zip(shards, evaluators, strict=True)]
+        jobs = [
+            pool.submit(_feed, shard.batches(*each.columns(shard.schema)), each, counter)
+            for shard, each in zip(shards, [evaluator, *twins], strict=True)
+        ]
         # In the order of the shards, so that the error that is told is that of the first bad row.
-        total = sum(job.result() for job in jobs)
+        for job in jobs:
+            job.result()
     for twin in twins:
         evaluator.merge(twin)
-    return total
 
 
 def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
@@ -192,7 +255,8 @@ def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: A
     weight_role = "weight" if "weight" in metric.definition.optional else "query_weight"
     given = {"label": label, "score": score, weight_role: weight, "query": query}
     arrays = {role: array for role, array in given.items() if array is not None}
-    evaluator = Evaluator([metric], **{role: role for role in arrays})
+    roles: dict[str, Any] = {role: role for role in arrays}
+    evaluator = Evaluator([metric], **roles)
     source = open_source(arrays)
     for batch, origin in source.batches(*evaluator.columns(source.schema)):
         evaluator.update(batch, describe_row=origin.describe)

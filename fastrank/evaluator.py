@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from fastrank.answer import answer
 from fastrank.atomic import atomic_file
-from fastrank.columns import Columns
-from fastrank.errors import FastrankError, MissingColumnError, ParameterError, StateMismatchError
+from fastrank.columns import as_record_batch
+from fastrank.errors import FastrankError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Roles, read_groupings, read_metrics
-from fastrank.shapes import flatten
+from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
-    from fastrank.columns import Rows
+    from fastrank.columns import Columns, Rows
     from fastrank.lists import Lists
     from fastrank.metrics.base import Metric
     from fastrank.plan import Identity
@@ -48,6 +48,11 @@ class Evaluator:
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role; dropped rows are
         counted in `rows_dropped`.
+    queries : "adjacent" or "scattered"
+        Where the rows of a query stand.  Adjacent: a query is evaluated when the next begins; one that comes back is
+        an error.  Scattered: anywhere; all rows are kept until a result is asked for, and travel in the state.
+    memory_limit : int
+        Bytes of scattered rows to keep in memory; what is past it goes to a temporary file without a name.
 
     Raises
     ------
@@ -79,6 +84,8 @@ class Evaluator:
         by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
         where: Any = None,
         on_invalid: str = "raise",
+        queries: str = "adjacent",
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
         self._metrics = read_metrics(metrics)
         columns = {
@@ -97,12 +104,24 @@ class Evaluator:
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
+            "queries": queries,
+            "memory_limit": memory_limit,
         }
-        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names)
+        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names, queries, memory_limit)
+        self.memory_limit = memory_limit
         self._row = 0
         self._broken: str | None = None
         # Told of the complete lists of each stream, after they were added.
         self.watch: Callable[[Identity, Lists], None] | None = None
+
+    @property
+    def has_queries(self) -> bool:
+        """Whether a metric evaluates ranked lists."""
+        return bool(self._plan.streams)
+
+    def with_scattered_queries(self) -> Evaluator:
+        """An empty evaluator of the same metrics and columns, with `queries="scattered"`."""
+        return Evaluator(self._metrics, **{**self._arguments, "queries": "scattered"})
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
@@ -135,24 +154,9 @@ class Evaluator:
             The batch does not fit.  Nothing of the batch was added then.
         """
         self._check()
-        if not isinstance(batch, pa.RecordBatch):
-            if not hasattr(batch, "__arrow_c_array__"):
-                raise ParameterError(
-                    f"update takes one record batch, not {type(batch).__name__}; of a table, loop over to_batches()"
-                )
-            try:
-                batch = pa.record_batch(batch)
-            except (pa.ArrowException, TypeError, ValueError) as error:
-                raise ParameterError(f"update takes a record batch: {error}") from error
+        batch = as_record_batch(batch)
         first = self._row
-        self._check_columns(batch.schema)
-        describe_row = describe_row or (lambda i: f"row {first + i}")
-        of_lists = self._plan.has_lists(batch.schema)
-        self._plan.use_shape(of_lists=of_lists)
-        if of_lists:
-            columns = flatten(batch.select(self._plan.columns(batch.schema)[0]), first, describe_row)
-        else:
-            columns = Columns(batch, describe_row)
+        columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
         rows_of = self._find_rows(columns)
         codes = self._slices.codes(columns)
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
@@ -198,12 +202,6 @@ class Evaluator:
     def _check(self) -> None:
         if self._broken is not None:
             raise FastrankError(f"{self._broken}, so that this Evaluator holds part of a batch; make a new one")
-
-    def _check_columns(self, schema: pa.Schema) -> None:
-        for name in self._plan.columns(schema)[0]:
-            if len(schema.get_all_field_indices(name)) != 1:
-                how = "no" if name not in schema.names else "more than one"
-                raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(schema.names)}")
 
     def _find_rows(self, columns: Columns) -> dict[Any, Rows]:
         found = {row_set: row_set.find(columns) for row_set in self._plan.distinct_row_sets}
@@ -381,8 +379,7 @@ class Evaluator:
             A stream, and lists of it.
         """
         for identity, stream in self._plan.streams.items():
-            lists = stream.open_lists()
-            if lists is not None:
+            for lists in stream.open_lists():
                 yield identity, lists
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -6,8 +6,9 @@ until it is complete.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,13 +20,29 @@ from fastrank.ids import SeenIds, find_lists, plain_ids
 from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.ranked import ListRules
 
-__all__ = ["HandOver", "Piece", "Prepared", "QueryStream", "join_batches"]
+__all__ = [
+    "DIFFERENT_QUERIES",
+    "OF_MERGED_STATE",
+    "HandOver",
+    "Piece",
+    "Prepared",
+    "Queries",
+    "QueryStream",
+    "ScatteredRows",
+    "join_batches",
+]
+
+OF_MERGED_STATE = "a row of a merged state"
+DIFFERENT_QUERIES = (
+    "one side takes the rows of a query to be adjacent, the other takes them from anywhere: make both with the same "
+    'queries="adjacent" or queries="scattered"'
+)
 
 
 class Piece(NamedTuple):
@@ -38,11 +55,15 @@ class Piece(NamedTuple):
     @staticmethod
     def of_state(batch: pa.RecordBatch) -> Piece:
         """Rows of which the source is no longer known."""
-        return Piece(batch, lambda _: "a row of a merged state", np.arange(batch.num_rows))
+        return Piece(batch, lambda _: OF_MERGED_STATE, np.arange(batch.num_rows))
 
 
 def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """One record batch of several; columns whose types differ get a type that holds both."""
+    if len(batches) == 1:
+        return batches[0]
+    if all(batch.schema.equals(batches[0].schema) for batch in batches):
+        return pa.concat_batches(batches)
     # Arrow finds a common type of integers and floats, but not of booleans or decimals with them.
     mixed = {name for name in batches[0].schema.names if len({batch.schema.field(name).type for batch in batches}) > 1}
     tables = [pa.Table.from_batches([_common(batch, mixed)]) for batch in batches]
@@ -73,11 +94,12 @@ class HandOver(NamedTuple):
     seen: NDArray[np.uint64]
 
 
-def _types_of_pieces(open_: Mapping[int, Sequence[Piece]], row_set: RowSet) -> dict[str, pa.DataType]:
-    """The types of query and item; a shard that has rows has an open query."""
-    batches = [piece.batch for pieces in open_.values() for piece in pieces[:1]][:1]
-    columns = [(role, column) for role, column, _ in row_set.roles if role in ("query", "item")]
-    return {role: plain_ids(batch.column(name).slice(0, 0)).type for batch in batches for role, name in columns}
+class ScatteredRows(NamedTuple):
+    """The rows of queries that may have rows anywhere, with the number of their shard in the last column."""
+
+    batches: Iterable[pa.RecordBatch]
+    schema: pa.Schema | None  # None where there are no rows
+    shards: int
 
 
 class Prepared(NamedTuple):
@@ -90,11 +112,8 @@ class Prepared(NamedTuple):
     first: int
 
 
-class QueryStream:
-    """The lists of one row set, across batches, shards and merges.
-
-    The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
-    """
+class Queries(ABC):
+    """Cuts the rows of one row set into lists, one a query, across batches, shards and merges."""
 
     def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
         self.in_order = False  # whether a metric depends on the order of the source
@@ -103,8 +122,88 @@ class QueryStream:
         self.column_names = list(column_names)
         self.depths = depths
         self.query_column = row_set.domain("query")[0]
-        self.open: dict[int, list[Piece]] = {}
         self._types: dict[str, pa.DataType] = {}  # of query and item, when known
+
+    @abstractmethod
+    def prepare(self, rows: Rows) -> Any:
+        """Checks the rows of a batch, before anything is changed; what `update` takes."""
+
+    @abstractmethod
+    def update(self, prepared: Any) -> Iterator[Lists]:
+        """Takes the rows of a batch; yields the lists that are complete."""
+
+    @abstractmethod
+    def open_lists(self) -> Iterator[Lists]:
+        """The lists that may go on, as if they were complete; may be asked again."""
+
+    @abstractmethod
+    def hand_over(self) -> HandOver | ScatteredRows:
+        """What another shard needs to know."""
+
+    @property
+    @abstractmethod
+    def position(self) -> Any:
+        """What it takes, beside what is handed over, to go on with the same stream elsewhere."""
+
+    @abstractmethod
+    def resume(self, position: Any) -> None:
+        """Goes on where a stream was whose rows this one took over."""
+
+    @abstractmethod
+    def check_merge(self, other: HandOver | ScatteredRows) -> None:
+        """StateMismatchError where the queries of another shard do not fit to these."""
+
+    @abstractmethod
+    def merge(self, other: Any) -> None:
+        """Takes in the queries of another shard, which were checked."""
+
+    @property
+    def row_set_of_open(self) -> RowSet:
+        """The row set for rows that were filtered already."""
+        return RowSet(self.row_set.roles, (), self.row_set.drop_invalid)
+
+    def _types_of(self, rows: Rows) -> dict[str, pa.DataType]:
+        return {role: plain_ids(rows[role].slice(0, 0)).type for role in ("query", "item") if rows.has(role)}
+
+    def _check_types(self, rows: Rows) -> None:
+        """Ids of several types could be equal without being told so."""
+        for role, kind in self._types_of(rows).items():
+            if self._types.get(role, kind) != kind:
+                raise ColumnTypeError(
+                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {kind}, but was of type "
+                    f"{self._types[role]} before; ids have one type in all batches and states"
+                )
+
+    def _types_in(self, schema: pa.Schema | None) -> dict[str, pa.DataType]:
+        if schema is None:
+            return {}
+        columns = [(role, column) for role, column, _ in self.row_set.roles if role in ("query", "item")]
+        return {role: plain_ids(pa.nulls(0, schema.field(name).type)).type for role, name in columns}
+
+    def _check_types_of_state(self, types: Mapping[str, pa.DataType]) -> None:
+        for role, kind in types.items():
+            if self._types.get(role, kind) != kind:
+                raise StateMismatchError(
+                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {self._types[role]} here, of type "
+                    f"{kind} there"
+                )
+
+    def _order_is_lost(self) -> StateMismatchError:
+        return StateMismatchError(
+            'ties="input" keeps the order of the source, but a query lies in several shards, which have no order: '
+            "keep whole queries in one shard, or use another rule for ties"
+        )
+
+
+class QueryStream(Queries):
+    """Queries whose rows are adjacent.
+
+    The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
+    """
+
+    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+        super().__init__(row_set, column_names, depths)
+        self.open: dict[int, list[Piece]] = {}
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
         self.seen = SeenIds()
         self._head: int | None = None
@@ -143,18 +242,6 @@ class QueryStream:
             if last >= first:
                 self._hold(int(ids[last]), rows.slice(int(bounds[last]), int(bounds[last + 1])))
             self._current = int(ids[last])
-
-    def _types_of(self, rows: Rows) -> dict[str, pa.DataType]:
-        return {role: plain_ids(rows[role].slice(0, 0)).type for role in ("query", "item") if rows.has(role)}
-
-    def _check_types(self, rows: Rows) -> None:
-        """Ids of several types could be equal without being told so."""
-        for role, kind in self._types_of(rows).items():
-            if self._types.get(role, kind) != kind:
-                raise ColumnTypeError(
-                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {kind}, but was of type "
-                    f"{self._types[role]} before; ids have one type in all batches and states"
-                )
 
     def _complete(
         self, rows: Rows, bounds: NDArray[np.int64], ids: NDArray[np.uint64], first: int, last: int
@@ -227,7 +314,7 @@ class QueryStream:
         return QueryOrderError(
             f"column {self.query_column!r} (query): {rows.columns.describe_row(position)} holds {value}, whose rows "
             "came before those of other queries; the rows of a query must be adjacent: sort the source by "
-            f"{self.query_column!r}"
+            f'{self.query_column!r}, or queries="scattered" takes them from anywhere'
         )
 
     def _join(self, queries: Sequence[Sequence[Piece]]) -> Lists:
@@ -244,25 +331,17 @@ class QueryStream:
         ends = np.cumsum([0, *(len(parts) for parts in queries)])
         return Lists(rows, starts[ends], self.depths)
 
-    @property
-    def row_set_of_open(self) -> RowSet:
-        """The row set for rows that were filtered already."""
-        return RowSet(self.row_set.roles, (), self.row_set.drop_invalid)
-
-    def open_lists(self) -> Lists | None:
+    def open_lists(self) -> Iterator[Lists]:
         """The queries that may go on, as if they were complete."""
         if not self.open:
-            return None
+            return
         if self.in_order and max(self.shards.values()) > 1:
-            raise StateMismatchError(
-                'a metric depends on the order of the source (as ties="input" does), but a query lies in several '
-                "shards, which have no order: keep whole queries in one shard, or use another rule"
-            )
+            raise self._order_is_lost()
         lists = self._join([self.open[query] for query in sorted(self.open)])
         problem = find_problem(lists.rows, lists.offsets, unique_items=self.unique_items)
         if problem is not None:
             raise problem.error(lists.rows)
-        return lists
+        yield lists
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
@@ -278,14 +357,11 @@ class QueryStream:
         self._head, self._current = position
         self._foreign -= {query for query in position if query is not None}
 
-    def check_merge(self, other: HandOver) -> None:
+    def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query that one side has finished has rows on the other side."""
-        for role, kind in _types_of_pieces(other.open, self.row_set).items():
-            if self._types.get(role, kind) != kind:
-                raise StateMismatchError(
-                    f"column {self.row_set.domain(role)[0]!r} ({role}) is of type {self._types[role]} here, of type "
-                    f"{kind} there"
-                )
+        if not isinstance(other, HandOver):
+            raise StateMismatchError(DIFFERENT_QUERIES)
+        self._check_types_of_state(self._types_of_open(other))
         mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, other.open))
         both_finished = self.seen.contains_any(other.seen)
         if both_finished or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
@@ -296,9 +372,14 @@ class QueryStream:
 
     def merge(self, other: HandOver) -> None:
         """Takes in the open and the finished queries of another shard."""
-        self._types.update(_types_of_pieces(other.open, self.row_set))
+        self._types.update(self._types_of_open(other))
         self.seen.add(other.seen)
         self.shards.update(other.shards)
         for query, pieces in other.open.items():
             self.open.setdefault(query, []).extend(pieces)
             self._foreign.add(query)
+
+    def _types_of_open(self, other: HandOver) -> dict[str, pa.DataType]:
+        """The types of query and item; a shard that has rows has an open query."""
+        schemas = (piece.batch.schema for pieces in other.open.values() for piece in pieces)
+        return self._types_in(next(schemas, None))

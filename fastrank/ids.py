@@ -15,7 +15,7 @@ from fastrank.buffers import buffer_view, plain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SeenIds", "equality_codes", "find_lists", "ordered_codes", "plain_ids"]
+__all__ = ["SeenIds", "equality_codes", "find_lists", "ordered_codes", "plain_ids", "row_ids"]
 
 
 def plain_ids(array: pa.Array) -> pa.Array:
@@ -63,15 +63,26 @@ def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
         starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
         return starts, integers[starts].view(np.uint64)
-    binary = _as_binary(array)
-    encoded = pc.run_end_encode(binary, run_end_type=pa.int64())
+    encoded = pc.run_end_encode(_as_binary(array), run_end_type=pa.int64())
     ends = buffer_view(encoded.run_ends, np.int64)
     starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))
-    values = encoded.values
-    offsets = np.frombuffer(values.buffers()[1], np.int64)[values.offset : values.offset + len(values) + 1]
-    data = values.buffers()[2]
+    return starts, _fingerprints(encoded.values)
+
+
+def row_ids(array: pa.Array) -> NDArray[np.uint64]:
+    """The 64-bit id of each row, as in `find_lists`."""
+    array = plain_ids(array)
+    integers = _integers(array)
+    return _fingerprints(_as_binary(array)) if integers is None else integers.view(np.uint64)
+
+
+def _fingerprints(binary: pa.Array) -> NDArray[np.uint64]:
+    if not len(binary):
+        return np.empty(0, np.uint64)
+    offsets = np.frombuffer(binary.buffers()[1], np.int64)[binary.offset : binary.offset + len(binary) + 1]
+    data = binary.buffers()[2]
     text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-    return starts, kernels.fingerprints(offsets, text)
+    return kernels.fingerprints(offsets, text)
 
 
 def equality_codes(array: pa.Array) -> NDArray[np.int64]:

@@ -9,25 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
-from fastrank.columns import RowSet
+from fastrank.columns import Columns, RowSet
 from fastrank.domains import ID, RANK, WEIGHT
-from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.errors import MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.metrics.base import Metric, MetricFactory, parse
 from fastrank.result import COLUMNS
-from fastrank.shapes import ROW_NUMBERS, WholeLists, is_list
+from fastrank.scattered import ScatteredQueries
+from fastrank.shapes import ROW_NUMBERS, WholeLists, flatten, is_list
 from fastrank.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.domains import Domain
+    from fastrank.grouping import Queries
     from fastrank.ranked import ListRules
 
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
@@ -129,18 +132,24 @@ class Plan:
 
     roles: Roles
     by: tuple[str, ...]
+    make_queries: Callable[[RowSet, list[str], dict[str, int]], Queries]
     requests: list[Request] = field(default_factory=list)
     accumulators: dict[Identity, Accumulator] = field(default_factory=dict)
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)
-    streams: dict[Identity, QueryStream | WholeLists] = field(default_factory=dict)
+    streams: dict[Identity, Queries] = field(default_factory=dict)
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
     _of_lists: bool | None = None
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
-    def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str]) -> Plan:
-        """The plan of a list of metrics."""
-        plan = Plan(roles, tuple(by))
+    def make(
+        metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str = "adjacent", memory_limit: int = 0
+    ) -> Plan:
+        """The plan of a list of metrics; each stream of scattered queries has its own limit."""
+        if queries not in ("adjacent", "scattered"):
+            raise ParameterError(f'queries={queries!r}; allowed: "adjacent", "scattered"')
+        scattered = partial(ScatteredQueries, memory_limit=memory_limit)
+        plan = Plan(roles, tuple(by), scattered if queries == "scattered" else QueryStream)
         depths: dict[Identity, dict[ListRules, int]] = {}
         for metric in metrics:
             for request, accumulators in plan.bind(metric):
@@ -201,7 +210,7 @@ class Plan:
             depth[rules] = max(known, k) if known and k else 0
             names = [column for _, column, _ in request.row_set.roles] + list(self.by)
             if stream not in self.streams:
-                self.streams[stream] = QueryStream(request.row_set, list(dict.fromkeys(names)), depth)
+                self.streams[stream] = self.make_queries(request.row_set, list(dict.fromkeys(names)), depth)
             self.streams[stream].in_order |= accumulator.in_order
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
             self.stream_of[identity] = stream
@@ -276,6 +285,17 @@ class Plan:
         keys = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role not in _NUMERIC_ROLES}
         return list(names), numeric - keys - set(self.by)
 
+    def view(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> Columns:
+        """The columns of a batch as long rows; an error where it does not fit."""
+        names, _ = self.columns(batch.schema)
+        for name in names:
+            if len(batch.schema.get_all_field_indices(name)) != 1:
+                how = "no" if name not in batch.schema.names else "more than one"
+                raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(batch.schema.names)}")
+        of_lists = self.has_lists(batch.schema)
+        self._use_shape(of_lists=of_lists)
+        return flatten(batch.select(names), first_row, describe_row) if of_lists else Columns(batch, describe_row)
+
     def has_lists(self, schema: pa.Schema) -> bool:
         """Whether ranked lists stand in list columns."""
         names = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role in _LISTED_ROLES}
@@ -290,7 +310,7 @@ class Plan:
                     or f"{request.metric.name} needs a query column: name it (query=, --query)"
                 )
 
-    def use_shape(self, *, of_lists: bool) -> None:
+    def _use_shape(self, *, of_lists: bool) -> None:
         """Makes the streams fit the first batch: of lists, or of long rows; ParameterError for another shape later."""
         if of_lists == self._of_lists:
             return
@@ -299,10 +319,9 @@ class Plan:
         self._of_lists = of_lists
         if of_lists:
             for identity, stream in self.streams.items():
-                whole = WholeLists(
-                    stream.row_set, stream.depths, in_order=stream.in_order, unique_items=stream.unique_items
-                )
-                whole.merge(stream.hand_over())
+                whole = WholeLists(stream.row_set, stream.column_names, stream.depths)
+                whole.in_order, whole.unique_items = stream.in_order, stream.unique_items
+                whole.take_over(stream.hand_over())
                 self.streams[identity] = whole
 
 

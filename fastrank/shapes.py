@@ -6,7 +6,7 @@ the stream of such lists, in which no query goes on in another batch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from fastrank.buffers import buffer_view, plain, to_arrow
 from fastrank.columns import Columns, Heads, RowSet
 from fastrank.errors import InvalidValueError, QueryOrderError, StateMismatchError
-from fastrank.grouping import HandOver
+from fastrank.grouping import HandOver, Queries, ScatteredRows
 from fastrank.ids import SeenIds, find_lists
 from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -88,22 +88,11 @@ class PreparedLists(NamedTuple):
     ids: NDArray[np.uint64]
 
 
-class WholeLists:
+class WholeLists(Queries):
     """The lists of one row set, each from one row of list columns; what `grouping.QueryStream` is for long rows."""
 
-    def __init__(
-        self,
-        row_set: RowSet,
-        depths: Mapping[ListRules, int],
-        *,
-        in_order: bool,
-        unique_items: bool,
-    ) -> None:
-        self.row_set = row_set
-        self.depths = depths
-        self.in_order = in_order
-        self.unique_items = unique_items
-        self.query_column = row_set.domain("query")[0]
+    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+        super().__init__(row_set, column_names, depths)
         self.seen = SeenIds()
 
     def prepare(self, rows: Rows) -> PreparedLists:
@@ -147,9 +136,9 @@ class WholeLists:
         if prepared.lists is not None:
             yield prepared.lists
 
-    def open_lists(self) -> Lists | None:
+    def open_lists(self) -> Iterator[Lists]:
         """None: each list is complete."""
-        return None
+        yield from ()
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
@@ -163,14 +152,19 @@ class WholeLists:
     def resume(self, position: tuple[int | None, int | None]) -> None:
         """Goes on where a stream was."""
 
-    def check_merge(self, other: HandOver) -> None:
+    def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query is in both shards."""
-        if other.open or self.seen.contains_any(other.seen):
+        if isinstance(other, ScatteredRows) or other.open or self.seen.contains_any(other.seen):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query is in both states, or one of them is of long rows and "
                 "the other of lists, so that it could be evaluated twice; split the source between queries"
             )
 
-    def merge(self, other: HandOver) -> None:
+    def take_over(self, other: HandOver | ScatteredRows) -> None:
+        """Goes on where a stream was that has no rows yet, but may have taken in states."""
+        self.check_merge(other)
+        self.merge(other)
+
+    def merge(self, other: Any) -> None:
         """Takes in the queries of another shard."""
         self.seen.add(other.seen)

@@ -2,7 +2,8 @@
 
 A state is a table with one row a slice, the overall row first.  Its columns: `grouping` (0: the overall row), the
 slice columns, a struct column for each accumulator, and one for each query stream (queries that may go on in another
-shard, and ids of finished ones; in the overall row only).  The name of a struct column is its identity as JSON.
+shard, and ids of finished ones, or all rows of scattered queries; in the overall row only).  The name of a struct
+column is its identity as JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import pyarrow as pa
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import SourceError, StateMismatchError
-from fastrank.grouping import HandOver, Piece, join_batches
+from fastrank.grouping import HandOver, Piece, QueryStream, ScatteredRows, join_batches
+from fastrank.scattered import ScatteredQueries
 from fastrank.slices import Slices
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastrank.grouping import QueryStream
+    from fastrank.grouping import Queries
 
 __all__ = ["FORMAT", "State", "from_table", "read_table", "to_table"]
 
@@ -34,6 +36,7 @@ FORMAT = 1
 _KEY = b"fastrank.state"
 _STREAM = "query_stream"
 STREAM_VERSION = 1
+_SCATTERED_FIELDS = (("shards", np.uint64), ("rows", np.uint8))
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class State:
 
     slices: Slices
     accumulators: dict[str, Accumulator]
-    streams: dict[str, HandOver]
+    streams: dict[str, HandOver | ScatteredRows]
 
 
-def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, QueryStream]) -> pa.Table:
+def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, Queries]) -> pa.Table:
     """The state as a table."""
     # Not in the order in which slices were first seen, so that the table does not depend on the order of rows.
     order = slices.display_order()
@@ -83,7 +86,10 @@ def _accumulator_column(accumulator: Accumulator, order: Sequence[int]) -> pa.Ar
     return pa.StructArray.from_arrays(children, names)
 
 
-def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
+def _stream_column(stream: Queries, slices: int) -> pa.Array:
+    if isinstance(stream, ScatteredQueries):
+        return _scattered_column(stream, slices)
+    assert isinstance(stream, QueryStream)
     open_, shards, seen = stream.hand_over()
     nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
     queries = sorted(open_)
@@ -97,6 +103,16 @@ def _stream_column(stream: QueryStream, slices: int) -> pa.Array:
         _list_array([np.frombuffer(b"".join(rows), np.uint8), *none], np.uint8),
     ]
     return pa.StructArray.from_arrays(children, ["seen", "open", "open_shards", "open_bytes", "open_rows"])
+
+
+def _scattered_column(stream: ScatteredQueries, slices: int) -> pa.Array:
+    rows = stream.joined_rows()
+    data = np.empty(0, np.uint8) if rows is None else np.frombuffer(_as_ipc([rows]), np.uint8)
+    none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
+    no_shards: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
+    shards = np.array([stream.shards], np.uint64)
+    children = [_list_array([shards, *no_shards], np.uint64), _list_array([data, *none], np.uint8)]
+    return pa.StructArray.from_arrays(children, ["shards", "rows"])
 
 
 def _as_ipc(batches: Sequence[pa.RecordBatch]) -> bytes:
@@ -243,9 +259,11 @@ def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArra
     return np.split(buffer_view(array.flatten(), dtype.type), np.cumsum(lengths)[:-1])
 
 
-def _read_stream(array: pa.Array) -> HandOver:
+def _read_stream(array: pa.Array) -> HandOver | ScatteredRows:
     if not pa.types.is_struct(array.type):
         raise StateMismatchError(f"the state is damaged: its column {_STREAM} is of type {array.type}")
+    if array.type.num_fields and array.type.field(0).name == "shards":
+        return _read_scattered(array)
     seen, open_, shards, sizes, data = (
         _split(array.field(name), dtype, _STREAM, name)[0]
         for name, dtype in (
@@ -263,3 +281,15 @@ def _read_stream(array: pa.Array) -> HandOver:
         for query, data in zip(open_.tolist(), pieces, strict=True)
     }
     return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), seen)
+
+
+def _read_scattered(array: pa.Array) -> ScatteredRows:
+    shards, data = (_split(array.field(name), dtype, _STREAM, name)[0] for name, dtype in _SCATTERED_FIELDS)
+    batches = list(pa.ipc.open_stream(pa.py_buffer(data.tobytes()))) if data.size else []
+    if any(batch.schema.types[-1] != pa.int64() or batch.columns[-1].null_count for batch in batches):
+        raise StateMismatchError(f"the state is damaged: the rows of its column {_STREAM} have no shards")
+    numbers = [buffer_view(batch.columns[-1], np.int64) for batch in batches]
+    if shards.size != 1 or any(((n < 0) | (n >= int(shards[0]))).any() for n in numbers):
+        raise StateMismatchError(f"the state is damaged: its column {_STREAM} names shards that it does not have")
+    schema = batches[0].schema if batches else None
+    return ScatteredRows(batches, schema, int(shards[0]))

@@ -160,9 +160,9 @@ def test_rows_of_a_query_that_are_not_adjacent(users, row, as_text, batch_rows):
     source = {"clicked": [1] * len(ids), "p": [0.5] * len(ids), "user": ids}
     message = (
         f"column 'user' (query): row {row} holds {ids[row]!r}, whose rows came before those of other queries; the rows "
-        "of a query must be adjacent: sort the source by 'user'"
+        "of a query must be adjacent: sort the source by 'user', or queries=\"scattered\" takes them from anywhere"
     )
-    check(source, "mrr", QueryOrderError, message, query="user", batch_rows=batch_rows)
+    check(source, "mrr", QueryOrderError, message, query="user", batch_rows=batch_rows, queries="adjacent")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -27,13 +27,13 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "where"}
+_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "partitions", "scattered", "where"}
 _LISTS = _DATA | {"ranked", "shapes", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "result"}
 _EVALUATOR = _ANSWER | {"answer", "atomic"}
-_EVALUATION = _EVALUATOR | {"evaluator", "sources"}
+_EVALUATION = _EVALUATOR | {"evaluator", "sources", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
@@ -50,6 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"ids", "columns"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked"},
+    "partitions": _ARROW | {"grouping"},
+    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked"},
     "ranked": _ARROW | {"domains", "ids", "lists"},
     "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked"},
     "measures": _KERNELS | {"domains", "lists", "ranked"},
@@ -60,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": _PLAN | {"result"},
     "sources": _LEAF,
     "answer": _ANSWER,
+    "replay": _LEAF | {"sources"},
     "evaluator": _EVALUATOR,
     "per_query": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
@@ -83,19 +86,8 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
-        *(
-            "sources",
-            "where",
-            "conditions",
-            "buffers",
-            "domains",
-            "columns",
-            "ids",
-            "slices",
-            "lists",
-            "grouping",
-            "shapes",
-        ),
+        *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "lists", "grouping"),
+        *("partitions", "scattered", "shapes", "replay"),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files
     },

@@ -6,12 +6,8 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-
-cdef inline uint64_t mix(uint64_t x) noexcept nogil:
-    """Finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit."""
-    x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-    x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB
-    return x ^ (x >> 31)
+cdef extern from "mix.h" nogil:
+    uint64_t mix "fr_mix"(uint64_t x)
 
 
 def fingerprints(const int64_t[::1] offsets, const uint8_t[::1] data):

@@ -57,11 +57,14 @@ class Source(ABC):
         Number of rows, where it is known without reading them.
     files : tuple of str
         The files, in the order in which they are read.
+    reads_once : bool
+        Whether `batches` gives rows the first time only.
     """
 
     schema: pa.Schema
     rows: int | None = None
     files: tuple[str, ...] = ()
+    reads_once: bool = False
 
     def __init__(self, batch_rows: int) -> None:
         self._batch_rows = batch_rows

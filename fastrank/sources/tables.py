@@ -45,6 +45,8 @@ class Table(Source):
 class Stream(Source):
     """Batches of a reader, which gives them once."""
 
+    reads_once = True
+
     def __init__(self, reader: pa.RecordBatchReader, batch_rows: int) -> None:
         super().__init__(batch_rows)
         self.schema = reader.schema
