@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
 
 _OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
-_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity")
+_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age")
 
 
 @dataclass(frozen=True)

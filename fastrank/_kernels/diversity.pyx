@@ -331,6 +331,31 @@ def exposures(
     return result
 
 
+def find_crossing(
+    const int64_t[::1] run_offsets, const int64_t[::1] run_count, const uint8_t[::1] run_opens, int64_t k
+):
+    """The first list in which a tie group has rows above rank k and below, or -1."""
+    cdef Py_ssize_t lists = run_offsets.shape[0] - 1, q, t
+    cdef int64_t rows
+    cdef Py_ssize_t found = -1
+    check_offsets(run_offsets, run_count.shape[0])
+    if run_count.shape[0] != run_opens.shape[0]:
+        raise ValueError("the arrays of the runs do not fit together")
+    with nogil:
+        for q in range(lists):
+            rows = 0
+            for t in range(run_offsets[q], run_offsets[q + 1]):
+                if run_opens[t] and rows >= k:
+                    break
+                rows += run_count[t]
+                if rows > k and (run_count[t] > 1 or not run_opens[t]):
+                    found = q
+                    break
+            if found >= 0:
+                break
+    return found
+
+
 def surprisal(const double[::1] shares):
     """-log2 of each share above 0; exact for powers of two."""
     cdef Py_ssize_t i

@@ -159,6 +159,21 @@ def test_exposures_are_the_mean_over_the_ranks_of_a_tie(lists: list[list[tuple[f
         assert exposed[span].tolist() == pytest.approx(want, rel=1e-13)
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 3).map(float), st.integers(0, 1).map(float)), max_size=6), max_size=3),
+    st.integers(1, 7),
+    st.booleans(),
+)
+def test_ties_across_a_rank(lists: list[list[tuple[float, float]]], k: int, cut: bool) -> None:
+    offsets, rows = joined(lists)
+    scores, values = (frozen([row[j] for row in rows], np.float64) for j in (0, 1))
+    runs = order.rank_all(scores, values, offsets, order.AVERAGE, None, k if cut else 0)[:4]
+    tops = [sorted((row[0] for row in entries), reverse=True) for entries in lists]
+    crossing = [q for q, top in enumerate(tops) if len(top) > k and top[k - 1] == top[k]]
+    assert diversity.find_crossing(runs[0], runs[2], runs[3], k) == (crossing[0] if crossing else -1)
+
+
 def test_surprisal() -> None:
     shares = 2.0 ** -np.arange(0, 1075.0)
     assert diversity.surprisal(frozen(shares, np.float64)).tolist() == list(range(1075))
@@ -203,6 +218,8 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         (diversity.exposures, (two, row, ones, *table, 0)),
         (diversity.exposures, (one, frozen([2], np.int64), ones, *table, 0)),
         (diversity.exposures, (one, frozen([1], np.int64), ones, *table, -1)),
+        (diversity.find_crossing, (one, row, frozen([1, 1], np.uint8), 1)),
+        (diversity.find_crossing, (two, row, ones, 1)),
         (diversity.surprisal, (frozen([0.5, 0.0], np.float64),)),
         (diversity.surprisal, (frozen([math.nan], np.float64),)),
     ]
