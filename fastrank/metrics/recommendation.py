@@ -114,7 +114,7 @@ def _check_catalogue(shown: int, catalogue: int | None) -> None:
     unit="items, or a share of the catalogue",
     source="Herlocker et al. 2004; Ge et al. 2010; as RecTools' CatalogCoverage",
 )
-def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None = None) -> float:
+def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None = None, **_: Any) -> float:
     """Catalogue coverage: the number of distinct items shown to any query, over the size of the catalogue if given.
 
     Queries are not weighted.
@@ -140,7 +140,7 @@ def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None 
     better="lower",
     source="Fleder and Hosanagar 2009; as lenskit's ListGini",
 )
-def item_gini(items: ShownCounts, *, k: int | None = None, catalogue: int | None = None) -> float:
+def item_gini(items: ShownCounts, *, k: int | None = None, catalogue: int | None = None, **_: Any) -> float:
     """Gini coefficient of how often each item is shown: 0 where all are shown equally often.
 
     sum of (2 i - n - 1) x_i over n sum of x_i, for counts x_1 <= ... <= x_n of the n items of the catalogue; those never
@@ -298,7 +298,7 @@ def alpha_ndcg(
     undefined="no row is shown",
     source="Singh and Joachims 2018; position bias 1 / log2(rank + 1)",
 )
-def exposure(groups: Exposures, *, k: int | None = None, group: str = "group") -> float:
+def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", **_: Any) -> float:
     """Exposure gap: the largest difference between two groups' shares of the exposure of all queries.
 
     A row of rank r up to k has exposure 1 / log2(r + 1), times the weight of its query.  Groups of which no row is shown
