@@ -19,6 +19,8 @@ from fastrank.measures.shown import shown_rows
 from fastrank.ranked import ListRules, rank
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from fastrank.lists import Lists
@@ -41,6 +43,15 @@ def _sum_by_key(
     if not keys.size:
         return keys, values, starts
     return ordered[starts], np.add.reduceat(values[order], starts, axis=0), order[starts]
+
+
+def _parts(numbers: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """(number, the places where it stands) of each distinct number."""
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    ends = [*starts[1:].tolist(), numbers.size]
+    for number, start, end in zip(found.tolist(), starts.tolist(), ends, strict=False):
+        yield number, order[start:end]
 
 
 @dataclass(eq=False)
@@ -156,9 +167,7 @@ class ItemCounts(_KeyedLists):
 
     def add_keys(self, keys: NDArray[np.uint64], slices: NDArray[np.int32]) -> None:
         """Counts keys, each in its slice."""
-        order = np.argsort(slices, kind="stable")
-        numbers, starts = np.unique(slices[order], return_index=True)
-        for s, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+        for s, part in _parts(slices):
             self._waiting[s].append(keys[part])
             if sum(map(len, self._waiting[s])) >= max(WAITING_KEYS, self._counts[s][0].size):
                 self._compact(s)
@@ -284,8 +293,7 @@ class GroupExposure(_KeyedLists):
         digits = np.zeros((slots.size, exact_sum.DIGITS), np.int64)
         special = np.zeros((slots.size, exact_sum.SPECIALS), np.int64)
         exact_sum.add_values(terms[2], weights, places, digits, special)
-        numbers, starts = np.unique(slots // max(1, keys.size), return_index=True)
-        for s, part in zip(numbers.tolist(), np.split(np.arange(slots.size), starts[1:]), strict=True):
+        for s, part in _parts(slots // max(1, keys.size)):
             groups = slots[part] - s * keys.size
             self._merge(s, keys[groups], digits[part], [names[g] for g in groups.tolist()])
 

@@ -150,6 +150,15 @@ def test_rows_that_are_not_retrieved_are_not_shown() -> None:
     assert found == pytest.approx((1 + 0.5 / math.log2(3)) / ideal, rel=1e-15)
 
 
+@pytest.mark.parametrize("metric", ["coverage", "item_gini", "freshness(age=number)", "exposure(group=kind)"])
+def test_lists_of_which_nothing_is_shown(metric: str) -> None:
+    rows = pa.table({
+        "q": [1, 1], "s": pa.array([None, None], pa.float64()), "item": ["a", "b"], "number": [4.0, 1.0],
+        "kind": ["x", "y"],
+    })  # fmt: skip
+    assert math.isnan(value(metric, rows))
+
+
 TIED = {"q": [1, 1, 1], "s": [2, 1, 1], "y": [1, 1, 1], "item": ["u", "v", "w"], "kind": ["a", "a", "b"], "n": [4, 2, 1]}
 
 
