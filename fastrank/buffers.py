@@ -10,7 +10,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["booleans", "buffer_view", "in_words", "is_id", "null_mask", "plain", "to_arrow"]
+__all__ = ["booleans", "buffer_view", "in_words", "is_id", "is_list", "null_mask", "plain", "to_arrow"]
 
 
 def to_arrow(values: NDArray[Any]) -> pa.Array:
@@ -62,6 +62,12 @@ def is_id(kind: pa.DataType) -> bool:
     is_text = t.is_string(kind) or t.is_large_string(kind) or t.is_binary(kind) or t.is_large_binary(kind)
     is_fixed = t.is_fixed_size_binary(kind) or t.is_decimal(kind) or t.is_boolean(kind) or t.is_null(kind)
     return bool(t.is_integer(kind) or is_moment or is_text or is_fixed)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether values of a type are lists."""
+    t = pa.types
+    return bool(t.is_list(kind) or t.is_large_list(kind) or t.is_fixed_size_list(kind))
 
 
 def in_words(scalar: pa.Scalar) -> str:

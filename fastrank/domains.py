@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank._kernels import checks
-from fastrank.buffers import booleans, buffer_view, is_id, null_mask
+from fastrank.buffers import booleans, buffer_view, is_id, is_list, null_mask, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BINARY",
     "ID",
+    "IDS",
     "PROBABILITY",
     "PROPENSITY",
     "RANK",
     "REAL",
     "SCORE",
+    "SHARE",
     "UNJUDGED",
     "WEIGHT",
     "Column",
@@ -182,6 +184,23 @@ def _id(array: pa.Array) -> Column:
     return Column(array, null_mask(array))
 
 
+def _ids(array: pa.Array) -> Column:
+    """Ids, or lists of ids, stay Arrow arrays; a null row has none, a null in a list is invalid."""
+    if not is_list(array.type):
+        if not is_id(array.type):
+            raise Unfit(_KEYS)
+        return Column(array, None)
+    entries = plain(pc.list_flatten(array))
+    if not is_id(entries.type):
+        raise Unfit(_KEYS)
+    nulls = null_mask(entries)
+    if nulls is None:
+        return Column(array, None)
+    invalid = np.zeros(len(array), np.bool_)
+    invalid[buffer_view(pc.cast(pc.list_parent_indices(array), pa.int64()), np.int64)[nulls]] = True
+    return Column(array, invalid)
+
+
 def grades(
     *,
     unjudged: bool = False,
@@ -262,6 +281,7 @@ def _rank(array: pa.Array) -> Column:
 
 _NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
+_KEYS = f"{_KEY}, or a list of one of these"
 
 BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
 REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
@@ -276,4 +296,6 @@ WEIGHT = Domain(
     _weight,
     "if the weights are large, divide all weights by a constant: weighted means do not change",
 )
+SHARE = Domain("share", _NUMBER, "a share above 0, up to 1", _interval(2.0**-1074, 1.0))
 ID = Domain("id", _KEY, "an id that is not null", _id)
+IDS = Domain("ids", _KEYS, "an id, a list of ids without nulls, or null where there is none", _ids)

@@ -10,12 +10,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank._kernels import ids as kernels
-from fastrank.buffers import buffer_view, plain
+from fastrank.buffers import buffer_view, is_list, null_mask, plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SeenIds", "equality_codes", "find_lists", "ordered_codes", "plain_ids", "row_ids"]
+__all__ = [
+    "SeenIds",
+    "equality_codes",
+    "find_lists",
+    "id_spans",
+    "id_texts",
+    "ordered_codes",
+    "plain_ids",
+    "row_ids",
+]
 
 
 def plain_ids(array: pa.Array) -> pa.Array:
@@ -70,7 +79,7 @@ def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
 
 
 def row_ids(array: pa.Array) -> NDArray[np.uint64]:
-    """The 64-bit id of each row, as in `find_lists`."""
+    """The 64-bit id of each row, as in `find_lists`: the same in every batch."""
     array = plain_ids(array)
     integers = _integers(array)
     return _fingerprints(_as_binary(array)) if integers is None else integers.view(np.uint64)
@@ -83,6 +92,14 @@ def _fingerprints(binary: pa.Array) -> NDArray[np.uint64]:
     data = binary.buffers()[2]
     text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
     return kernels.fingerprints(offsets, text)
+
+
+def id_texts(array: pa.Array) -> list[bytes]:
+    """Each id in words, as UTF-8; bytes are themselves."""
+    array = plain_ids(array)
+    if not pa.types.is_binary(array.type):
+        array = pc.cast(array, pa.string())
+    return [bytes(value.as_buffer()) for value in array]
 
 
 def equality_codes(array: pa.Array) -> NDArray[np.int64]:
@@ -100,6 +117,28 @@ def ordered_codes(array: pa.Array) -> NDArray[np.int64]:
         return buffer_view(array, np.int64)
     ranks = pc.rank(array, sort_keys="ascending", tiebreaker="dense")
     return buffer_view(ranks, np.uint64).astype(np.int64)
+
+
+def id_spans(array: pa.Array, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(starts, codes): the ids or lists of ids of each row to keep, codes[starts[i]:starts[i + 1]], ascending and
+    distinct; numbers from 0 in the order of the ids, comparable within the array only."""
+    if is_list(array.type):
+        lengths = pc.fill_null(pc.cast(pc.list_value_length(array), pa.int64()), 0)
+        sizes, entries = buffer_view(lengths, np.int64), plain(pc.list_flatten(array))
+    else:
+        nulls = null_mask(array)
+        sizes = np.ones(len(array), np.int64) if nulls is None else (~nulls).astype(np.int64)
+        entries = array.drop_null()
+    rows = np.repeat(np.arange(len(array)), sizes)
+    kept = np.flatnonzero(keep[rows])
+    rows = rows[kept]
+    _, codes = np.unique(ordered_codes(entries)[kept], return_inverse=True)
+    by_row = np.lexsort((codes, rows))
+    rows, codes = rows[by_row], codes[by_row]
+    first = np.ones(rows.size, np.bool_)
+    first[1:] = (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])
+    starts = np.concatenate(([0], np.cumsum(np.bincount(rows[first], minlength=len(array))))).astype(np.int64)
+    return starts, codes[first].astype(np.int64)
 
 
 def _sorted_has_any(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> bool:

@@ -37,7 +37,7 @@ __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metri
 
 _OPTIONAL_DOMAINS = {"weight": WEIGHT, "query_weight": WEIGHT, "item": ID}
 _LISTED_ROLES = ("label", "score", "rank", "item")
-_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity")
+_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age")
 
 
 @dataclass(frozen=True)

@@ -231,10 +231,11 @@ def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulato
     parts = {name: _split(children[name], dtype, identity, name) for name, dtype in accumulator.ragged.items()}
     for s in range(slices):
         arrays = {name: entries[s] for name, entries in parts.items()}
-        if len({len(entry) for entry in arrays.values()}) > 1:
-            raise StateMismatchError(f"the state is damaged: the lists of {identity} differ in length")
         if arrays:
             first = arrays[next(iter(arrays))]
+            widths = {name: accumulator.ragged_widths.get(name, 1) for name in arrays}
+            if any(len(arrays[name]) != width * len(first) for name, width in widths.items() if width is not None):
+                raise StateMismatchError(f"the state is damaged: the lists of {identity} differ in length")
             if (first[1:] <= first[:-1]).any():
                 raise StateMismatchError(f"the state is damaged: the keys of {identity} do not ascend")
             accumulator.merge_ragged(s, arrays)

@@ -6,6 +6,8 @@
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | RankedListSums | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
+| ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
+| GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.exact import ScoreRuns
+from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
 from fastrank.accumulators.values import ListValues
@@ -21,6 +24,8 @@ __all__ = [
     "ACCUMULATORS",
     "Accumulator",
     "ExactSum",
+    "GroupExposure",
+    "ItemCounts",
     "ListExtremes",
     "ListMoments",
     "ListSums",

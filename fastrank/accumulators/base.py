@@ -3,7 +3,8 @@
 A subclass is a dataclass whose fields are its parameters; together with `kind` they are its identity.
 Its state is declared as class attributes: a `Field` is an array of fixed shape a slice, and gives zeros,
 merging and Arrow form for free.  State that grows with the data is `ragged`: named one-dimensional arrays
-a slice, for which the subclass says how to make and how to merge them.
+a slice, for which the subclass says how to make and how to merge them.  The first holds keys that ascend; the others
+have as many entries, or `ragged_widths` for each key (None: any number, which `merge_ragged` checks).
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Accumulator(ABC):
     version: ClassVar[int] = 1
     fields: ClassVar[dict[str, Field]] = {}
     ragged: ClassVar[dict[str, DTypeLike]] = {}
+    ragged_widths: ClassVar[dict[str, int | None]] = {}
 
     rows = Field(np.int64)
     rows_dropped = Field(np.int64)
@@ -198,9 +200,18 @@ class ListAccumulator(Accumulator):
     def in_order(self) -> bool:
         """Whether it depends on the order of the source."""
 
-    @abstractmethod
     def counts(self, s: int) -> dict[str, int]:
         """How many queries of each sort slice s has, by column of the result."""
+        names = [name for name in self.fields if name.startswith("queries")]
+        return {name: int(self.state[name][s]) for name in names}
+
+    def _tally(self, name: str, slices: NDArray[np.int32] | None, counts: NDArray[Any]) -> None:
+        """Adds a count of each list to a field."""
+        if slices is None:
+            self.state[name][0] += int(counts.sum())
+        else:
+            # Counts of a batch are far below 2^53, so their sums as float64 are exact.
+            self.state[name][: self.slices] += np.bincount(slices, counts, self.slices).astype(np.int64)
 
     @abstractmethod
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:

@@ -38,7 +38,7 @@ class Counted(NamedTuple):
     tallies: dict[str, NDArray[Any]]
 
 
-def _query_weights(lists: Lists) -> NDArray[np.float64] | None:
+def query_weights(lists: Lists) -> NDArray[np.float64] | None:
     """One weight a list; all rows of a query carry the same."""
     return np.ascontiguousarray(lists.of_lists("query_weight")) if lists.rows.has("query_weight") else None
 
@@ -124,7 +124,7 @@ class MeasuredLists(ListAccumulator):
     def _count_lists(self, lists: Lists) -> Counted:
         ranked = rank(lists, self.list_rules)
         values, found = measured(lists, self.list_rules, self.measure, self.options)
-        weights = _query_weights(lists)
+        weights = query_weights(lists)
         absent = np.zeros(lists.count, np.bool_)
         tallies: dict[str, NDArray[Any]] = {"queries_tied": ranked.count_tied(self.depth)}
         if found is not None and not found.all():
@@ -163,18 +163,6 @@ class MeasuredLists(ListAccumulator):
             raise InvalidValueError(
                 f'{self.measure}: {lists.name(int(bad.argmax()))}: {what}; {rule}="error" allows none'
             )
-
-    def _tally(self, name: str, slices: NDArray[np.int32] | None, counts: NDArray[Any]) -> None:
-        if slices is None:
-            self.state[name][0] += int(counts.sum())
-        else:
-            # Counts of a batch are far below 2^53, so their sums as float64 are exact.
-            self.state[name][: self.slices] += np.bincount(slices, counts, self.slices).astype(np.int64)
-
-    def counts(self, s: int) -> dict[str, int]:
-        """How many queries of each sort slice s has."""
-        names = [name for name in self.fields if name.startswith("queries")]
-        return {name: int(self.state[name][s]) for name in names}
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@ spellings."""
 
 from __future__ import annotations
 
-from fastrank.metrics import calibration, classification, ranking, regression, retrieval
+from fastrank.metrics import calibration, classification, ranking, recommendation, regression, retrieval
 from fastrank.metrics.base import Metric, definition_of, list_metrics, parse
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.ranking import *
+from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
 from fastrank.metrics.retrieval import *
 
@@ -19,6 +20,7 @@ __all__ = [
     *calibration.__all__,
     *classification.__all__,
     *ranking.__all__,
+    *recommendation.__all__,
     *regression.__all__,
     *retrieval.__all__,
 ]

@@ -6,11 +6,12 @@ float, NaN where the metric is undefined.  Inputs are not checked.
 Each module says in its `__all__` what it specifies.
 """
 
-from fastrank.reference import calibration, classification, gains, ranking, regression, untied
+from fastrank.reference import calibration, classification, gains, ranking, recommendation, regression, untied
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
 from fastrank.reference.gains import *
 from fastrank.reference.ranking import *
+from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
 from fastrank.reference.untied import *
 
@@ -19,6 +20,7 @@ __all__ = [
     *classification.__all__,
     *gains.__all__,
     *ranking.__all__,
+    *recommendation.__all__,
     *regression.__all__,
     *untied.__all__,
 ]
