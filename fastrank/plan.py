@@ -132,7 +132,7 @@ class Plan:
 
     roles: Roles
     by: tuple[str, ...]
-    make_queries: Callable[[RowSet, list[str], dict[str, int]], Queries]
+    make_queries: Callable[[RowSet, list[str], dict[ListRules, int]], Queries]
     requests: list[Request] = field(default_factory=list)
     accumulators: dict[Identity, Accumulator] = field(default_factory=dict)
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)

@@ -159,26 +159,27 @@ class RankedLists:
         return result
 
     def _order(self, labels: NDArray[Any]) -> tuple[Any, ...]:
-        rule, depth = TIES[self.rules.ties], self.depth
-        if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
-            return order.rank_top(self.scores, labels, self.offsets, depth)
-        rule, items = self._tie_order(rule)
-        labels = labels.astype(np.float64, copy=False)
-        return order.rank_all(self.scores.astype(np.float64, copy=False), labels, self.offsets, rule, items, depth)
+        rule, items = self._tie_order()
+        if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < self.depth <= DEEPEST_INSERTION:
+            return order.rank_top(self.scores, labels, self.offsets, self.depth)
+        return order.rank_all(self.scores, labels, self.offsets, rule, items, self.depth)
 
-    def _tie_order(self, rule: int) -> tuple[int, NDArray[np.int64] | None]:
-        """The rule of ties with the items that it needs, as integers of the same order."""
+    def _tie_order(self) -> tuple[int, NDArray[np.int64] | None]:
+        """The rule of ties, with the items that it needs as integers of the same order."""
+        rule = TIES[self.rules.ties]
+        if rule == order.AVERAGE or not self._tied_rows().size:
+            # Where nothing ties all rules are one, and this one is fast.
+            return order.AVERAGE, None
         if not self.rules.by_item:
             return rule, None
         if "items" not in self.derived:
-            tied, codes = self._tied_rows(), None
-            if tied.size:
-                # Only tied rows are compared by item; those of other rows may be anything.
-                codes = np.zeros(self.scores.size, np.int64)
-                codes[tied] = ordered_codes(self.column("item").take(to_arrow(tied)))
+            tied = self._tied_rows()
+            # Only tied rows are compared by item; those of other rows may be anything.
+            codes = np.zeros(self.scores.size, np.int64)
+            codes[tied] = ordered_codes(self.column("item").take(to_arrow(tied)))
             self.derived["items"] = codes
-        items: NDArray[np.int64] | None = self.derived["items"]
-        return (order.INPUT, None) if items is None else (rule, items)
+        items: NDArray[np.int64] = self.derived["items"]
+        return rule, items
 
     def ideal(self) -> Ideal:
         """The labels of all judged rows, retrieved or not."""
@@ -226,7 +227,7 @@ class RankedLists:
         there: see `check_order`."""
         key = ("top", k)
         if key not in self.derived:
-            rule, items = self._tie_order(TIES[self.rules.ties])
+            rule, items = self._tie_order()
             self.derived[key] = order.rank_rows(self.scores, self.labels, self.offsets, rule, items, k)
         result: tuple[NDArray[np.int64], NDArray[np.int64]] = self.derived[key]
         return result

@@ -254,7 +254,7 @@ def metric(
     common: Mapping[str, tuple[Kind, Any]] | None = None,
     conflict: Callable[[Any], str] = lambda _: "",
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
-) -> Callable[[Callable[..., float | Value]], MetricFactory]:
+) -> Callable[[Callable[..., Any]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
     Its keyword-only arguments are the metric's parameters with their defaults; the others are names of
@@ -264,7 +264,7 @@ def metric(
     the parameter `preset`, the rules of a peer from the parameters that are given.
     """
 
-    def declare(function: Callable[..., float | Value]) -> MetricFactory:
+    def declare(function: Callable[..., Any]) -> MetricFactory:
         signature = inspect.signature(function)
         defaults = {n: p.default for n, p in signature.parameters.items() if p.kind is p.KEYWORD_ONLY}
         kinds = dict(parameters or {})
