@@ -49,7 +49,7 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         "country": pa.array(country.tolist(), pa.string()),
         "day": pa.array(rng.integers(0, 2, count).tolist(), pa.int16()),
         # Items that several queries show, each once in a query.
-        "product": pa.array([int(item) for size in sizes for item in rng.permutation(max(60, size))[:size]], pa.int64()),
+        "product": pa.array([int(x) for size in sizes for x in rng.permutation(max(60, size))[:size]], pa.int64()),
         "category": pa.array(rng.choice(np.array(["news", "sport", "art", "é"]), count).tolist(), pa.string()),
     }
     return checked(pa.RecordBatch.from_pydict(columns))

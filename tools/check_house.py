@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked"},
     "ranked": _ARROW | {"domains", "ids", "lists"},
     "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked"},
-    "measures": _KERNELS | {"domains", "lists", "ranked"},
+    "measures": _KERNELS | {"domains", "ids", "lists", "ranked"},
     "accumulators": _LISTS,
     "metrics": _STATES,
     "wire": _STATES,

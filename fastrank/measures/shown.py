@@ -75,10 +75,10 @@ def alpha_ndcg(lists: RankedLists, *, k: int | None, alpha: float, relevance_lev
     key = ("subtopics", relevance_level, category)
     if key not in lists.derived:
         lists.derived[key] = id_spans(everything.rows["category"], everything.labels >= relevance_level)
-    subtopics = lists.derived[key]
+    starts, topics = lists.derived[key]
     offsets, rows = lists.top_rows(k or 0)
     documents = rows if lists.rows is None else lists.rows[rows].astype(np.int64)
-    sizes = np.diff(everything.offsets)
-    table = LOGARITHMIC.up_to(sizes, k)
-    ideal = diversity.ideal_alpha_dcg(everything.offsets, *subtopics, alpha, *table, k or 0)
-    return Values(divided(diversity.alpha_dcg(offsets, documents, *subtopics, alpha, *table), ideal), ideal > 0)
+    high, low = LOGARITHMIC.up_to(np.diff(everything.offsets), k)
+    ideal = diversity.ideal_alpha_dcg(everything.offsets, starts, topics, alpha, high, low, k or 0)
+    values = diversity.alpha_dcg(offsets, documents, starts, topics, alpha, high, low)
+    return Values(divided(values, ideal), ideal > 0)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastrank.accumulators.base import ListAccumulator
     from fastrank.accumulators.keyed import Exposures, ShownCounts
     from fastrank.domains import Domain
+    from fastrank.metrics.base import MetricFactory
     from fastrank.metrics.parameters import Kind
 
 __all__ = [
@@ -70,11 +71,11 @@ def _columns(**more: Domain) -> Callable[[Any], Mapping[str, Domain]]:
 
 
 def _values_of(measure: str, column: str) -> Callable[[Any], Mapping[str, ListAccumulator]]:
-    """The state of a measure of shown rows; a query that shows none has no value."""
+    """The state of a measure of shown rows."""
 
     def states(p: Any) -> Mapping[str, ListAccumulator]:
         options = (("k", p.k), (column, getattr(p, column)))
-        return {"lists": AGGREGATES[p.aggregation](measure, options, _rules(p), "zero", "skip", "ignore")}
+        return {"lists": AGGREGATES[p.aggregation](measure, options, _rules(p), "zero", p.missing_query, "ignore")}
 
     return states
 
@@ -83,19 +84,27 @@ def _aggregate(lists: Any, *, aggregation: str, **_: Any) -> Value:
     return Value(lists.aggregate(aggregation))
 
 
-def _of_shown(measure: str, column: str, domain: Domain, doc: str) -> dict[str, Any]:
-    """The declaration of a measure of one column of the shown rows."""
-    return {
-        "family": "recommendation",
-        "columns": _columns(**{column: domain}),
-        "states": _values_of(measure, column),
-        "finalize": _aggregate,
-        "parameters": {**CUTOFF, column: ColumnName(doc=doc)},
-        "common": {**_RULES, "aggregation": COMMON["aggregation"]},
-        "optional": ("query_weight", "item"),
-        "exactness": "each query has a value of its own; their sum is exact and the mean is rounded once",
-        "undefined": "no row is shown",
-    }
+def _shown_metric(
+    measure: str, column: str, domain: Domain, doc: str, **declaration: Any
+) -> Callable[[Callable[..., Any]], MetricFactory]:
+    """Declares a metric that aggregates a measure of one column of the shown rows; the function below it is the
+    documentation."""
+    return metric(
+        **declaration,
+        family="recommendation",
+        columns=_columns(**{column: domain}),
+        states=_values_of(measure, column),
+        finalize=_aggregate,
+        parameters={**CUTOFF, column: ColumnName(doc=doc)},
+        common={
+            **_RULES,
+            "missing_query": (Choice(("skip", "zero", "error"), doc="What a query counts that shows no row."), "skip"),
+            "aggregation": COMMON["aggregation"],
+        },
+        optional=("query_weight", "item"),
+        exactness="each query has a value of its own; their sum is exact and the mean is rounded once",
+        undefined="no row is shown",
+    )
 
 
 def _check_catalogue(shown: int, catalogue: int | None) -> None:
@@ -123,8 +132,8 @@ def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None 
     --------
     >>> import fastrank as fr
     >>> rows = {"user": [1, 1, 2, 2], "item": [10, 11, 10, 12], "score": [0.9, 0.1, 0.2, 0.8]}
-    >>> fr.evaluate(rows, "coverage(catalogue=4)@1", score="score", query="user", item="item")["coverage(catalogue=4)@1"]
-    0.5
+    >>> fr.evaluate(rows, "coverage@1", score="score", query="user", item="item")["coverage@1"]
+    2.0
     """
     _check_catalogue(items.counts.size, catalogue)
     return items.coverage(catalogue) if items.counts.size else math.nan
@@ -143,8 +152,8 @@ def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None 
 def item_gini(items: ShownCounts, *, k: int | None = None, catalogue: int | None = None, **_: Any) -> float:
     """Gini coefficient of how often each item is shown: 0 where all are shown equally often.
 
-    sum of (2 i - n - 1) x_i over n sum of x_i, for counts x_1 <= ... <= x_n of the n items of the catalogue; those never
-    shown count 0.  Without `catalogue`, n is the number of items shown.  Queries are not weighted.
+    sum of (2 i - n - 1) x_i over n sum of x_i, for counts x_1 <= ... <= x_n of the n items of the catalogue; those
+    never shown count 0.  Without `catalogue`, n is the number of items shown.  Queries are not weighted.
 
     Examples
     --------
@@ -157,8 +166,11 @@ def item_gini(items: ShownCounts, *, k: int | None = None, catalogue: int | None
     return items.gini(catalogue) if items.counts.size else math.nan
 
 
-@metric(
-    **_of_shown("popularity", "popularity", REAL, "Column of the popularity of the item, in any unit."),
+@_shown_metric(
+    "popularity",
+    "popularity",
+    REAL,
+    "Column of the popularity of the item, in any unit.",
     aliases=("arp", "average_recommendation_popularity"),
     range=(-math.inf, math.inf),
     better="lower",
@@ -178,16 +190,17 @@ def popularity(*, k: int | None = None, popularity: str = "popularity") -> None:
     """
 
 
-@metric(
-    **_of_shown(
-        "novelty", "popularity", SHARE, "Column of the share of users (or of interactions) that the item has had."
-    ),
+@_shown_metric(
+    "novelty",
+    "popularity",
+    SHARE,
+    "Column of the share of users (or of interactions) that the item has had.",
     aliases=("surprisal", "mean_inv_user_freq", "miuf"),
     range=(0.0, math.inf),
     better="higher",
     unit="bits",
-    source="Vargas and Castells 2011; as RecTools' MeanInvUserFreq (RePlay's Surprisal divides by log2 of the number of "
-    "users, and by k where a list is shorter)",
+    source="Vargas and Castells 2011; as RecTools' MeanInvUserFreq (RePlay's Surprisal divides by log2 of the number "
+    "of users, and by k where a list is shorter)",
 )
 def novelty(*, k: int | None = None, popularity: str = "popularity") -> None:
     """Novelty: the mean of -log2(popularity) of the shown rows, mean over queries.
@@ -203,8 +216,11 @@ def novelty(*, k: int | None = None, popularity: str = "popularity") -> None:
     """
 
 
-@metric(
-    **_of_shown("freshness", "age", REAL, "Column of the age of the item, in any unit."),
+@_shown_metric(
+    "freshness",
+    "age",
+    REAL,
+    "Column of the age of the item, in any unit.",
     aliases=("mean_age",),
     range=(-math.inf, math.inf),
     better="lower",
@@ -225,8 +241,11 @@ def freshness(*, k: int | None = None, age: str = "age") -> None:
     """
 
 
-@metric(
-    **_of_shown("intra_list_diversity", "category", ID, "Column of the category of the item."),
+@_shown_metric(
+    "intra_list_diversity",
+    "category",
+    ID,
+    "Column of the category of the item.",
     aliases=("ild", "diversity"),
     range=(0.0, 1.0),
     better="higher",
@@ -301,8 +320,8 @@ def alpha_ndcg(
 def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", **_: Any) -> float:
     """Exposure gap: the largest difference between two groups' shares of the exposure of all queries.
 
-    A row of rank r up to k has exposure 1 / log2(r + 1), times the weight of its query.  Groups of which no row is shown
-    have share 0; one group alone has no gap: 0.
+    A row of rank r up to k has exposure 1 / log2(r + 1), times the weight of its query.  Groups of which no row is
+    shown have share 0; one group alone has no gap: 0.
 
     Examples
     --------

@@ -86,7 +86,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def rows_by_query(
-    label: ArrayLike,
+    label: ArrayLike | None,
     score: ArrayLike,
     query: ArrayLike,
     item: ArrayLike | None,
@@ -94,11 +94,18 @@ def rows_by_query(
 ) -> dict[Any, list[Row]]:
     """The rows of each query, by query in order of appearance.
 
-    A label of None or NaN says that nobody judged the row, a score of None that it was not retrieved.
+    A label of None or NaN says that nobody judged the row, a score of None that it was not retrieved.  Without labels
+    all are 0.
     """
-    labels, scores, queries = (np.asarray(column).tolist() for column in (label, score, query))
+    scores, queries = (np.asarray(column).tolist() for column in (score, query))
+    labels = [0] * len(scores) if label is None else np.asarray(label).tolist()
     items = [None] * len(labels) if item is None else np.asarray(item).tolist()
-    more = {name: np.asarray(column).tolist() for name, column in columns.items() if column is not None}
+    # A list may hold lists of any length.
+    more = {
+        name: column if isinstance(column, list) else np.asarray(column).tolist()
+        for name, column in columns.items()
+        if column is not None
+    }
     result: dict[Any, list[Row]] = {}
     for i, (q, y, s, x) in enumerate(zip(queries, labels, scores, items, strict=True)):
         row = Row(UNJUDGED if _is_missing(y) else y, s, x, {name: column[i] for name, column in more.items()})

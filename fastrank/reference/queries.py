@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -85,18 +85,22 @@ def aggregate(values: ArrayLike, weights: ArrayLike, aggregation: str) -> float:
 
 
 def list_metric(
-    measure: Callable[..., float | None], *, columns: tuple[str, ...] = (), aggregation: str = "mean"
+    measure: Callable[..., float | None],
+    *,
+    columns: tuple[str, ...] = (),
+    aggregation: str = "mean",
+    defaults: Rules = Rules(),  # noqa: B008  (frozen)
 ) -> tuple[Metric, PerQuery]:
     """A metric, and its twin that gives the value of each query (NaN for a query that counts nothing).
 
     `measure` takes a ranked list and options, and returns None where nothing in the list is to be found.  Both take
     long rows: `label`, `score` and `query`, an entry a row; rows of a query may stand anywhere.  `query_weight`, `item`
     and the `columns` that the measure reads have an entry a row too; all rows of a query carry the same weight.
-    Besides there are the options of the measure, and the fields of `Rules`.
+    Besides there are the options of the measure, and the fields of `Rules` with these `defaults`.
     """
 
     def values(label: Any, score: Any, query: Any, item: Any, options: dict[str, Any]) -> dict[Any, float | None]:
-        rules = Rules(**{name: options.pop(name) for name in RULES if name in options})
+        rules = replace(defaults, **{name: options.pop(name) for name in RULES if name in options})
         more = {name: options.pop(name, None) for name in columns}
         by_query = rows_by_query(label, score, query, item, more)
         return {q: _value(measure, rows, rules, options) for q, rows in by_query.items()}
@@ -125,14 +129,16 @@ def list_metric(
     for function, suffix in ((metric, ""), (per_query, "_per_query")):
         function.__name__ = function.__qualname__ = name + suffix
         function.__doc__ = measure.__doc__
-        vars(function)["__signature__"] = _signature(function, measure, columns)
+        vars(function)["__signature__"] = _signature(function, measure, columns, defaults)
     return metric, per_query
 
 
-def _signature(function: Any, measure: Any, columns: tuple[str, ...]) -> inspect.Signature:
+def _signature(function: Any, measure: Any, columns: tuple[str, ...], defaults: Rules) -> inspect.Signature:
     """The parameters in the order of use, with the defaults of the measure and of the rules."""
     own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = list(inspect.signature(measure).parameters.values())[1:]
     rules = inspect.signature(Rules).parameters.values()
     read = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in columns]
-    return inspect.Signature([*own, *read, *options, *(p.replace(kind=p.KEYWORD_ONLY) for p in rules)])
+    return inspect.Signature(
+        [*own, *read, *options, *(p.replace(kind=p.KEYWORD_ONLY, default=getattr(defaults, p.name)) for p in rules)]
+    )

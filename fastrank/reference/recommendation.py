@@ -19,247 +19,89 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrank.reference.lists import NO_RELEVANT, mean_over_queries, measure_lists
+from fastrank.reference.lists import Rules, check_untied, rank, rows_by_query
+from fastrank.reference.queries import list_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike
 
-    from fastrank.reference.lists import Groups
+    from fastrank.reference.lists import RankedList, Row
 
 __all__ = [
     "alpha_ndcg",
+    "alpha_ndcg_per_query",
     "coverage",
     "exposure",
     "exposure_shares",
     "freshness",
+    "freshness_per_query",
     "intra_list_diversity",
+    "intra_list_diversity_per_query",
     "item_gini",
     "novelty",
+    "novelty_per_query",
     "popularity",
+    "popularity_per_query",
 ]
 
-
-def _per_list(
-    measure: Callable[[Groups], Any], score: ArrayLike, query: ArrayLike, item: ArrayLike | None, ties: str
-) -> dict[Any, Any]:
-    """The measure of each query, of tie groups that hold numbers of rows in place of labels."""
-    numbers = np.arange(len(np.asarray(score)))
-    values: dict[Any, Any] = {}
-
-    def keep(groups: Groups) -> float:
-        values[len(values)] = measure(groups)
-        return 0.0
-
-    queries = measure_lists(keep, numbers, score, query, item=item, ties=ties)
-    return dict(zip(queries, values.values(), strict=True))
+# A query that shows nothing has no mean.
+SKIP_EMPTY = Rules(missing_query="skip")
 
 
-def _shown(groups: Groups, k: int | None, *, ordered: bool = False) -> list[int]:
-    """The shown rows; `ordered`: from the first rank down."""
-    above = 0
-    rows: list[int] = []
-    for group in groups:
-        if k is not None and above >= k:
-            break
-        above += len(group)
-        if len(group) > 1 and (ordered or (k is not None and above > k)):
-            raise ValueError("the value depends on the order of tied rows")
-        rows += [int(row) for row in group]
+def _shown(ranking: RankedList, k: int | None) -> list[Row]:
+    """The shown rows, tied ones in any order."""
+    rows: list[Row] = []
+    for group in ranking.groups:
+        if k is not None and len(rows) < k < len(rows) + len(group):
+            raise ValueError(f"rows tie on both sides of rank {k}")
+        if k is None or len(rows) < k:
+            rows += group
     return rows
 
 
-def _mean_shown(groups: Groups, values: list[float], k: int | None) -> float:
-    """The mean value of the shown rows; each row of a tie group of n rows, m of them above the cut, counts m / n."""
-    length = sum(len(group) for group in groups)
-    left = shown = length if k is None else min(k, length)
+def _mean_shown(ranking: RankedList, value: Callable[[Row], float], k: int | None) -> float:
+    """The mean of a value over the shown rows; each row of a tie group of n, m of them above the cut, counts m / n."""
+    left = shown = ranking.length if k is None else min(k, ranking.length)
     total = []
-    for group in groups:
+    for group in ranking.groups:
         inside = min(left, len(group))
         left -= inside
-        total.append(inside * (math.fsum(values[int(row)] for row in group) / len(group)))
-    return math.fsum(total) / shown
+        total.append(inside * (math.fsum(map(value, group)) / len(group)))
+    return math.fsum(total) / shown if shown else 0.0
 
 
-def _mean(
-    values: ArrayLike,
-    score: ArrayLike,
-    query: ArrayLike,
-    query_weight: ArrayLike | None,
-    item: ArrayLike | None,
-    k: int | None,
-    ties: str,
-) -> float:
-    column = np.asarray(values, np.float64).tolist()
-    lists = _per_list(lambda groups: _mean_shown(groups, column, k), score, query, item, ties)
-    return mean_over_queries(lists, query, query_weight)
+def _popularity(ranking: RankedList, *, k: int | None = None) -> float:
+    """The mean popularity of the shown rows (ARP: Yin et al. 2012)."""
+    return _mean_shown(ranking, lambda row: row.columns["popularity"], k)
 
 
-def popularity(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    popularity: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> float:
-    """The mean over queries of the mean popularity of the shown rows (ARP: Yin et al. 2012)."""
-    return _mean(popularity, score, query, query_weight, item, k, ties)
+def _novelty(ranking: RankedList, *, k: int | None = None) -> float:
+    """The mean of -log2 of the popularity of the shown rows, a share (Vargas and Castells 2011)."""
+    return _mean_shown(ranking, lambda row: -math.log2(row.columns["popularity"]), k)
 
 
-def novelty(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    popularity: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> float:
-    """The mean over queries of the mean of -log2 of the share of users who know the item (Vargas and Castells 2011)."""
-    surprisal = [-math.log2(share) for share in np.asarray(popularity, np.float64).tolist()]
-    return _mean(surprisal, score, query, query_weight, item, k, ties)
+def _freshness(ranking: RankedList, *, k: int | None = None) -> float:
+    """The mean age of the shown rows, in the unit of the column."""
+    return _mean_shown(ranking, lambda row: row.columns["age"], k)
 
 
-def freshness(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    age: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> float:
-    """The mean over queries of the mean age of the shown rows, in the unit of the column."""
-    return _mean(age, score, query, query_weight, item, k, ties)
-
-
-def exposure_shares(
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    group: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> dict[Any, float]:
-    """The share of each group of items in the exposure of all queries (Singh and Joachims 2018).
-
-    Rank r has exposure 1 / log2(r + 1), and the queries are weighted.  A group of which no row is shown has share 0.
-    """
-    groups_of = np.asarray(group).tolist()
-    weights = np.ones(len(groups_of)) if query_weight is None else np.asarray(query_weight, np.float64)
-    terms: dict[Any, list[float]] = {name: [] for name in groups_of}
-
-    def expose(tie_groups: Groups) -> None:
-        rank = 1
-        for rows in tie_groups:
-            inside = range(rank, rank + len(rows)) if k is None else range(rank, min(rank + len(rows), k + 1))
-            of_each = math.fsum(1 / math.log2(r + 1) for r in inside) / len(rows)
-            for row in rows:
-                terms[groups_of[int(row)]].append(float(weights[int(row)]) * of_each)
-            rank += len(rows)
-
-    _per_list(expose, score, query, item, ties)
-    sums = {name: math.fsum(values) for name, values in terms.items()}
-    total = math.fsum(sums.values())
-    return {name: value / total if total else math.nan for name, value in sums.items()}
-
-
-def exposure(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    group: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> float:
-    """The largest difference between two groups' shares of exposure; 0 where there is one group."""
-    shares = exposure_shares(score, query, group=group, query_weight=query_weight, item=item, k=k, ties=ties)
-    return max(shares.values()) - min(shares.values()) if shares else math.nan
-
-
-def _item_counts(score: ArrayLike, query: ArrayLike, item: ArrayLike, k: int | None, ties: str) -> Counter[Any]:
-    """How often each item is shown."""
-    items = np.asarray(item).tolist()
-    lists = _per_list(lambda groups: _shown(groups, k), score, query, item, ties)
-    return Counter(items[row] for rows in lists.values() for row in rows)
-
-
-def coverage(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    item: ArrayLike,
-    k: int | None = None,
-    ties: str = "average",
-    catalogue: int | None = None,
-) -> float:
-    """The number of distinct items shown, over the size of the catalogue if given (Herlocker 2004; Ge 2010)."""
-    distinct = len(_item_counts(score, query, item, k, ties))
-    if not distinct:
-        return math.nan
-    return float(distinct) if catalogue is None else distinct / catalogue
-
-
-def item_gini(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    item: ArrayLike,
-    k: int | None = None,
-    ties: str = "average",
-    catalogue: int | None = None,
-) -> float:
-    """The Gini coefficient of how often each item is shown (Fleder and Hosanagar 2009).
-
-    sum of (2 i - n - 1) x_i / (n sum of x_i) over counts x_1 <= ... <= x_n; items of the catalogue that are never
-    shown count 0.  0: all are shown equally often.
-    """
-    counts = sorted(_item_counts(score, query, item, k, ties).values())
-    if not counts:
-        return math.nan
-    n = len(counts) if catalogue is None else catalogue
-    counts = [0] * (n - len(counts)) + counts
-    return float(Fraction(sum((2 * i - n - 1) * x for i, x in enumerate(counts, 1)), n * sum(counts)))
-
-
-def intra_list_diversity(
-    label: ArrayLike | None,  # noqa: ARG001
-    score: ArrayLike,
-    query: ArrayLike,
-    *,
-    category: ArrayLike,
-    query_weight: ArrayLike | None = None,
-    item: ArrayLike | None = None,
-    k: int | None = None,
-    ties: str = "average",
-) -> float:
-    """The mean over queries of the share of pairs of shown rows whose categories differ (Ziegler 2005).
+def _intra_list_diversity(ranking: RankedList, *, k: int | None = None) -> float:
+    """The share of pairs of shown rows whose categories differ (Ziegler 2005).
 
     A list that shows one row has no pair and counts 0, as in RecTools.
     """
-    categories = np.asarray(category).tolist()
+    pairs = list(combinations([row.columns["category"] for row in _shown(ranking, k)], 2))
+    return sum(a != b for a, b in pairs) / len(pairs) if pairs else 0.0
 
-    def diversity(groups: Groups) -> float:
-        pairs = list(combinations([categories[row] for row in _shown(groups, k)], 2))
-        return sum(a != b for a, b in pairs) / len(pairs) if pairs else 0.0
 
-    return mean_over_queries(_per_list(diversity, score, query, item, ties), query, query_weight)
+def _subtopics(row: Row, level: float) -> frozenset[Any]:
+    """The category of a relevant row, or its categories; None is none."""
+    entry = row.columns["category"]
+    if row.label < level or entry is None:
+        return frozenset()
+    return frozenset(entry if isinstance(entry, list | tuple) else [entry])
 
 
 def _gain(subtopics: frozenset[Any], seen: Counter[Any], alpha: float) -> float:
@@ -271,8 +113,8 @@ def _alpha_dcg(documents: Iterable[frozenset[Any]], alpha: float) -> float:
     """Each document gains (1 - alpha)^(how many above have it) for each of its subtopics, discounted by its rank."""
     seen: Counter[Any] = Counter()
     gains = []
-    for rank, subtopics in enumerate(documents, 1):
-        gains.append(_gain(subtopics, seen, alpha) / math.log2(rank + 1))
+    for position, subtopics in enumerate(documents, 1):
+        gains.append(_gain(subtopics, seen, alpha) / math.log2(position + 1))
         seen.update(subtopics)
     return math.fsum(gains)
 
@@ -292,38 +134,134 @@ def _greedy(documents: list[frozenset[Any]], alpha: float, k: int | None) -> lis
     return chosen
 
 
-def alpha_ndcg(
-    label: ArrayLike,
+def _alpha_ndcg(
+    ranking: RankedList, *, k: int | None = None, relevance_level: float = 1, alpha: float = 0.5
+) -> float | None:
+    """Alpha-DCG over that of the greedy ideal order of all rows, retrieved or not (Clarke et al. 2008; ndeval).
+
+    Nothing is to be found where no relevant row has a subtopic.
+    """
+    check_untied(ranking.groups, k, by_row=True)
+    ideal = _alpha_dcg(_greedy([_subtopics(row, relevance_level) for row in ranking.rows], alpha, k), alpha)
+    if ideal == 0:
+        return None
+    first = [row for group in ranking.groups for row in group][:k]
+    return _alpha_dcg([_subtopics(row, relevance_level) for row in first], alpha) / ideal
+
+
+popularity, popularity_per_query = list_metric(_popularity, columns=("popularity",), defaults=SKIP_EMPTY)
+novelty, novelty_per_query = list_metric(_novelty, columns=("popularity",), defaults=SKIP_EMPTY)
+freshness, freshness_per_query = list_metric(_freshness, columns=("age",), defaults=SKIP_EMPTY)
+intra_list_diversity, intra_list_diversity_per_query = list_metric(
+    _intra_list_diversity, columns=("category",), defaults=SKIP_EMPTY
+)
+alpha_ndcg, alpha_ndcg_per_query = list_metric(_alpha_ndcg, columns=("category",))
+
+
+def _item_counts(score: ArrayLike, query: ArrayLike, item: ArrayLike, k: int | None, rules: Rules) -> Counter[Any]:
+    """How often each item is shown."""
+    lists = [rank(rows, rules) for rows in rows_by_query(None, score, query, item, {}).values()]
+    for ranking in lists if rules.ties == "error" else ():
+        check_untied(ranking.groups, k, by_row=True)
+    return Counter(row.item for ranking in lists for row in _shown(ranking, k))
+
+
+def coverage(
+    label: ArrayLike | None,  # noqa: ARG001
     score: ArrayLike,
     query: ArrayLike,
     *,
-    category: ArrayLike | list[Any],
+    item: ArrayLike,
+    k: int | None = None,
+    catalogue: int | None = None,
+    ties: str = "average",
+    duplicates: str = "error",
+    nan_score: str = "error",
+) -> float:
+    """The number of distinct items shown, over the size of the catalogue if given (Herlocker 2004; Ge 2010)."""
+    rules = Rules(ties=ties, duplicates=duplicates, nan_score=nan_score)
+    distinct = len(_item_counts(score, query, item, k, rules))
+    if not distinct:
+        return math.nan
+    return float(distinct) if catalogue is None else distinct / catalogue
+
+
+def item_gini(
+    label: ArrayLike | None,  # noqa: ARG001
+    score: ArrayLike,
+    query: ArrayLike,
+    *,
+    item: ArrayLike,
+    k: int | None = None,
+    catalogue: int | None = None,
+    ties: str = "average",
+    duplicates: str = "error",
+    nan_score: str = "error",
+) -> float:
+    """The Gini coefficient of how often each item is shown (Fleder and Hosanagar 2009).
+
+    sum of (2 i - n - 1) x_i / (n sum of x_i) over counts x_1 <= ... <= x_n; items of the catalogue that are never
+    shown count 0.  0: all are shown equally often.
+    """
+    rules = Rules(ties=ties, duplicates=duplicates, nan_score=nan_score)
+    counts = sorted(_item_counts(score, query, item, k, rules).values())
+    if not counts:
+        return math.nan
+    n = len(counts) if catalogue is None else catalogue
+    counts = [0] * (n - len(counts)) + counts
+    return float(Fraction(sum((2 * i - n - 1) * x for i, x in enumerate(counts, 1)), n * sum(counts)))
+
+
+def exposure_shares(
+    score: ArrayLike,
+    query: ArrayLike,
+    *,
+    group: ArrayLike,
     query_weight: ArrayLike | None = None,
     item: ArrayLike | None = None,
     k: int | None = None,
     ties: str = "average",
-    relevance_level: float = 1,
-    no_relevant: str = "zero",
-    alpha: float = 0.5,
-) -> float:
-    """The mean over queries of alpha-DCG over that of the greedy ideal order (Clarke et al. 2008; ndeval).
+    duplicates: str = "error",
+    nan_score: str = "error",
+) -> dict[Any, float]:
+    """The share of each group of items in the exposure of all queries (Singh and Joachims 2018).
 
-    The subtopics of a relevant row are its category, or its list of categories; other rows have none.  A query in
-    which no row has a subtopic counts as `no_relevant` says.
+    Rank r has exposure 1 / log2(r + 1), and the queries are weighted.  A group of which no row is shown has share 0.
     """
-    labels = np.asarray(label).tolist()
-    entries = category.tolist() if isinstance(category, np.ndarray) else list(category)
-    documents = [
-        frozenset(entry if isinstance(entry, list | tuple | np.ndarray) else [entry])
-        if y >= relevance_level
-        else frozenset[Any]()
-        for y, entry in zip(labels, entries, strict=True)
-    ]
+    weights = np.ones(len(np.asarray(query))) if query_weight is None else np.asarray(query_weight, np.float64)
+    rules = Rules(ties=ties, duplicates=duplicates, nan_score=nan_score)
+    terms: dict[Any, list[float]] = {}
+    for rows in rows_by_query(None, score, query, item, {"group": group, "weight": weights}).values():
+        position = 1
+        ranking = rank(rows, rules)
+        if ties == "error":
+            check_untied(ranking.groups, k, by_row=True)
+        for tied in ranking.groups:
+            end = position + len(tied)
+            inside = range(position, end if k is None else min(end, k + 1))
+            of_each = math.fsum(1 / math.log2(r + 1) for r in inside) / len(tied)
+            for row in tied:
+                terms.setdefault(row.columns["group"], []).append(row.columns["weight"] * of_each)
+            position = end
+    sums = {name: math.fsum(values) for name, values in terms.items()}
+    total = math.fsum(sums.values())
+    return {name: value / total if total else math.nan for name, value in sums.items()}
 
-    def measure(groups: Groups) -> float:
-        ideal = _alpha_dcg(_greedy([documents[int(row)] for group in groups for row in group], alpha, k), alpha)
-        if ideal == 0:
-            return NO_RELEVANT[no_relevant]
-        return _alpha_dcg([documents[row] for row in _shown(groups, k, ordered=True)], alpha) / ideal
 
-    return mean_over_queries(_per_list(measure, score, query, item, ties), query, query_weight)
+def exposure(
+    label: ArrayLike | None,  # noqa: ARG001
+    score: ArrayLike,
+    query: ArrayLike,
+    *,
+    group: ArrayLike,
+    query_weight: ArrayLike | None = None,
+    item: ArrayLike | None = None,
+    k: int | None = None,
+    ties: str = "average",
+    duplicates: str = "error",
+    nan_score: str = "error",
+) -> float:
+    """The largest difference between two groups' shares of exposure; 0 where there is one group."""
+    rules = {"ties": ties, "duplicates": duplicates, "nan_score": nan_score}
+    shares = exposure_shares(score, query, group=group, query_weight=query_weight, item=item, k=k, **rules)
+    return max(shares.values()) - min(shares.values()) if shares else math.nan

@@ -136,7 +136,8 @@ def row_order_does_not_matter(case: Case) -> None:
     for _ in range(3):
         shuffled = case.of(helpers.reordered(case.rows, rng))
         same_result(shuffled, case.all)
-        if not issubclass(ACCUMULATORS[case.kind], ListAccumulator):  # other queries stand at the borders, and these are part of the state
+        # Other queries stand at the borders, and these are part of the state of lists.
+        if not issubclass(ACCUMULATORS[case.kind], ListAccumulator):
             assert helpers.canonical(shuffled.state()) == helpers.canonical(case.all.state())
 
 

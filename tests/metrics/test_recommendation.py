@@ -159,7 +159,9 @@ def test_lists_of_which_nothing_is_shown(metric: str) -> None:
     assert math.isnan(value(metric, rows))
 
 
-TIED = {"q": [1, 1, 1], "s": [2, 1, 1], "y": [1, 1, 1], "item": ["u", "v", "w"], "kind": ["a", "a", "b"], "n": [4, 2, 1]}
+TIED = {
+    "q": [1, 1, 1], "s": [2, 1, 1], "y": [1, 1, 1], "item": ["u", "v", "w"], "kind": ["a", "a", "b"], "n": [4, 2, 1],
+}  # fmt: skip
 
 
 def test_ties_take_the_expected_value() -> None:
@@ -172,7 +174,7 @@ def test_ties_take_the_expected_value() -> None:
 def test_ties_across_the_cut_need_a_rule(metric: str) -> None:
     assert value(metric, TIED) >= 0
     assert value(f"{metric}@1", TIED) >= 0
-    with pytest.raises(fr.FastrankError, match="query 1 .*both sides of rank 2"):
+    with pytest.raises(fr.FastrankError, match=r"query 1 .*both sides of rank 2"):
         value(f"{metric}@2", TIED)
 
 
