@@ -87,7 +87,9 @@ def test_ties_can_be_refused():
     assert one("mrr", [1, 0, 0], [3, 2, 2], ties="error", k=1) == 1
     with pytest.raises(ValueError, match="rows tie from rank 1 on"):
         one("map", [1, 0, 1], [3, 3, 2], ap_denominator="hits")
-    assert one("map", [1, 1, 0], [3, 3, 2], ap_denominator="hits", k=2) == 1
+    with pytest.raises(ValueError, match="rows tie from rank 3 on"):
+        one("map", [1, 1, 0, 1], [3, 3, 2, 2], ap_denominator="hits", k=3)
+    assert one("map", [1, 1, 0, 1], [3, 3, 2, 2], ap_denominator="hits", k=2) == 1
     assert one("map", [1, 0, 1], [3, 2, 1], ap_denominator="hits", k=2) == 1
 
 

@@ -66,6 +66,8 @@ def test_judged_rows_that_were_not_retrieved_count(name):
 def test_ties_are_refused_where_labels_differ(name):
     with pytest.raises(ValueError, match="rows tie from rank 2 on"):
         METRICS[name]([1, 1, 0], [3, 2, 2], [0] * 3)
+    with pytest.raises(ValueError, match="rows tie from rank 1 on"):
+        METRICS[name]([0, -1], [3, 3], [0] * 2)
     joined = METRICS[name]([1, 1, 1, 0], [3, 2, 2, 1], [0] * 4)
     assert joined == METRICS[name]([1, 1, 1, 0], [3, 2, 2, 1], [0] * 4, ties="input")
     assert METRICS[name]([1, 1, 0], [3, 2, 2], [0] * 3, ties="pessimistic") == of(name, [1, 0, 1])
