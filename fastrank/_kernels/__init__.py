@@ -7,7 +7,7 @@
 | `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log    | accumulators.sums, ranked  |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
-| `order`     | Cython      | ranked lists as runs of equal score and label         | measures                   |
+| `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`    | Cython      | measures of such lists                                | measures                   |
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
 | `losses`    | Numba       | losses of which the row formula is a parameter        | accumulators.sums          |

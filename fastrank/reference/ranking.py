@@ -164,11 +164,11 @@ def _map(
     The j-th rank of a group of n rows holds one of its r relevant rows with probability r / n.  If it does, the other
     r - 1 are anywhere on the other n - 1 ranks, of which j - 1 are above.
     """
+    if ap_denominator == "hits":
+        check_untied(ranking.groups, k)
     relevant = len(ranking.relevant(relevance_level))
     if relevant == 0:
         return None
-    if ap_denominator == "hits":
-        check_untied(ranking.groups, k)
     precisions, relevant_above = [], 0
     for group in groups(ranking, k):
         n, r = group.n, sum(row.label >= relevance_level for row in group.rows)

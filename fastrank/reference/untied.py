@@ -43,12 +43,12 @@ def _bpref(ranking: RankedList, *, relevance_level: float = 1, guard: bool = Tru
     The mean over the R relevant rows of 1 - min(n, R) / min(N, R), where n of the N rows judged not relevant rank
     higher; 0 for a relevant row that was not retrieved.  With n = 0 it is 1, or without the guard NaN where N = 0.
     """
-    relevant = len(ranking.relevant(relevance_level))
+    labels, relevant = _labels(ranking), len(ranking.relevant(relevance_level))
     if relevant == 0:
         return None
     nonrelevant = sum(0 <= row.label < relevance_level for row in ranking.rows)
     most, above, preferences = min(nonrelevant, relevant), 0, []
-    for label in _labels(ranking):
+    for label in labels:
         if label >= relevance_level:
             if most == 0:
                 preferences.append(1.0 if guard else math.nan)
@@ -65,10 +65,10 @@ def _infap(ranking: RankedList, *, relevance_level: float = 1) -> float | None:
     The precision at a relevant row of rank r is 1/r + (r - 1)/r times the share of pooled rows among the r - 1 above,
     times the share of relevant rows among the judged of them.  Labels below 0 are of pooled rows that were not judged.
     """
-    relevant = len(ranking.relevant(relevance_level))
+    labels, relevant = _labels(ranking), len(ranking.relevant(relevance_level))
     if relevant == 0:
         return None
-    labels, precisions = _labels(ranking), []
+    precisions = []
     for above, label in enumerate(labels):
         if label >= relevance_level:
             pooled = sum(other > UNJUDGED for other in labels[:above])
@@ -85,10 +85,11 @@ def _err(ranking: RankedList, *, k: int | None = None, max_grade: int = 4) -> fl
     A user stops at a row of grade g with probability (2^g - 1) / 2^max_grade.  Labels below 0 count as 0; "no relevant
     row" means that none is 1 or more.
     """
+    labels = _labels(ranking, k)
     if not ranking.relevant(1):
         return None
     reaches, terms = 1.0, []
-    for rank, label in enumerate(_labels(ranking, k), start=1):
+    for rank, label in enumerate(labels, start=1):
         stops = (2 ** max(label, 0) - 1) / 2**max_grade
         terms.append(reaches * stops / rank)
         reaches *= 1 - stops
@@ -108,11 +109,11 @@ def _iprec(
 
     It is reached with r R relevant rows, rounded halves up ("round"), or int(r R + 0.9) of them ("plus_0_9").
     """
-    relevant = len(ranking.relevant(relevance_level))
+    labels, relevant = _labels(ranking), len(ranking.relevant(relevance_level))
     if relevant == 0:
         return None
     hits, highest = 0, 0.0
-    for rank, label in enumerate(_labels(ranking), start=1):
+    for rank, label in enumerate(labels, start=1):
         hits += label >= relevance_level
         if hits >= _needed(recall, relevant, recall_point):
             highest = max(highest, hits / rank)
