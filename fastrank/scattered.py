@@ -150,7 +150,7 @@ class ScatteredQueries(Queries):
         return ScatteredRows(map(self._with_shards, self._kept.batches()), self._kept.schema, self.shards)
 
     def joined_rows(self) -> pa.RecordBatch | None:
-        """What is handed over in the form of a state: own rows as they came, then those of other shards; None where
+        """What is handed over in the form of a state: the rows of other shards, then the own as they came; None where
         there are none."""
         if self._kept.nbytes > self.memory_limit:
             raise FastrankError(
@@ -162,8 +162,7 @@ class ScatteredQueries(Queries):
         if not batches:
             return None
         rows = join_batches(batches)
-        numbers = _last_column(rows).view(np.uint64)
-        return self._with_shards(take_rows(rows, np.argsort(numbers, kind="stable")))
+        return self._with_shards(take_rows(rows, np.argsort(_last_column(rows), kind="stable")))
 
     def _with_shards(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         return self._with_numbers(batch.columns[:-1], self._shards_of(_last_column(batch)))
