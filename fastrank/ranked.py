@@ -163,8 +163,10 @@ class RankedLists:
         if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
             return order.rank_top(self.scores, labels, self.offsets, depth)
         rule, items = self._tie_order(rule)
-        labels = labels.astype(np.float64, copy=False)
-        return order.rank_all(self.scores.astype(np.float64, copy=False), labels, self.offsets, rule, items, depth)
+        return order.rank_all(*self._as_float64(labels), self.offsets, rule, items, depth)
+
+    def _as_float64(self, labels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.scores.astype(np.float64, copy=False), labels.astype(np.float64, copy=False)
 
     def _tie_order(self, rule: int) -> tuple[int, NDArray[np.int64] | None]:
         """The rule of ties with the items that it needs, as integers of the same order."""
@@ -203,7 +205,7 @@ class RankedLists:
         if TIES[self.rules.ties] == order.AVERAGE:
             return self.runs()
         if "groups" not in self.derived:
-            runs = order.rank_all(self.scores, self.labels, self.offsets, order.AVERAGE, None, self.depth)
+            runs = order.rank_all(*self._as_float64(self.labels), self.offsets, order.AVERAGE, None, self.depth)
             self.derived["groups"] = Runs(*runs[:4])
         result: Runs = self.derived["groups"]
         return result
