@@ -134,6 +134,15 @@ class RankedLists:
         """Whether each list has a judged row."""
         return ranked.count_labels(self.judged_labels, self.judged_offsets, LEAST_LABEL, np.inf) > 0
 
+    def missing(self) -> NDArray[np.bool_]:
+        """Which judged lists have no retrieved row, not even one that was taken out because nobody judged it."""
+        empty = self.sizes == 0
+        if not empty.any():
+            return empty
+        retrieved = np.concatenate(([0], np.cumsum(~np.isnan(self.lists.scores))))[self.lists.offsets]
+        result: NDArray[np.bool_] = empty & (np.diff(retrieved) == 0) & self.any_judged()
+        return result
+
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
         """Which lists have rows, none of them judged; None where no row is unjudged."""
         if self.labels.dtype == np.uint8 or not (self.labels == UNJUDGED).any():
@@ -288,6 +297,8 @@ def _rank(lists: Lists, rules: ListRules) -> RankedLists:
         with np.errstate(over="ignore"):
             scores = scores.astype(np.float32, copy=False)
     if rules.drop_nonpositive:
+        # Such rows rank as not relevant, and count for R all the same.
+        judged = (labels, offsets) if judged is None else judged
         labels = np.where(scores <= 0, labels.dtype.type(0), labels)
     keep = None
     if checks.any_outside(scores, -np.inf, np.inf):

@@ -135,9 +135,8 @@ class MeasuredLists(ListAccumulator):
             self._refuse(lists, extra, "extra_query", "no row of it is judged")
             tallies["queries_extra"] = extra
             absent = absent | extra
-        missing = ranked.sizes == 0
+        missing = ranked.missing()
         if missing.any():
-            missing &= ranked.any_judged()
             self._refuse(lists, missing, "missing_query", "none of its rows is retrieved")
             tallies["queries_missing"] = missing
             if self.missing_query == "skip":

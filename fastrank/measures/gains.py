@@ -10,12 +10,10 @@ from fastrank._kernels import ranked, untied
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.discounts import LOGARITHMIC, geometric
 from fastrank.measures.propensity import mean_weight, weights_of
-from fastrank.ranked import Runs
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastrank.ranked import Ideal, RankedLists
+    from fastrank.ranked import Ideal, RankedLists, Runs
 
 __all__: list[str] = []
 
@@ -43,6 +41,16 @@ def _dcg(lists: RankedLists, runs: Runs, gains: NDArray[np.float64], k: int | No
 
 def _ideal_dcg(sizes: NDArray[np.int64], ideal: Ideal, gains: NDArray[np.float64], k: int | None) -> NDArray[Any]:
     return ranked.ideal_dcg(ideal.offsets, gains, ideal.counts, *LOGARITHMIC.up_to(sizes, k), k or 0)
+
+
+def _dcg_as_given(lists: RankedLists, gain: Gain, gate: float | None, k: int | None) -> NDArray[np.float64]:
+    """The DCG of the judged rows that gain something, in the order of the source."""
+    gains = _gains(lists.judged_labels.astype(np.float64), gain, gate)
+    kept = gains > 0
+    offsets = np.concatenate(([0], np.cumsum(kept)))[lists.judged_offsets].astype(np.int64)
+    ones = np.ones(int(offsets[-1]), np.int64)
+    table = LOGARITHMIC.up_to(np.diff(offsets), k)
+    return ranked.dcg(offsets, gains[kept], ones, ones.astype(np.uint8), *table, k or 0)
 
 
 def _row_gains(
@@ -104,9 +112,7 @@ def ndcg(
         best = lists.listed()
         ideal = _ideal_dcg(lists.sizes, best, _gains(best.labels, gain, gate), k)
     elif idcg == "label_order":
-        ones = np.ones(lists.labels.size, np.int64)
-        given = Runs(lists.offsets, lists.labels.astype(np.float64), ones, ones.astype(np.uint8))
-        ideal = _dcg(lists, given, _gains(given.labels, gain, gate), k)
+        ideal = _dcg_as_given(lists, gain, gate, k)
     else:
         assert k is not None
         high, low = LOGARITHMIC.up_to(np.array([k]), k)
@@ -123,7 +129,8 @@ def rbp(
     if rbp_gain == "binary":
         gains = (runs.labels >= relevance_level).astype(np.float64)
     else:
-        gains = np.maximum(runs.labels, 0.0) / (max_grade if rbp_gain == "scaled" else 1)
+        gains = np.where(runs.labels >= (relevance_level if rbp_gain == "raw" else 0.0), runs.labels, 0.0)
+        gains = gains / max_grade if rbp_gain == "scaled" else gains
     table = geometric(p).up_to(lists.sizes, k)
     sums = ranked.dcg(runs.offsets, gains, runs.counts, runs.opens, *table, k or 0)
     return Values(sums, relevant_of(lists, relevance_level) > 0)

@@ -119,14 +119,15 @@ def _rbp(
 ) -> float | None:
     """Rank-biased precision (Moffat and Zobel, 2008): (1 - p) times the sum over ranks of gain p^(rank - 1).
 
-    A row gains 1 where it is relevant ("binary"), max(label, 0) / max_grade ("scaled"), or max(label, 0) ("raw").
+    A row gains 1 where it is relevant ("binary"), max(label, 0) / max_grade ("scaled"), or its label where it is
+    relevant ("raw").
     """
     if not ranking.relevant(relevance_level):
         return None
     gain: Callable[[Row], float] = {
         "binary": lambda row: float(row.label >= relevance_level),
         "scaled": lambda row: max(row.label, 0) / max_grade,
-        "raw": lambda row: max(row.label, 0),
+        "raw": lambda row: row.label * (row.label >= relevance_level) if row.label > 0 else 0.0,
     }[rbp_gain]
     expected = [math.fsum(gain(row) for row in group) / len(group) for group in ranking.groups for _ in group]
     return (1 - p) * math.fsum(value * p**rank for rank, value in enumerate(expected[:k]))

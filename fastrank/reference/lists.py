@@ -29,13 +29,13 @@ class Rules:
                       "item_desc"    by item from the highest down, strings by their bytes; "item_asc" up
                       "pessimistic"  lower labels first; "optimistic" higher labels first
                       "error"        an error
-    unjudged          rows that nobody judged are "nonrelevant"; "drop": not retrieved; or an "error"
+    unjudged          rows that nobody judged are "nonrelevant"; "drop": not ranked; or an "error"
     negative_rel      a label below 0 is of a row that was in the pool, but "unjudged"; or "nonrelevant"; or an "error"
     duplicates        rows of one item in a query: an "error"; the "first" counts; the one of "max_score" (then of the
                       highest label); all "count"
     score_dtype       scores compare as they are ("float64"), or rounded to "float32"
     nan_score         an "error"; "last": as a score of -inf; "drop": not retrieved
-    drop_nonpositive  the label of a row whose score is 0 or less counts as 0
+    drop_nonpositive  a row whose score is 0 or less ranks as one of label 0; its label counts for R
     no_relevant       what a query without a relevant row counts: "zero" 0, "one" 1, "nan" NaN, "skip" nothing; "error"
     missing_query     a judged query of which no row was retrieved: "zero": what an empty list counts, "skip", "error"
     extra_query       a query of which no row was judged: "ignore" or "error"
@@ -179,11 +179,12 @@ def rank(rows: list[Row], rules: Rules) -> RankedList:
         rows = _one_of_each_item(rows, rules.duplicates)
     if rules.score_dtype == "float32":
         rows = [_as_float32(row) for row in rows]
+    ranked = [row for row in rows if row.score is not None]
     if rules.drop_nonpositive:
-        rows = [row._replace(label=0) if row.score is not None and row.score <= 0 else row for row in rows]
+        ranked = [row._replace(label=0) if row.score <= 0 else row for row in ranked]
     if rules.unjudged == "drop":
-        rows = [row._replace(score=None) if row.label < 0 else row for row in rows]
-    return RankedList(rows, _ordered([row for row in rows if row.score is not None], rules.ties))
+        ranked = [row for row in ranked if row.label >= 0]
+    return RankedList(rows, _ordered(ranked, rules.ties))
 
 
 def check_untied(groups: Iterable[list[Row]], k: int | None, *, by_row: bool = False) -> None:

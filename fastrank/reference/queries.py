@@ -37,9 +37,10 @@ def _value(measure: Callable[..., float | None], rows: list[Row], rules: Rules, 
         if rules.extra_query == "error":
             raise ValueError('no row of a query is judged (extra_query="error")')
         return None
-    if ranking.length == 0 and rules.missing_query == "error":
+    missing = all(row.score is None for row in ranking.rows)
+    if missing and rules.missing_query == "error":
         raise ValueError('no row of a query is retrieved (missing_query="error")')
-    if ranking.length == 0 and rules.missing_query == "skip":
+    if missing and rules.missing_query == "skip":
         return None
     if rules.ties == "error":
         check_untied(ranking.groups, options.get("k"), by_row=True)
