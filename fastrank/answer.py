@@ -25,7 +25,9 @@ def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumula
     """The values of metrics in all slices that have rows."""
     values = {s: [_metric_value(request, accumulators, s) for request in requests] for s in slices.display_order()}
     # A slice of which where= excludes every row is none.
-    shown = [s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped for e in entries)]
+    shown = [
+        s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped or e.queries for e in entries)
+    ]
     keys = pa.table({name: slices.column(name, shown) for name in slices.column_names})
     groupings = [slices.groupings[g - 1] if g else () for g, _ in (slices.keys[s] for s in shown)]
     names = {request.metric.canonical: request.metric.name for request in requests}

@@ -17,6 +17,8 @@ from fastrank.errors import FastrankError
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
 from fastrank.metrics import definition_of, list_metrics, parse
+from fastrank.per_query import QueryValues
+from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
@@ -64,6 +66,12 @@ def main() -> None:
 @click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
               help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
+@click.option("--queries", type=click.Choice(["adjacent", "scattered"]),
+              help="Where the rows of a query stand.  Default: adjacent, else the pass starts anew.")  # fmt: skip
+@click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
+              help="Bytes of rows of scattered queries in memory; more go to a temporary file.")  # fmt: skip
+@click.option("--per-query", type=click.Path(dir_okay=False, path_type=Path),
+              help="File for the value of each query: .parquet, .arrow or .csv.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
               help="Of the output.  Default: by the suffix of --output, else a table.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
@@ -72,21 +80,30 @@ def evaluate(
     metrics: tuple[str, ...],
     scores: tuple[str, ...],
     by: tuple[str, ...],
+    queries: str | None,
+    per_query: Path | None,
     format_: str | None,
     output: Path | None,
     **roles: Any,
 ) -> None:
     """Evaluate metrics over SOURCE: files, globs or folders of Parquet, Arrow IPC or CSV."""
     write = _writer(format_, output)
+    write_queries = None if per_query is None else _query_writer(per_query)
     evaluator = Evaluator(
         metrics,
         score=scores[0] if len(scores) == 1 else list(scores) or None,
         by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
+        queries=queries or "adjacent",
         **roles,
     )
     opened = open_source(source[0] if len(source) == 1 else list(source))
     with _progress(opened.rows) as advance:
-        result = run(opened, evaluator, advance)
+        if write_queries is not None:
+            values = QueryValues(opened, evaluator, advance)
+            write_queries(values)
+            result = values.result()
+        else:
+            result = run(opened, evaluator, advance, restart=queries is None)
     write(result)
 
 
@@ -166,6 +183,35 @@ def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None
             file.write(data)
 
     return write
+
+
+def _query_writer(path: Path) -> Callable[[QueryValues], None]:
+    """How to write the values of queries, batch by batch."""
+    if path.suffix.lower() not in (".parquet", ".arrow", ".csv"):
+        raise click.UsageError(f"--per-query {path}: the file ends with .parquet, .arrow or .csv")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"the folder of --per-query {path} does not exist")
+
+    def write(values: QueryValues) -> None:
+        with atomic_file(path) as file, _open_writer(path.suffix.lower(), file, values.schema) as writer:
+            for batch in values:
+                writer.write_batch(batch)
+
+    return write
+
+
+def _open_writer(suffix: str, file: Any, schema: Any) -> Any:
+    if suffix == ".parquet":
+        import pyarrow.parquet
+
+        return pyarrow.parquet.ParquetWriter(file, schema)
+    if suffix == ".csv":
+        import pyarrow.csv
+
+        return pyarrow.csv.CSVWriter(file, schema)
+    import pyarrow.ipc
+
+    return pyarrow.ipc.new_file(file, schema)
 
 
 def _encode(result: Result, format_: str) -> bytes:

@@ -12,7 +12,7 @@ from fastrank.buffers import plain, to_arrow
 from fastrank.errors import FastrankError, ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fastrank.evaluator import Evaluator
     from fastrank.lists import Lists
@@ -37,6 +37,8 @@ class QueryValues:
         Rows; read once.
     evaluator : Evaluator
         A new evaluator, of ranking metrics only.
+    progress : callable, optional
+        Called with the number of rows of each batch that was read.
 
     Raises
     ------
@@ -44,7 +46,8 @@ class QueryValues:
         A metric has no value of a query, the metrics see different rows, or there are slices.
     """
 
-    def __init__(self, source: Source, evaluator: Evaluator) -> None:
+    def __init__(self, source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None = None) -> None:
+        self._progress = progress
         self._source = source
         self._evaluator = evaluator
         self._requests = self._by_stream()
@@ -91,6 +94,8 @@ class QueryValues:
         evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
         for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
             evaluator.update(batch, describe_row=origin.describe)
+            if self._progress is not None:
+                self._progress(batch.num_rows)
             yield from waiting
             waiting.clear()
         for identity, lists in evaluator.open_lists():

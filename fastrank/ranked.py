@@ -132,11 +132,14 @@ class RankedLists:
 
     def any_judged(self) -> NDArray[np.bool_]:
         """Whether each list has a judged row."""
-        return ranked.count_labels(self.judged_labels, self.judged_offsets, LEAST_LABEL, np.inf) > 0
+        judged: NDArray[np.bool_] = (
+            ranked.count_labels(self.judged_labels, self.judged_offsets, LEAST_LABEL, np.inf) > 0
+        )
+        return judged
 
     def missing(self) -> NDArray[np.bool_]:
         """Which judged lists have no retrieved row, not even one that was taken out because nobody judged it."""
-        empty = self.sizes == 0
+        empty: NDArray[np.bool_] = self.sizes == 0
         if not empty.any():
             return empty
         retrieved = np.concatenate(([0], np.cumsum(~np.isnan(self.lists.scores))))[self.lists.offsets]

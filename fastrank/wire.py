@@ -19,7 +19,7 @@ import pyarrow as pa
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import SourceError, StateMismatchError
-from fastrank.grouping import HandOver, Piece, QueryStream, ScatteredRows, join_batches
+from fastrank.grouping import HandOver, Piece, ScatteredRows, join_batches
 from fastrank.scattered import ScatteredQueries
 from fastrank.slices import Slices
 
@@ -89,8 +89,9 @@ def _accumulator_column(accumulator: Accumulator, order: Sequence[int]) -> pa.Ar
 def _stream_column(stream: Queries, slices: int) -> pa.Array:
     if isinstance(stream, ScatteredQueries):
         return _scattered_column(stream, slices)
-    assert isinstance(stream, QueryStream)
-    open_, shards, seen = stream.hand_over()
+    handed_over = stream.hand_over()
+    assert isinstance(handed_over, HandOver)
+    open_, shards, seen = handed_over
     nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
     queries = sorted(open_)
     rows = [_as_ipc([piece.batch for piece in open_[query]]) for query in queries]

@@ -87,7 +87,10 @@ COMMON: dict[str, tuple[Kind, Any]] = {
         ),
         "error",
     ),
-    "drop_nonpositive": (Flag(doc="Rows with a score of 0 or less rank as not relevant (as torchmetrics); they count for R."), False),
+    "drop_nonpositive": (
+        Flag(doc="Rows with a score of 0 or less rank as not relevant (as torchmetrics); they count for R."),
+        False,
+    ),
     "aggregation": (
         Choice(
             ("mean", "sum", "std", "min", "max", "geometric", "median"),

@@ -100,7 +100,8 @@ def err(*, k: int | None = None, max_grade: int = 4) -> None:
         **CUTOFF,
         "p": Number(0.0, 1.0, doc="How likely a user goes on to the next rank."),
         "rbp_gain": Choice(
-            ("binary", "scaled", "raw"), doc="A rank gains 1 where relevant; label / max_grade; or the label where relevant (as ranx)."
+            ("binary", "scaled", "raw"),
+            doc="A rank gains 1 where relevant; label / max_grade; or the label where relevant (as ranx).",
         ),
         **_MAX_GRADE,
         **LEVEL,

@@ -1,0 +1,123 @@
+"""Lists that stand in list columns, a row a query, against the same rows one by one."""
+
+from __future__ import annotations
+
+import itertools
+
+import helpers
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastrank as fr
+from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
+
+LONG = helpers.make_rows([5, 1, 7, 3, 4, 2, 6, 8], 4)
+LISTED = ["grade", "p", "p2", "item", "clicked"]
+ROLES = {"label": "grade", "score": "p", "query": "query"}
+METRICS = ["ndcg@3", "map", "mrr@2", "map(ties=item_desc)", "gm_map"]
+
+
+def as_lists(kind: str = "list") -> pa.Table:
+    """A row for each query of LONG."""
+    query = LONG["query"].to_pylist()
+    sizes = [query.count(q) for q in range(8)]
+    starts = np.concatenate(([0], np.cumsum(sizes)))
+    columns = {
+        "query": LONG["query"].take(pa.array(starts[:-1])),
+        "country": LONG["country"].take(pa.array(starts[:-1])),
+    }
+    columns["query_weight"] = LONG["query_weight"].take(pa.array(starts[:-1]))
+    for name in LISTED:
+        array = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), LONG[name])
+        columns[name] = array.cast(pa.large_list(LONG[name].type)) if kind == "large_list" else array
+    return pa.table(columns)
+
+
+@pytest.mark.parametrize("kind", ["list", "large_list"])
+@pytest.mark.parametrize("options", [{}, {"query_weight": "query_weight"}, {"where": "query <> 2"}], ids=str)
+def test_lists_equal_long_rows(kind: str, options: dict[str, str]) -> None:
+    roles = {**ROLES, "item": "item", **options}
+    expected = fr.evaluate(LONG, METRICS, **roles)
+    for batch_rows in (1, 3, None):
+        helpers.same_result(fr.evaluate(as_lists(kind), METRICS, **roles, batch_rows=batch_rows), expected)
+    sliced = as_lists(kind).slice(1)
+    helpers.same_result(fr.evaluate(sliced, METRICS, **roles), fr.evaluate(LONG.slice(5), METRICS, **roles))
+
+
+def test_several_models_and_metrics_of_rows() -> None:
+    metrics = ["map", "auc(label=clicked)", "brier(label=clicked)"]
+    roles = {**ROLES, "score": ["p", "p2"]}
+    helpers.same_result(fr.evaluate(as_lists(), metrics, **roles), fr.evaluate(LONG, metrics, **roles))
+
+
+def test_slices_are_of_queries() -> None:
+    expected = fr.evaluate(LONG, ["map"], **{**ROLES, "query": "query"}, by="country").to_dict()
+    whole = fr.evaluate(as_lists(), ["map"], **ROLES, by="country")
+    found = dict(zip(whole.table["country"].to_pylist()[1:], whole.table["queries"].to_pylist()[1:], strict=True))
+    countries = as_lists()["country"].to_pylist()
+    assert found == {country: countries.count(country) for country in set(countries)}
+    assert whole["map"] == expected["value"][0]
+
+
+def test_without_a_query_column_each_row_is_a_query() -> None:
+    roles = {"label": "grade", "score": "p"}
+    helpers.same_result(fr.evaluate(as_lists(), ["map"], **roles), fr.evaluate(LONG, ["map"], **ROLES))
+    a, b = fr.Evaluator(["map"], **roles), fr.Evaluator(["map"], **roles)
+    batch = as_lists().to_batches()[0]
+    a.update(batch.slice(0, 5))
+    b.update(batch.slice(5))
+    a.merge(b.state())
+    helpers.same_result(a, fr.evaluate(LONG, ["map"], **ROLES))
+
+
+def test_an_empty_list_is_a_query() -> None:
+    lists = pa.table({"q": [1, 2, 3], "y": [[0, 1], [], [1]], "s": [[0.5, 0.25], [], [1.0]], "c": ["a", "b", "a"]})
+    # Reciprocal ranks 1/2, 0 (nothing was retrieved) and 1.
+    result = fr.evaluate(lists, ["mrr", "mrr(no_relevant=skip)"], label="y", score="s", query="q", by="c")
+    assert result["mrr"] == 0.5
+    assert result["mrr(no_relevant=skip)"] == 0.75
+    assert result["mrr", {"c": "b"}] == 0.0
+    assert result.table["queries"].to_pylist() == [3, 3, 2, 2, 1, 1]
+    values = fr.evaluate(lists, ["mrr"], label="y", score="s", query="q", per_query=True).reader().read_all()
+    assert values.to_pylist() == [{"q": 1, "mrr": 0.5}, {"q": 2, "mrr": 0.0}, {"q": 3, "mrr": 1.0}]
+
+
+def test_ranks() -> None:
+    ranks = pa.table({"y": [[0, 1, 1], [1, 0]], "r": [[2, 1, 3], [2, 1]]})
+    assert fr.evaluate(ranks, "mrr", label="y", rank="r")["mrr"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"y": [[0, 1]], "s": [[0.5]]}, "column 's': row 0 holds a list of length 1, and of length 2 in column 'y'"),
+        ({"y": [[0], None], "s": [[0.5], [0.5]]}, "column 'y': row 1 holds null; allowed: a list"),
+        ({"y": [[0], [1, 2]], "s": [[0.5], [0.5, float("nan")]]}, r"column 's' \(score\): row 1, entry 1, holds nan"),
+    ],
+)
+def test_bad_lists(columns: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(InvalidValueError, match=message):
+        fr.evaluate(pa.table(columns), "mrr", label="y", score="s")
+
+
+def test_duplicate_items_and_queries() -> None:
+    lists = pa.table({"q": [1, 1], "y": [[0, 1], [1, 0]], "s": [[1.0, 2.0], [2.0, 1.0]], "d": [[5, 6], [7, 7]]})
+    with pytest.raises(InvalidValueError, match=r"column 'd' \(item\): row 1, entry 1, holds 7 in query 1"):
+        fr.evaluate(lists, "mrr", label="y", score="s", query="q", item="d")
+    with pytest.raises(QueryOrderError, match="row 1 holds 1, which an earlier row holds too"):
+        fr.evaluate(lists, "mrr", label="y", score="s", query="q", queries="adjacent")
+    a, b = (fr.Evaluator("mrr", label="y", score="s", query="q") for _ in "ab")
+    for evaluator, i in zip((a, b), itertools.count()):
+        evaluator.update(lists.to_batches()[0].slice(i, 1))
+    with pytest.raises(StateMismatchError, match="a query is in both states"):
+        a.merge(b)
+
+
+def test_shapes_do_not_mix() -> None:
+    evaluator = fr.Evaluator("mrr", label="grade", score="p", query="query")
+    evaluator.update(as_lists().to_batches()[0])
+    with pytest.raises(ParameterError, match="one batch holds lists and another long rows"):
+        evaluator.update(LONG)
+    with pytest.raises(ParameterError, match="mrr needs a query column"):
+        fr.Evaluator("mrr", label="grade", score="p").update(LONG)
