@@ -154,6 +154,11 @@ class Queries(ABC):
         """Takes in the queries of another shard, which were checked."""
 
     @property
+    def keeps_order(self) -> bool:
+        """Whether a metric breaks ties by the order of the source."""
+        return "input" in self.depths
+
+    @property
     def row_set_of_open(self) -> RowSet:
         """The row set for rows that were filtered already."""
         return RowSet(self.row_set.roles, (), self.row_set.drop_invalid)
@@ -331,7 +336,7 @@ class QueryStream(Queries):
         """The queries that may go on, as if they were complete."""
         if not self.open:
             return
-        if "input" in self.depths and max(self.shards.values()) > 1:
+        if self.keeps_order and max(self.shards.values()) > 1:
             raise self._order_is_lost()
         lists = self._join([self.open[query] for query in sorted(self.open)])
         problem = find_problem(lists.rows, lists.offsets)

@@ -93,7 +93,7 @@ class ScatteredQueries(Queries):
         for chunk in self._kept.chunks():
             order, offsets = group.group_rows(self._find_ids(chunk))
             numbers = _last_column(chunk)
-            if "input" in self.depths and self._other_shards:
+            if self.keeps_order and self._other_shards:
                 self._refuse_several(self._shards_of(numbers[order]), offsets)
             batch = take_rows(chunk.select(self.column_names), order)
             rows, _ = self.row_set_of_open.find(Columns(batch, self._describer(numbers, order)))
