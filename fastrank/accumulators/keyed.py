@@ -91,6 +91,8 @@ class _KeyedLists(ListAccumulator):
         if lists.count == 0:
             return
         ranked = rank(lists, self.list_rules)
+        if ranked.rules.ties == "error":
+            ranked.check_order(self.kind, self.depth, by_row=True)
         self.add(ranked, np.zeros(lists.count, np.int32) if slices is None else slices)
         self._tally("rows", slices, np.diff(lists.offsets))
         self._tally("queries", slices, np.ones(lists.count, np.int64))

@@ -47,9 +47,7 @@ def freshness(lists: RankedLists, *, k: int | None, age: str) -> Values:
 def shown_rows(lists: RankedLists, what: str, k: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(offsets, retrieved rows) of the first k ranks, in any order; TiesError where rows of one score stand on both
     sides of rank k, so that it is open which are shown."""
-    if lists.rules.ties == "error":
-        lists.check_order(what, k or 0, by_row=True)
-    elif k is not None and TIES[lists.rules.ties] == order.AVERAGE:
+    if k is not None and TIES[lists.rules.ties] == order.AVERAGE:
         runs = lists.runs()
         q = diversity.find_crossing(runs.offsets, runs.counts, runs.opens, k)
         if q >= 0:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import fastrank as fr
 from fastrank import metrics as m
+from fastrank import reference
 
 # Two queries; by score: items a, b, c and b, d.
 ROWS: dict[str, Any] = {
@@ -213,3 +215,47 @@ def test_the_table_of_exposures() -> None:
     assert table["group"] == ["x", "y", "z"]
     assert table["exposure"].tolist() == pytest.approx([1.5, second + 1, second], rel=1e-15)
     assert table["share"].sum() == pytest.approx(1, rel=1e-15)
+
+
+COLUMNS = {
+    "coverage": "item", "item_gini": "item", "popularity": "popularity", "novelty": "popularity", "freshness": "age",
+    "intra_list_diversity": "category", "alpha_ndcg": "category", "exposure": "group",
+}  # fmt: skip
+
+
+def random_rows(seed: int, tied: bool) -> dict[str, np.ndarray]:
+    """Queries of up to 20 rows, in order; an item stands in several queries."""
+    rng = np.random.default_rng(seed)
+    query = np.repeat(np.arange(30), rng.integers(1, 21, 30))
+    n = query.size
+    return {
+        "query": query,
+        "item": np.concatenate([rng.permutation(50)[: np.count_nonzero(query == q)] for q in range(30)]),
+        "label": rng.integers(0, 3, n),
+        "score": rng.integers(0, 6, n).astype(float) if tied else rng.permutation(n) / n,
+        "popularity": rng.choice([1.0, 0.5, 0.3, 1e-9], n),
+        "age": rng.normal(size=n) * 1e3,
+        "category": rng.choice(["a", "b", "c", "d"], n),
+        "group": rng.choice(["x", "y", "z"], n),
+        "query_weight": rng.choice([0.0, 0.5, 3.7], 30)[query],
+    }
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("ties", ["average", "item_desc", "item_asc", "input", "error"])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_metric_equals_its_reference(name: str, ties: str, tied: bool) -> None:
+    rows = random_rows(len(name), tied)
+    roles = ["score", "query", "item", *(["query_weight"] if COLUMNS[name] != "item" else [])]
+    for k in (None, 1, 3, 10, 99):
+        metric = getattr(m, name)(k=k, ties=ties)
+        columns = {role: rows[role] for role in {*roles, COLUMNS[name]}}
+        label = rows["label"] if name == "alpha_ndcg" else None
+        try:
+            expected = getattr(reference, name)(label, **columns, k=k, ties=ties)
+        except ValueError:
+            with pytest.raises(fr.FastrankError, match="equal score"):
+                fr.evaluate(rows, metric, label="label", **{role: role for role in roles})
+            continue
+        found = fr.evaluate(rows, metric, label="label", **{role: role for role in roles})[metric.name]
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-13)
