@@ -6,12 +6,8 @@ from libc.string cimport memcpy
 
 import numpy as np
 
-
-cdef inline uint64_t mix(uint64_t x) noexcept nogil:
-    """Finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit."""
-    x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-    x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB
-    return x ^ (x >> 31)
+cdef extern from "mix.h" nogil:
+    uint64_t fr_mix(uint64_t x)
 
 
 def fingerprints(const int64_t[::1] offsets, const uint8_t[::1] data):
@@ -24,12 +20,12 @@ def fingerprints(const int64_t[::1] offsets, const uint8_t[::1] data):
     with nogil:
         for i in range(n):
             at, left = offsets[i], offsets[i + 1] - offsets[i]
-            h = mix(<uint64_t> left + <uint64_t> 0x9E3779B97F4A7C15)
+            h = fr_mix(<uint64_t> left + <uint64_t> 0x9E3779B97F4A7C15)
             while left > 0:
                 word = 0
                 size = left if left < 8 else 8
                 memcpy(&word, &data[at], size)
-                h = mix(h ^ word) + <uint64_t> 0x9E3779B97F4A7C15
+                h = fr_mix(h ^ word) + <uint64_t> 0x9E3779B97F4A7C15
                 at += size
                 left -= size
             out[i] = h
@@ -57,7 +53,7 @@ cdef class IdSet:
         return self.count
 
     cdef bint has(self, uint64_t x) noexcept nogil:
-        cdef uint64_t j = mix(x) & self.mask
+        cdef uint64_t j = fr_mix(x) & self.mask
         if x == 0:
             return self.has_zero
         while self.slots[j] != 0:
@@ -68,7 +64,7 @@ cdef class IdSet:
 
     cdef bint put(self, uint64_t x) noexcept nogil:
         """False if x was there already.  An empty slot is 0, so 0 itself is a flag."""
-        cdef uint64_t j = mix(x) & self.mask
+        cdef uint64_t j = fr_mix(x) & self.mask
         if self.has(x):
             return False
         self.count += 1

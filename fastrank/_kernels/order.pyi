@@ -20,15 +20,28 @@ Runs: TypeAlias = tuple[
     NDArray[np.int64],
 ]
 
+# Scores are float32 or float64, labels uint8 (0..31) or float64.
 def rank_top(
     scores: NDArray[np.floating[Any]], labels: NDArray[np.uint8], offsets: NDArray[np.int64], depth: int
 ) -> Runs: ...
 def rank_all(
-    scores: NDArray[np.float64],
-    labels: NDArray[np.float64],
+    scores: NDArray[np.floating[Any]],
+    labels: NDArray[Any],
     offsets: NDArray[np.int64],
     rule: int,
     items: NDArray[np.int64] | None,
     depth: int,
 ) -> Runs: ...
+def ideal_runs(
+    labels: NDArray[Any], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]: ...
+def rank_rows(
+    scores: NDArray[np.floating[Any]],
+    labels: NDArray[Any],
+    offsets: NDArray[np.int64],
+    rule: int,
+    items: NDArray[np.int64] | None,
+    depth: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+def find_tied(scores: NDArray[np.floating[Any]], offsets: NDArray[np.int64]) -> NDArray[np.uint8]: ...
 def find_duplicates(codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> int: ...

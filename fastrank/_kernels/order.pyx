@@ -4,11 +4,14 @@ The rows of a list are ordered by score; rows of equal score are one tie group, 
 label one run.  What is measured on a ranked list depends on the runs only (see ranked.pyx).
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 import numpy as np
+
+cdef extern from "mix.h" nogil:
+    uint64_t fr_mix(uint64_t x)
 
 cdef extern from "order_sort.h" nogil:
     ctypedef struct fr_pair:
@@ -17,6 +20,7 @@ cdef extern from "order_sort.h" nogil:
     uint64_t fr_ascending(double x)
     uint64_t fr_descending(double x)
     double fr_from_descending(uint64_t key)
+    int fr_width(uint64_t x)
     void fr_sort_pairs(fr_pair *a, fr_pair *spare, int64_t n)
 
 cdef extern from "order_top.h" nogil:
@@ -35,12 +39,16 @@ cdef extern from "order_top.h" nogil:
         int64_t *ideal_offsets
         fr_runs runs, ideal
         int64_t *rows
+        double *kept_scores
+        uint8_t *kept_labels
         fr_pair *pairs
         fr_pair *spare
     void fr_add_run(fr_runs *runs, double label, int64_t count, int opens)
     void fr_rank_top_f32(fr_top_job *job)
     void fr_rank_top_f64(fr_top_job *job)
+    void fr_gather_f32(const float *scores, int64_t n, int64_t depth, int64_t *rows, int64_t *count, float *bound)
     void fr_gather_f64(const double *scores, int64_t n, int64_t depth, int64_t *rows, int64_t *count, double *bound)
+    void fr_ideal_u8(const uint8_t *labels, const int64_t *offsets, int64_t lists, int64_t *at, fr_runs *ideal)
 
 AVERAGE = 0
 INPUT = 1
@@ -57,8 +65,14 @@ cdef enum:
     BY_LABEL_ASC = 4
     BY_LABEL_DESC = 5
 
+cdef double NOT_JUDGED = -float("inf")
+
 ctypedef fused real:
     float
+    double
+
+ctypedef fused label_type:
+    uint8_t
     double
 
 
@@ -91,19 +105,25 @@ cdef class Room:
     """Working memory for lists of up to `longest` rows."""
 
     cdef int64_t *rows
+    cdef double *scores
+    cdef uint8_t *labels
     cdef fr_pair *pairs
     cdef fr_pair *spare
 
     def __cinit__(self, int64_t longest):
         cdef size_t room = <size_t> longest + 1
         self.rows = <int64_t *> malloc(room * sizeof(int64_t))
+        self.scores = <double *> malloc(room * sizeof(double))
+        self.labels = <uint8_t *> malloc(room)
         self.pairs = <fr_pair *> malloc(room * sizeof(fr_pair))
-        self.spare = <fr_pair *> malloc(room * sizeof(fr_pair))
-        if self.rows == NULL or self.pairs == NULL or self.spare == NULL:
+        self.spare = <fr_pair *> malloc(2 * room * sizeof(fr_pair))
+        if self.rows == NULL or self.scores == NULL or self.labels == NULL or self.pairs == NULL or self.spare == NULL:
             raise MemoryError
 
     def __dealloc__(self):
         free(self.rows)
+        free(self.scores)
+        free(self.labels)
         free(self.pairs)
         free(self.spare)
 
@@ -125,21 +145,14 @@ cdef int measure(const int64_t[::1] offsets, int64_t rows, int64_t cap, int64_t 
     return 0
 
 
-def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
-    """Tie runs of the first `depth` ranks of each list under expected-value ties, for labels 0..31.
-
-    The tie group that crosses the boundary is whole.  Returns (run_offsets, run_label, run_count, run_opens,
-    ideal_offsets, ideal_label, ideal_count); a run's opens is 1 where a tie group begins; ideal holds the
-    distinct labels of all rows, descending, without 0.
-    """
+cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
+    """What `rank_top` returns; of whole lists where depth is 0."""
     cdef int64_t lists = offsets.shape[0] - 1, longest, most_runs, most_ideal
     cdef fr_top_job job
-    if depth < 1:
-        raise ValueError("depth must be at least 1")
     if labels.shape[0] != scores.shape[0]:
         raise ValueError("scores and labels must have the same length")
     measure(offsets, scores.shape[0], FR_LABELS, &longest, &most_ideal)
-    depth = min(depth, max(longest, 1))
+    depth = min(depth, longest) if depth else longest
     measure(offsets, scores.shape[0], depth + FR_LABELS, &longest, &most_runs)
     run_offsets, ideal_offsets = np.zeros(lists + 1, np.int64), np.zeros(lists + 1, np.int64)
     cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets
@@ -150,7 +163,8 @@ def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::
         job.lists, job.depth = lists, depth
         job.run_offsets, job.ideal_offsets = &run_at[0], &ideal_at[0]
         job.runs, job.ideal = runs.runs, ideal.runs
-        job.rows, job.pairs, job.spare = room.rows, room.pairs, room.spare
+        job.rows, job.kept_scores, job.kept_labels = room.rows, room.scores, room.labels
+        job.pairs, job.spare = room.pairs, room.spare
         with nogil:
             if real is float:
                 fr_rank_top_f32(&job)
@@ -158,6 +172,18 @@ def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::
                 fr_rank_top_f64(&job)
         runs.runs, ideal.runs = job.runs, job.ideal
     return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
+
+
+def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
+    """Tie runs of the first `depth` ranks of each list under expected-value ties, for labels 0..31.
+
+    The tie group that crosses the boundary is whole.  Returns (run_offsets, run_label, run_count, run_opens,
+    ideal_offsets, ideal_label, ideal_count); a run's opens is 1 where a tie group begins; ideal is what `ideal_runs`
+    returns.
+    """
+    if depth < 1:
+        raise ValueError("depth must be at least 1")
+    return average_runs(scores, labels, offsets, depth)
 
 
 cdef uint64_t tie_key(int rule, double label, int64_t item) noexcept nogil:
@@ -171,7 +197,7 @@ cdef uint64_t tie_key(int rule, double label, int64_t item) noexcept nogil:
 
 
 cdef void order_group(
-    fr_pair *group, fr_pair *spare, int64_t n, int rule, const double *labels, const int64_t *items
+    fr_pair *group, fr_pair *spare, int64_t n, int rule, const label_type *labels, const int64_t *items
 ) noexcept nogil:
     """Orders rows of equal score; their keys are lost.  Rows of the same item are ordered by label, descending."""
     cdef int64_t i
@@ -186,71 +212,124 @@ cdef void order_group(
     fr_sort_pairs(group, spare, n)
 
 
-cdef void add_group(fr_runs *runs, const fr_pair *group, int64_t n, const double *labels) noexcept nogil:
-    """One tie group, its rows ordered by label."""
-    cdef int64_t i, begin = 0
-    for i in range(1, n + 1):
-        if i == n or labels[group[i].row] != labels[group[begin].row]:
-            fr_add_run(runs, labels[group[begin].row] + 0.0, i - begin, begin == 0)
-            begin = i
-
-
-cdef void add_list(
-    fr_runs *runs, Room room, const double *scores, const double *labels, const int64_t *items, int64_t n, int rule,
-    int64_t depth,
+cdef int64_t order_list(
+    Room room, const real *scores, const label_type *labels, const int64_t *items, int64_t n, int rule, int64_t depth
 ) noexcept nogil:
+    """Orders the rows of a list in room.pairs, and counts how many: at least all tie groups that begin above depth,
+    whose last may go beyond it.
+
+    Keys of rows of equal score are then equal among them, and different from those of their neighbours.
+    """
     cdef fr_pair *pairs = room.pairs
+    cdef uint64_t key
     cdef int64_t i, j, end, found
+    cdef float bound_f32
     cdef double bound
-    fr_gather_f64(scores, n, depth, room.rows, &found, &bound)
-    for i in range(found):
-        pairs[i].row = room.rows[i]
-        pairs[i].key = fr_descending(scores[pairs[i].row])
+    if depth >= n:
+        found = n
+        for i in range(n):
+            pairs[i].row = i
+            pairs[i].key = fr_descending(scores[i])
+    else:
+        if real is float:
+            fr_gather_f32(scores, n, depth, room.rows, &found, &bound_f32)
+        else:
+            fr_gather_f64(scores, n, depth, room.rows, &found, &bound)
+        for i in range(found):
+            pairs[i].row = room.rows[i]
+            pairs[i].key = fr_descending(scores[pairs[i].row])
     fr_sort_pairs(pairs, room.spare, found)
     i = 0
     while i < found and i < depth:
         end = i + 1
-        while end < found and pairs[end].key == pairs[i].key:
+        key = pairs[i].key
+        while end < found and pairs[end].key == key:
             end += 1
         if end > i + 1:
             order_group(pairs + i, room.spare, end - i, rule, labels, items)
-        if rule == BY_AVERAGE:
-            add_group(runs, pairs + i, end - i, labels)
-        else:
-            for j in range(i, min(end, depth)):
-                fr_add_run(runs, labels[pairs[j].row] + 0.0, 1, 1)
+            for j in range(i, end):
+                pairs[j].key = key
         i = end
+    return i
 
 
-cdef void add_ideal(fr_runs *ideal, Room room, const double *labels, int64_t n) noexcept nogil:
-    """The distinct labels but 0, descending; labels of a small whole number are counted, others sorted."""
-    cdef int64_t counts[32]
-    cdef fr_pair *pairs = room.pairs
+cdef void add_groups(fr_runs *runs, const fr_pair *pairs, int64_t n, const label_type *labels) noexcept nogil:
+    """Reads the runs off rows in order; those of a tie group are in the order of their labels."""
     cdef int64_t i, begin = 0
+    cdef bint opens = True, ends
+    for i in range(1, n + 1):
+        ends = i == n or pairs[i].key != pairs[begin].key
+        if ends or labels[pairs[i].row] != labels[pairs[begin].row]:
+            fr_add_run(runs, <double> labels[pairs[begin].row] + 0.0, i - begin, opens)
+            begin, opens = i, ends
+
+
+cdef void add_ideal(fr_runs *ideal, fr_pair *pairs, fr_pair *spare, const double *labels, int64_t n) noexcept nogil:
+    """The runs of `ideal_runs`; labels of a small whole number are counted, others sorted."""
+    cdef int64_t counts[32]
+    cdef int64_t i, begin = 0, judged = 0
     cdef int label
     memset(counts, 0, sizeof(counts))
     for i in range(n):
-        if not 0.0 <= labels[i] < FR_LABELS or <double> (<int> labels[i]) != labels[i]:
+        if 0.0 <= labels[i] < FR_LABELS and <double> (<int> labels[i]) == labels[i]:
+            counts[<int> labels[i]] += 1
+        elif labels[i] != NOT_JUDGED:
             break
-        counts[<int> labels[i]] += 1
     else:
         for label in range(FR_LABELS - 1, 0, -1):
             if counts[label]:
                 fr_add_run(ideal, label, counts[label], 0)
         return
     for i in range(n):
-        pairs[i].key = fr_descending(labels[i])
-    fr_sort_pairs(pairs, room.spare, n)
-    for i in range(1, n + 1):
-        if i == n or pairs[i].key != pairs[begin].key:
+        if labels[i] != NOT_JUDGED:
+            pairs[judged].key = fr_descending(labels[i])
+            judged += 1
+    fr_sort_pairs(pairs, spare, judged)
+    for i in range(1, judged + 1):
+        if i == judged or pairs[i].key != pairs[begin].key:
             if fr_from_descending(pairs[begin].key) != 0.0:
                 fr_add_run(ideal, fr_from_descending(pairs[begin].key), i - begin, 0)
             begin = i
 
 
+def ideal_runs(const label_type[::1] labels, const int64_t[::1] offsets):
+    """(ideal_offsets, ideal_label, ideal_count): the distinct labels of each list but 0, descending.
+
+    uint8 labels are 0..31.  A label of -inf, not judged, is left out.
+    """
+    cdef int64_t lists = offsets.shape[0] - 1, longest, most, q
+    measure(offsets, labels.shape[0], FR_LABELS if label_type is uint8_t else INT64_MAX, &longest, &most)
+    ideal_offsets = np.zeros(lists + 1, np.int64)
+    cdef int64_t[::1] at = ideal_offsets
+    cdef Runs ideal = Runs(most, False)
+    cdef Room room
+    if most > 0:
+        if label_type is uint8_t:
+            with nogil:
+                fr_ideal_u8(&labels[0], &offsets[0], lists, &at[0], &ideal.runs)
+        else:
+            room = Room(longest)
+            with nogil:
+                for q in range(lists):
+                    add_ideal(&ideal.runs, room.pairs, room.spare, &labels[0] + offsets[q], offsets[q + 1] - offsets[q])
+                    at[q + 1] = ideal.runs.size
+    return (ideal_offsets, *ideal.arrays())
+
+
+cdef check_order(Py_ssize_t rows, Py_ssize_t labels, const int64_t[::1] items, int rule, int64_t depth):
+    if not BY_AVERAGE <= rule <= BY_LABEL_DESC:
+        raise ValueError("rule must be one of the tie rules")
+    if (rule == BY_ITEM_DESC or rule == BY_ITEM_ASC) and items is None:
+        raise ValueError("the tie rules by item need items")
+    if depth < 0:
+        raise ValueError("depth must be at least 0")
+    if labels != rows or (items is not None and items.shape[0] != rows):
+        raise ValueError("scores, labels and items must have the same length")
+
+
 def rank_all(
-    const double[::1] scores,
-    const double[::1] labels,
+    const real[::1] scores,
+    const label_type[::1] labels,
     const int64_t[::1] offsets,
     int rule,
     const int64_t[::1] items,
@@ -261,46 +340,123 @@ def rank_all(
     Returns the same as `rank_top`.  Under AVERAGE rows of equal score are one tie group, and the one that
     crosses the boundary is whole; under every other rule each row is a group of its own.
     """
-    cdef int64_t lists = offsets.shape[0] - 1, n = scores.shape[0], longest, most, most_runs, q, begin
-    if not BY_AVERAGE <= rule <= BY_LABEL_DESC:
-        raise ValueError("rule must be one of the tie rules")
-    if (rule == BY_ITEM_DESC or rule == BY_ITEM_ASC) and items is None:
-        raise ValueError("the tie rules by item need items")
-    if depth < 0:
-        raise ValueError("depth must be at least 0")
-    if labels.shape[0] != n or (items is not None and items.shape[0] != n):
-        raise ValueError("scores, labels and items must have the same length")
-    measure(offsets, n, n, &longest, &most)
+    cdef int64_t lists = offsets.shape[0] - 1, n = scores.shape[0], longest, most_runs, q, i, found, begin
+    check_order(n, labels.shape[0], items, rule, depth)
+    if label_type is uint8_t:
+        if rule == BY_AVERAGE:
+            return average_runs(scores, labels, offsets, depth)
+    measure(offsets, n, n, &longest, &most_runs)
     depth = min(depth, longest) if depth else longest
     measure(offsets, n, n if rule == BY_AVERAGE else depth, &longest, &most_runs)
-    run_offsets, ideal_offsets = np.zeros(lists + 1, np.int64), np.zeros(lists + 1, np.int64)
-    cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets
-    cdef Runs runs = Runs(most_runs, True), ideal = Runs(most, False)
+    run_offsets = np.zeros(lists + 1, np.int64)
+    cdef int64_t[::1] run_at = run_offsets
+    cdef Runs runs = Runs(most_runs, True)
     cdef Room room = Room(longest)
+    cdef const label_type *label = NULL
     cdef const int64_t *item = NULL
-    cdef const int64_t *list_items = NULL
-    if most > 0:
-        if items is not None:
-            item = &items[0]
+    if most_runs > 0:
         with nogil:
             for q in range(lists):
-                begin = offsets[q]
-                n = offsets[q + 1] - begin
-                list_items = item
-                if item != NULL:
-                    list_items = item + begin
-                add_list(&runs.runs, room, &scores[begin], &labels[begin], list_items, n, rule, depth)
-                add_ideal(&ideal.runs, room, &labels[begin], n)
+                begin, n = offsets[q], offsets[q + 1] - offsets[q]
+                if n > 0:
+                    label = &labels[begin]
+                    if items is not None:
+                        item = &items[begin]
+                    found = order_list(room, &scores[begin], label, item, n, rule, depth)
+                    if rule == BY_AVERAGE:
+                        add_groups(&runs.runs, room.pairs, found, label)
+                    else:
+                        for i in range(min(found, depth)):
+                            fr_add_run(&runs.runs, <double> label[room.pairs[i].row] + 0.0, 1, 1)
                 run_at[q + 1] = runs.runs.size
-                ideal_at[q + 1] = ideal.runs.size
-    return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
+    return (run_offsets, *runs.arrays(), *ideal_runs(labels, offsets))
 
 
-cdef inline uint64_t mix(uint64_t x) noexcept nogil:
-    """Finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
-    x = (x ^ (x >> 30)) * <uint64_t> 0xBF58476D1CE4E5B9
-    x = (x ^ (x >> 27)) * <uint64_t> 0x94D049BB133111EB
-    return x ^ (x >> 31)
+def rank_rows(
+    const real[::1] scores,
+    const label_type[::1] labels,
+    const int64_t[::1] offsets,
+    int rule,
+    const int64_t[::1] items,
+    int64_t depth,
+):
+    """(row_offsets, rows): the row on each of the first `depth` ranks (0: all) of each list.
+
+    Under AVERAGE rows of equal score are in the order of their labels, descending; then rows are as in the input.
+    """
+    cdef int64_t lists = offsets.shape[0] - 1, n = scores.shape[0], longest, most, q, i, begin, at = 0
+    check_order(n, labels.shape[0], items, rule, depth)
+    measure(offsets, n, n, &longest, &most)
+    depth = min(depth, longest) if depth else longest
+    measure(offsets, n, depth, &longest, &most)
+    row_offsets, rows = np.zeros(lists + 1, np.int64), np.empty(most, np.int64)
+    cdef int64_t[::1] row_at = row_offsets, row = rows
+    cdef Room room = Room(longest)
+    cdef const int64_t *item = NULL
+    with nogil:
+        for q in range(lists):
+            begin, n = offsets[q], offsets[q + 1] - offsets[q]
+            if n > 0:
+                if items is not None:
+                    item = &items[begin]
+                order_list(room, &scores[begin], &labels[begin], item, n, rule, depth)
+                for i in range(min(n, depth)):
+                    row[at] = begin + room.pairs[i].row
+                    at += 1
+            row_at[q + 1] = at
+    return row_offsets, rows
+
+
+cdef void mark_tied(
+    const real *scores, int64_t n, uint64_t *seen, uint64_t *again, Room room, uint8_t *tied
+) noexcept nogil:
+    """Only rows whose score falls into a bit of `seen` that another's did are looked at: few, where none is tied."""
+    cdef int64_t i, found = 0, begin = 0
+    cdef int shift = 64 - max(fr_width(<uint64_t> n) + 4, 6)
+    cdef uint64_t word, bit, any_again = 0
+    cdef size_t size = <size_t> 1 << (64 - shift - 6)
+    memset(seen, 0, size * sizeof(uint64_t))
+    memset(again, 0, size * sizeof(uint64_t))
+    for i in range(n):
+        word = fr_mix(fr_ascending(scores[i])) >> shift
+        bit = <uint64_t> 1 << (word & 63)
+        again[word >> 6] |= seen[word >> 6] & bit
+        any_again |= seen[word >> 6] & bit
+        seen[word >> 6] |= bit
+    if any_again == 0:
+        return
+    for i in range(n):
+        room.pairs[found].key = fr_ascending(scores[i])
+        room.pairs[found].row = i
+        word = fr_mix(room.pairs[found].key) >> shift
+        found += (again[word >> 6] >> (word & 63)) & 1
+    fr_sort_pairs(room.pairs, room.spare, found)
+    for i in range(1, found):
+        if room.pairs[i].key == room.pairs[i - 1].key:
+            tied[room.pairs[i].row] = tied[room.pairs[i - 1].row] = 1
+
+
+def find_tied(const real[::1] scores, const int64_t[::1] offsets):
+    """uint8: 1 for each row whose score another row of its list has too."""
+    cdef int64_t lists = offsets.shape[0] - 1, q, longest, total
+    cdef size_t words
+    cdef uint64_t *bits
+    measure(offsets, scores.shape[0], INT64_MAX, &longest, &total)
+    result = np.zeros(scores.shape[0], np.uint8)
+    cdef uint8_t[::1] tied = result
+    cdef Room room = Room(longest)
+    if total > 0:
+        words = <size_t> 1 << max(fr_width(<uint64_t> longest) + 4 - 6, 0)
+        bits = <uint64_t *> malloc(2 * words * sizeof(uint64_t))
+        if bits == NULL:
+            raise MemoryError
+        with nogil:
+            for q in range(lists):
+                mark_tied(
+                    &scores[0] + offsets[q], offsets[q + 1] - offsets[q], bits, bits + words, room, &tied[0] + offsets[q]
+                )
+        free(bits)
+    return result
 
 
 cdef int64_t first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, uint64_t mask) noexcept nogil:
@@ -309,7 +465,7 @@ cdef int64_t first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, ui
     cdef uint64_t j
     memset(slots, 0, (mask + 1) * sizeof(int64_t))
     for i in range(n):
-        j = mix(<uint64_t> codes[i]) & mask
+        j = fr_mix(<uint64_t> codes[i]) & mask
         while slots[j] != 0:
             if codes[slots[j] - 1] == codes[i]:
                 return i

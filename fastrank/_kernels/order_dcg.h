@@ -78,7 +78,7 @@ static void fr_sort_gains(const double *gain, const int64_t *count, int64_t runs
         pairs[t].key = fr_descending(gain[t]);
         pairs[t].row = t;
     }
-    fr_sort_pairs(pairs, pairs + runs, runs);
+    fr_sort_by_merging(pairs, pairs + runs, runs);
     for (int64_t t = 0; t < runs; t++) {
         sorted_gain[t] = gain[pairs[t].row];
         sorted_count[t] = count[pairs[t].row];

@@ -37,13 +37,16 @@ FR_BODY void FR_BODY_NAMED(fr_gather)(const FR_REAL *scores, int64_t n, int64_t 
 }
 
 /* Orders n <= FR_COUNTED rows by score, then label: the place of a row is the number of rows before it. */
-FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, const int64_t *rows,
-                                      int64_t n, int64_t depth) {
-    int64_t key[FR_COUNTED + FR_LANE], tag[FR_COUNTED + FR_LANE], ordered_key[FR_COUNTED], ordered_tag[FR_COUNTED];
+FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                      int64_t depth) {
+    int64_t key[FR_COUNTED + FR_LANE], tag[FR_COUNTED + FR_LANE];
+    uint64_t ordered_key[FR_COUNTED + FR_LANE];
+    int ordered_label[FR_COUNTED + FR_LANE];
+    fr_reader reader = fr_before_rows(runs);
     for (int64_t i = 0; i < n; i++) {
         /* The index makes equal rows distinct, so that each gets a place of its own. */
-        key[i] = FR_NAMED(fr_key)(scores[rows[i]]);
-        tag[i] = (int64_t)labels[rows[i]] << 16 | i;
+        key[i] = FR_NAMED(fr_key)(scores[i]);
+        tag[i] = (FR_LABELS - 1 - (int64_t)labels[i]) << 16 | i;
         if (FR_REAL_IS_FLOAT) key[i] |= tag[i];
     }
     for (int64_t i = n; i < n + FR_LANE; i++) key[i] = tag[i] = 0;
@@ -52,48 +55,87 @@ FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, cons
         for (int64_t j = 0; j < n; j++)
             for (int l = 0; l < FR_LANE; l++)
                 place[l] += FR_REAL_IS_FLOAT
-                                ? key[j] > key[i + l]
-                                : (key[j] > key[i + l]) | ((key[j] == key[i + l]) & (tag[j] > tag[i + l]));
+                                ? key[j] < key[i + l]
+                                : (key[j] < key[i + l]) | ((key[j] == key[i + l]) & (tag[j] < tag[i + l]));
         for (int64_t l = 0; l < FR_LANE && i + l < n; l++) {
-            ordered_key[place[l]] = FR_REAL_IS_FLOAT ? key[i + l] >> 32 : key[i + l];
-            ordered_tag[place[l]] = tag[i + l];
+            ordered_key[place[l]] = (uint64_t)(FR_REAL_IS_FLOAT ? key[i + l] >> 32 : key[i + l]);
+            ordered_label[place[l]] = labels[i + l];
         }
     }
-    fr_add_ordered(runs, ordered_key, ordered_tag, n, depth);
+    for (int64_t i = 0; i < n && fr_read_row(runs, &reader, i, ordered_key[i], ordered_label[i], depth); i++) continue;
+    fr_after_rows(runs, &reader);
 }
 
-/* Counts the rows tied at the bound by label, and leaves the others, in order, in rows; returns their number. */
-FR_BODY int64_t FR_NAMED(fr_split_tied)(const FR_REAL *scores, const uint8_t *labels, int64_t *rows, int64_t n,
-                                        FR_REAL bound, int64_t *counts) {
+/* Orders more rows by sorting: a float32 and a label fit into a word, which leaves no row to look up. */
+FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                     int64_t depth, fr_pair *pairs, fr_pair *spare) {
+    if (FR_REAL_IS_FLOAT && n <= UINT32_MAX) {
+        uint64_t *words = (uint64_t *)pairs, *rest = (uint64_t *)spare;
+        fr_reader reader = fr_before_rows(runs);
+        int64_t least = INT64_MAX, most = INT64_MIN;
+        for (int64_t i = 0; i < n; i++) {
+            int64_t key = FR_NAMED(fr_key)(scores[i]) >> (32 - FR_LABEL_BITS);
+            least = key < least ? key : least;
+            most = key > most ? key : most;
+            words[i] = (uint64_t)key | (uint64_t)(FR_LABELS - 1 - labels[i]);
+        }
+        for (int64_t i = 0; i < n; i++) words[i] -= (uint64_t)least;
+        fr_sort_words(words, rest, n, 0, fr_width((uint64_t)(most - least) | (FR_LABELS - 1)));
+        for (int64_t i = 0; i < n; i++) {
+            int label = FR_LABELS - 1 - (int)(words[i] & (FR_LABELS - 1));
+            if (!fr_read_row(runs, &reader, i, words[i] >> FR_LABEL_BITS, label, depth)) break;
+        }
+        fr_after_rows(runs, &reader);
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            pairs[i].key = fr_descending(scores[i]);
+            pairs[i].row = labels[i];
+        }
+        fr_sort_pairs(pairs, spare, n);
+        fr_add_pairs(runs, pairs, n, depth);
+    }
+}
+
+FR_BODY void FR_NAMED(fr_add_rows)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                   fr_top_job *job) {
+    if (n <= FR_COUNTED) FR_NAMED(fr_add_counted)(runs, scores, labels, n, job->depth);
+    else FR_NAMED(fr_add_sorted)(runs, scores, labels, n, job->depth, job->pairs, job->spare);
+}
+
+/* Counts the gathered rows tied at the bound by label, and copies the others; returns their number. */
+FR_BODY int64_t FR_NAMED(fr_split_tied)(const FR_REAL *scores, const uint8_t *labels, const int64_t *rows, int64_t n,
+                                        FR_REAL bound, int64_t *counts, FR_REAL *kept_scores, uint8_t *kept_labels) {
     int64_t above = 0;
     for (int64_t i = 0; i < n; i++) {
-        int64_t row = rows[i];
-        int tied = scores[row] == bound;
-        counts[labels[row]] += tied;
-        rows[above] = row;
+        int tied = scores[rows[i]] == bound;
+        counts[labels[rows[i]]] += tied;
+        kept_scores[above] = scores[rows[i]];
+        kept_labels[above] = labels[rows[i]];
         above += !tied;
     }
     return above;
 }
 
-/* Many rows reach the bound: most are tied with it, or depth is large, or the order of the rows defeats the lanes. */
-FR_BODY void FR_NAMED(fr_add_many)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, fr_top_job *job,
-                                   int64_t n, FR_REAL bound) {
-    int64_t counts[FR_LABELS] = {0}, above = 0, *rows = job->rows;
-    for (int64_t i = 0; i < n; i++) above += scores[rows[i]] > bound;
-    if (above < job->depth && above < n && above <= FR_COUNTED) {
-        above = FR_NAMED(fr_split_tied)(scores, labels, rows, n, bound, counts);
-        FR_NAMED(fr_add_counted)(runs, scores, labels, rows, above, job->depth);
+/* Gathers the top of a longer list, and orders that. */
+FR_BODY void FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                  fr_top_job *job) {
+    FR_REAL *kept_scores = (FR_REAL *)job->kept_scores, bound;
+    uint8_t *kept_labels = job->kept_labels;
+    int64_t counts[FR_LABELS] = {0}, *rows = job->rows, found, above = 0;
+    FR_BODY_NAMED(fr_gather)(scores, n, job->depth, rows, &found, &bound);
+    if (found > FR_FEW)
+        for (int64_t i = 0; i < found; i++) above += scores[rows[i]] > bound;
+    if (found > FR_FEW && above < job->depth) {
+        /* Most rows are tied at the bound: their group is the last. */
+        above = FR_NAMED(fr_split_tied)(scores, labels, rows, found, bound, counts, kept_scores, kept_labels);
+        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, above, job);
         fr_add_group(runs, counts);
-    } else if (n <= FR_COUNTED) {
-        FR_NAMED(fr_add_counted)(runs, scores, labels, rows, n, job->depth);
     } else {
-        for (int64_t i = 0; i < n; i++) {
-            job->pairs[i].key = fr_descending(scores[rows[i]]);
-            job->pairs[i].row = rows[i];
+        for (int64_t i = 0; i < found; i++) {
+            kept_scores[i] = scores[rows[i]];
+            kept_labels[i] = labels[rows[i]];
         }
-        fr_sort_pairs(job->pairs, job->spare, n);
-        fr_add_sorted(runs, job->pairs, labels, n, job->depth);
+        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, found, job);
     }
 }
 
@@ -102,13 +144,11 @@ FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
     for (int64_t q = 0; q < job->lists; q++) {
         const FR_REAL *scores = (const FR_REAL *)job->scores + job->offsets[q];
         const uint8_t *labels = job->labels + job->offsets[q];
-        int64_t n = job->offsets[q + 1] - job->offsets[q], found;
-        FR_REAL bound;
+        int64_t n = job->offsets[q + 1] - job->offsets[q];
         job->run_offsets[q] = runs.size;
         job->ideal_offsets[q] = ideal.size;
-        FR_BODY_NAMED(fr_gather)(scores, n, job->depth, job->rows, &found, &bound);
-        if (found <= FR_FEW) FR_NAMED(fr_add_counted)(&runs, scores, labels, job->rows, found, job->depth);
-        else FR_NAMED(fr_add_many)(&runs, scores, labels, job, found, bound);
+        if (n <= job->depth || n < FR_GATHERED) FR_NAMED(fr_add_rows)(&runs, scores, labels, n, job);
+        else FR_NAMED(fr_add_top)(&runs, scores, labels, n, job);
         fr_add_ideal(&ideal, labels, n);
     }
     job->run_offsets[job->lists] = runs.size;

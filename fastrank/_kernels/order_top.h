@@ -1,9 +1,10 @@
-/* The top of many short lists under expected-value ties, for labels 0..31, as tie runs.
+/* Many lists under expected-value ties, for labels 0..31, as tie runs.
 
-   For each list: (1) the rows are dealt to lanes in turn; the depth-th greatest of the lanes' maxima is
-   a lower bound of the depth-th greatest score, since that many rows reach it; (2) the rows that reach
-   the bound are gathered, all rows tied at the boundary among them; (3) each one's place is counted,
-   and the runs are read off.  No step branches on the data where lists are random. */
+   For each list of more rows than ranks count: (1) the rows are dealt to lanes in turn; the depth-th greatest of the
+   lanes' maxima is a lower bound of the depth-th greatest score, since that many rows reach it; (2) the rows that
+   reach the bound are gathered, all rows tied at the boundary among them.  Few rows are ordered by counting how many
+   are before each, others by sorting; then the runs are read off.  No step branches on the data where lists are
+   random. */
 #ifndef FASTRANK_ORDER_TOP_H
 #define FASTRANK_ORDER_TOP_H
 
@@ -15,11 +16,13 @@
 #include "order_sort.h"
 
 enum {
-    FR_LABELS = 32,
+    FR_LABEL_BITS = 5,
+    FR_LABELS = 1 << FR_LABEL_BITS,
     FR_MOST_LANES = 128,
-    FR_LANE = 8, /* 64-bit integers of the widest vector */
-    FR_FEW = 32, /* fewer rows are ordered at once, without a look for ties */
-    FR_COUNTED = 160 /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_LANE = 8,      /* 64-bit integers of the widest vector */
+    FR_GATHERED = 24, /* shorter lists are ordered whole */
+    FR_FEW = 32,      /* fewer rows are ordered at once, without a look for ties */
+    FR_COUNTED = 160  /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
 };
 
 typedef struct {
@@ -36,8 +39,10 @@ typedef struct {
     int64_t lists, depth;
     int64_t *run_offsets, *ideal_offsets;
     fr_runs runs, ideal;
-    int64_t *rows;         /* room for the longest list */
-    fr_pair *pairs, *spare; /* likewise */
+    int64_t *rows; /* room for the longest list; so have kept_scores, kept_labels, pairs; spare for twice as many */
+    double *kept_scores;
+    uint8_t *kept_labels;
+    fr_pair *pairs, *spare;
 } fr_top_job;
 
 static inline void fr_add_run(fr_runs *runs, double label, int64_t count, int opens) {
@@ -78,72 +83,75 @@ FR_BODY int64_t fr_count_label(const uint8_t *labels, int64_t n, int label) {
 
 /* The distinct labels above 0, descending. */
 FR_BODY void fr_add_ideal(fr_runs *ideal, const uint8_t *labels, int64_t n) {
-    uint64_t all = 0, word;
-    uint8_t rest = 0;
-    int64_t words = n / 8;
-    for (int64_t i = 0; i < words; i++) {
-        memcpy(&word, labels + 8 * i, 8);
-        all |= word;
-    }
-    for (int64_t i = 8 * words; i < n; i++) rest |= labels[i];
-    all |= all >> 32;
-    all |= all >> 16;
-    all |= all >> 8;
-    for (int label = (int)((all | rest) & (FR_LABELS - 1)); label > 0; label--) {
-        int64_t count = fr_count_label(labels, n, label);
-        if (count) fr_add_run(ideal, label, count, 0);
+    uint32_t present = 0;
+    for (int64_t i = 0; i < n; i++) present |= (uint32_t)1 << (labels[i] & (FR_LABELS - 1));
+    while (present > 1) {
+        int label = fr_width(present) - 1;
+        fr_add_run(ideal, label, fr_count_label(labels, n, label), 0);
+        present ^= (uint32_t)1 << label;
     }
 }
 
-/* Reads the runs off rows in order; a tag holds the label above its lowest 16 bits. */
-static inline void fr_add_ordered(fr_runs *runs, const int64_t *key, const int64_t *tag, int64_t n, int64_t depth) {
-    int64_t at = runs->size - 1, last = 0, last_label = -1;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t label = tag[i] >> 16;
-        int opens = i == 0 || key[i] != last;
-        if (opens && i >= depth) break;
-        if (opens || label != last_label) {
-            at++;
-            runs->label[at] = (double)label;
-            runs->count[at] = 0;
-            runs->opens[at] = (uint8_t)opens;
-        }
-        runs->count[at]++;
-        last = key[i];
-        last_label = label;
-    }
-    runs->size = at + 1;
+/* The run that is being read off rows in order. */
+typedef struct {
+    int64_t run, begin;
+    uint64_t key;
+    int label, opens;
+} fr_reader;
+
+static inline fr_reader fr_before_rows(const fr_runs *runs) {
+    fr_reader reader = {runs->size - 1, 0, 0, -1, 0};
+    return reader;
 }
 
-/* Reads the runs off pairs sorted by score, whose groups are not yet ordered by label. */
-static inline void fr_add_sorted(fr_runs *runs, const fr_pair *pairs, const uint8_t *labels, int64_t n, int64_t depth) {
+static inline void fr_after_rows(fr_runs *runs, const fr_reader *reader) { runs->size = reader->run + 1; }
+
+/* Row i in order; 0 where its tie group begins below the cut.  The run is stored whole at each of its rows, since a
+   branch would be mispredicted wherever ties are random. */
+static inline int fr_read_row(fr_runs *runs, fr_reader *reader, int64_t i, uint64_t key, int label, int64_t depth) {
+    int opens = (i == 0) | (key != reader->key), starts = opens | (label != reader->label);
+    if (opens && i >= depth) return 0;
+    reader->run += starts;
+    reader->begin = starts ? i : reader->begin;
+    reader->opens = starts ? opens : reader->opens;
+    reader->key = key;
+    reader->label = label;
+    runs->label[reader->run] = label;
+    runs->count[reader->run] = i - reader->begin + 1;
+    runs->opens[reader->run] = (uint8_t)reader->opens;
+    return 1;
+}
+
+/* Reads the runs off pairs (score, label) sorted by score, whose groups are not yet ordered by label. */
+static inline void fr_add_pairs(fr_runs *runs, const fr_pair *pairs, int64_t n, int64_t depth) {
     for (int64_t i = 0; i < n && i < depth;) {
         int64_t end = i + 1;
         while (end < n && pairs[end].key == pairs[i].key) end++;
         if (end == i + 1) {
-            fr_add_run(runs, labels[pairs[i].row], 1, 1);
+            fr_add_run(runs, (double)pairs[i].row, 1, 1);
         } else {
             int64_t counts[FR_LABELS] = {0};
-            for (int64_t j = i; j < end; j++) counts[labels[pairs[j].row]]++;
+            for (int64_t j = i; j < end; j++) counts[pairs[j].row]++;
             fr_add_group(runs, counts);
         }
         i = end;
     }
 }
 
-/* Keys that order as the scores do; -0.0 has the key of 0.0.  A float32 leaves the lower half free for the tag. */
+/* Keys that order as the scores do from the highest; -0.0 has the key of 0.0.  That of a float32 leaves the lower
+   half free for the tag. */
 FR_BODY int64_t fr_key_f32(float x) {
     int32_t bits;
     x += 0.0f;
     memcpy(&bits, &x, 4);
-    return (int64_t)((uint64_t)(uint32_t)(bits ^ ((bits >> 31) & INT32_MAX)) << 32);
+    return (int64_t)((uint64_t)(uint32_t)~(bits ^ ((bits >> 31) & INT32_MAX)) << 32);
 }
 
 FR_BODY int64_t fr_key_f64(double x) {
     int64_t bits;
     x += 0.0;
     memcpy(&bits, &x, 8);
-    return bits ^ ((bits >> 63) & INT64_MAX);
+    return ~(bits ^ ((bits >> 63) & INT64_MAX));
 }
 
 #define FR_REAL float
@@ -170,10 +178,26 @@ FR_BODY int64_t fr_key_f64(double x) {
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 
+FR_BODY void fr_ideal_u8_body(const uint8_t *labels, const int64_t *offsets, int64_t lists, int64_t *ideal_offsets,
+                              fr_runs *ideal) {
+    fr_runs runs = *ideal;
+    for (int64_t q = 0; q < lists; q++) {
+        fr_add_ideal(&runs, labels + offsets[q], offsets[q + 1] - offsets[q]);
+        ideal_offsets[q + 1] = runs.size;
+    }
+    ideal->size = runs.size;
+}
+
 FR_CLONES(fr_rank_top_f32, (fr_top_job *job), (job))
 FR_CLONES(fr_rank_top_f64, (fr_top_job *job), (job))
+FR_CLONES(fr_gather_f32,
+          (const float *scores, int64_t n, int64_t depth, int64_t *rows, int64_t *count, float *bound),
+          (scores, n, depth, rows, count, bound))
 FR_CLONES(fr_gather_f64,
           (const double *scores, int64_t n, int64_t depth, int64_t *rows, int64_t *count, double *bound),
           (scores, n, depth, rows, count, bound))
+FR_CLONES(fr_ideal_u8,
+          (const uint8_t *labels, const int64_t *offsets, int64_t lists, int64_t *ideal_offsets, fr_runs *ideal),
+          (labels, offsets, lists, ideal_offsets, ideal))
 
 #endif

@@ -20,6 +20,7 @@ from fastrank._kernels import order
 RULES = [order.AVERAGE, order.INPUT, order.ITEM_DESC, order.ITEM_ASC, order.PESSIMISTIC, order.OPTIMISTIC]
 FREE_OF_ROW_ORDER = [rule for rule in RULES if rule != order.INPUT]
 INFINITY = float("inf")
+NOT_JUDGED = -INFINITY
 
 Row = tuple[float, float, int]
 
@@ -52,7 +53,7 @@ def plain_runs(rows: list[Row], rule: int, depth: int) -> list[tuple[float, int,
 
 
 def plain_ideal(rows: list[Row]) -> list[tuple[float, int]]:
-    counts = Counter(label for _, label, _ in rows if label != 0)
+    counts = Counter(label for _, label, _ in rows if label != 0 and label != NOT_JUDGED)
     return sorted(counts.items(), reverse=True)
 
 
@@ -90,7 +91,8 @@ SCORES = st.one_of(
     st.sampled_from([-INFINITY, -1.0, -0.0, 0.0, 0.5, INFINITY]),
     st.floats(allow_nan=False, width=32),
 )
-LABELS = st.one_of(st.integers(0, 31).map(float), st.sampled_from([-0.0, -2.5, 0.25, 1e300, 40.0]))
+LABELS = st.one_of(st.integers(0, 31).map(float), st.sampled_from([-0.0, -2.5, 0.25, 1e300, 40.0, NOT_JUDGED]))
+REALS = st.sampled_from([np.float32, np.float64])
 
 
 def list_of_rows(scores: Any, labels: Any) -> Any:
@@ -98,21 +100,86 @@ def list_of_rows(scores: Any, labels: Any) -> Any:
 
 
 @settings(max_examples=200, deadline=None)
-@given(list_of_rows(SCORES, LABELS), st.sampled_from(RULES), st.integers(0, 45))
-def test_rank_all_equals_plain_python(lists: list[list[Row]], rule: int, depth: int) -> None:
+@given(list_of_rows(SCORES, LABELS), st.sampled_from(RULES), st.integers(0, 45), REALS)
+def test_rank_all_equals_plain_python(lists: list[list[Row]], rule: int, depth: int, dtype: Any) -> None:
     scores, labels, items, offsets = columns(lists)
-    runs, ideal = unpack(order.rank_all(scores, labels, offsets, rule, items, depth))
+    runs, ideal = unpack(order.rank_all(read_only(scores, dtype), labels, offsets, rule, items, depth))
     assert runs == [plain_runs(rows, rule, depth) for rows in lists]
     assert ideal == [plain_ideal(rows) for rows in lists]
 
 
 @settings(max_examples=200, deadline=None)
-@given(list_of_rows(SCORES, st.integers(0, 31)), st.integers(1, 45), st.sampled_from([np.float32, np.float64]))
-def test_rank_top_equals_rank_all(lists: list[list[Row]], depth: int, dtype: Any) -> None:
-    scores, labels, _, offsets = columns(lists)
-    top = order.rank_top(read_only(scores, dtype), read_only(labels, np.uint8), offsets, depth)
-    assert equal(top, order.rank_all(scores, labels, offsets, order.AVERAGE, None, depth))
-    assert unpack(top)[0] == [plain_runs(rows, order.AVERAGE, depth) for rows in lists]
+@given(list_of_rows(SCORES, st.integers(0, 31)), st.sampled_from(RULES), st.integers(0, 45), REALS)
+def test_every_type_gives_the_same_runs(lists: list[list[Row]], rule: int, depth: int, dtype: Any) -> None:
+    scores, labels, items, offsets = columns(lists)
+    small = order.rank_all(read_only(scores, dtype), read_only(labels, np.uint8), offsets, rule, items, depth)
+    assert equal(small, order.rank_all(scores, labels, offsets, rule, items, depth))
+    assert unpack(small)[0] == [plain_runs(rows, rule, depth) for rows in lists]
+    if rule == order.AVERAGE and depth:
+        assert equal(small, order.rank_top(read_only(scores, dtype), read_only(labels, np.uint8), offsets, depth))
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, LABELS), st.sampled_from([np.uint8, np.float64]))
+def test_ideal_runs(lists: list[list[Row]], dtype: Any) -> None:
+    if dtype == np.uint8:
+        lists = [[(score, float(abs(int(max(label, 0))) % 32), item) for score, label, item in rows] for rows in lists]
+    _, labels, _, offsets = columns(lists)
+    at, label, count = order.ideal_runs(read_only(labels, dtype), offsets)
+    found = [list(zip(label[a:b].tolist(), count[a:b].tolist(), strict=True)) for a, b in pairwise(at)]
+    assert found == [plain_ideal(rows) for rows in lists]
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 255 * 8, 300 * 8 + 5, 100_000])
+def test_ideal_runs_of_long_lists(n: int) -> None:
+    labels = np.random.default_rng(6).choice([0, 1, 4, 31], n).astype(np.uint8)
+    at, label, count = order.ideal_runs(labels, np.array([0, n]))
+    values, counts = np.unique(labels[labels > 0], return_counts=True)
+    assert at.tolist() == [0, values.size]
+    assert (label.tolist(), count.tolist()) == (values[::-1].tolist(), counts[::-1].tolist())
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, st.integers(0, 31).map(float)), st.sampled_from(RULES), st.integers(0, 45), REALS)
+def test_rank_rows_equals_plain_python(lists: list[list[Row]], rule: int, depth: int, dtype: Any) -> None:
+    scores, labels, items, offsets = columns(lists)
+    expected: list[list[int]] = []
+    for rows, begin in zip(lists, offsets[:-1].tolist(), strict=True):
+        # Python's sort is stable too.
+        ordered = sorted(range(len(rows)), key=lambda i: (-rows[i][0], *tie_key(rule, rows[i][1], rows[i][2])))
+        expected.append([begin + i for i in ordered[: depth or None]])
+    for label_type in (np.uint8, np.float64):
+        at, found = order.rank_rows(
+            read_only(scores, dtype), read_only(labels, label_type), offsets, rule, items, depth
+        )
+        assert [found[a:b].tolist() for a, b in pairwise(at)] == expected
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != order.AVERAGE])
+def test_rank_rows_are_the_rows_of_the_runs(rule: int) -> None:
+    rng = np.random.default_rng(21)
+    offsets = np.cumsum([0, *LENGTHS])
+    scores, labels = rng.integers(0, 300, offsets[-1]) / 7, rng.integers(-1, 4, offsets[-1]).astype(float)
+    items = rng.integers(-5, 5, offsets[-1])
+    for depth in (0, 1, 10, 2000):
+        at, rows = order.rank_rows(scores, labels, offsets, rule, items, depth)
+        runs = order.rank_all(scores, labels, offsets, rule, items, depth)
+        assert at.tolist() == runs[0].tolist()
+        assert labels[rows].tolist() == runs[1].tolist()
+        assert all(np.unique(rows[a:b]).size == b - a for a, b in pairwise(at))
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, LABELS), REALS)
+def test_find_tied_equals_plain_python(lists: list[list[Row]], dtype: Any) -> None:
+    scores, _, _, offsets = columns(lists)
+    expected = []
+    for rows in lists:
+        counts = Counter(row[0] for row in rows)
+        expected += [int(counts[row[0]] > 1) for row in rows]
+    found = order.find_tied(read_only(scores, dtype), offsets)
+    assert found.dtype == np.uint8
+    assert found.tolist() == expected
 
 
 # Lengths on both sides of every number of lanes, of the most rows ordered by counting, and of the radix sort.
@@ -175,6 +242,45 @@ def test_rank_all_of_long_lists(kind: str) -> None:
             assert ideal == [plain_ideal(rows)]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_find_tied_at_every_size(kind: str, dtype: Any) -> None:
+    rng = np.random.default_rng(20)
+    scores = np.concatenate([make_scores(kind, n, rng) for n in LENGTHS]).astype(dtype)
+    offsets = np.cumsum([0, *LENGTHS])
+    found = order.find_tied(scores, offsets)
+    for a, b in pairwise(offsets):
+        _, same, counts = np.unique(scores[a:b] + dtype(0), return_inverse=True, return_counts=True)
+        assert found[a:b].tolist() == (counts[same] > 1).astype(int).tolist()
+
+
+@pytest.mark.parametrize("n", [13, 63, 64, 65, 200, 3000, 70_000])
+@pytest.mark.parametrize("kind", ["outlier", "few", "one bit apart", "wide", "outliers among few"])
+def test_scores_that_defeat_the_first_digits(kind: str, n: int) -> None:
+    """The sort looks at the first bits of the range of the scores: here they are all the same, or nearly."""
+    rng = np.random.default_rng(n)
+    close = 1 + rng.integers(0, 4 * n, n) * 2.0**-52
+    scores = {
+        "outlier": lambda: np.where(np.arange(n) == n // 3, 1e300, close),
+        "few": lambda: rng.choice(rng.standard_normal(5), n),
+        "one bit apart": lambda: 1 + rng.integers(0, 2, n) * 2.0**-52,
+        "wide": lambda: rng.choice([-1, 1], n) * 10.0 ** rng.integers(-300, 300, n),
+        "outliers among few": lambda: rng.choice([-1e300, 1e300, 1.0, 1 + 2.0**-52, 1 + 2.0**-51], n),
+    }[kind]()
+    items = rng.permutation(n)
+    at, rows = order.rank_rows(scores, np.zeros(n), np.array([0, n]), order.ITEM_DESC, items, 0)
+    assert rows.tolist() == np.lexsort((-items, -scores)).tolist()
+    labels = rng.integers(0, 3, n)
+    for real in (scores, np.clip(scores, -1e38, 1e38).astype(np.float32)):
+        by_score = np.lexsort((-labels, -real.astype(float)))
+        _, run_label, run_count, run_opens, *_ = order.rank_all(
+            real, labels.astype(np.uint8), np.array([0, n]), order.AVERAGE, None, 0
+        )
+        assert np.repeat(run_label, run_count).tolist() == labels[by_score].tolist()
+        assert run_opens.sum() == np.unique(real).size
+        assert run_label.size == np.unique(np.stack([real, labels]), axis=1).shape[1]
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     list_of_rows(SCORES, LABELS),
@@ -231,6 +337,14 @@ def test_no_rows(offsets: list[int]) -> None:
     for result in results:
         assert [x.size for x in result] == [at.size, 0, 0, 0, at.size, 0, 0]
         assert not result[0].any()
+    for dtype in (np.uint8, np.float64):
+        none = np.zeros(0, dtype)
+        assert [x.size for x in order.ideal_runs(none, at)] == [at.size, 0, 0]
+        for rule in RULES:
+            row_at, rows = order.rank_rows(np.zeros(0), none, at, rule, np.zeros(0, np.int64), 3)
+            assert row_at.tolist() == [0] * at.size
+            assert rows.size == 0
+    assert order.find_tied(np.zeros(0), at).size == 0
     assert order.find_duplicates(np.zeros(0, np.int64), at) == -1
 
 
@@ -240,6 +354,10 @@ def test_offsets_may_begin_inside() -> None:
     top = order.rank_top(scores, labels.astype(np.uint8), at, 9)
     assert unpack(top)[0] == [[(3.0, 1, 1), (2.0, 1, 1)]]
     assert equal(top, order.rank_all(scores, labels.astype(float), at, order.AVERAGE, None, 9))
+    assert order.rank_rows(scores, labels.astype(float), at, order.INPUT, None, 0)[1].tolist() == [3, 2]
+    assert order.ideal_runs(labels.astype(float), at)[1].tolist() == [3, 2]
+    assert order.ideal_runs(labels.astype(np.uint8), at)[1].tolist() == [3, 2]
+    assert order.find_tied(np.ones(6), at).tolist() == [0, 0, 1, 1, 0, 0]
 
 
 def test_bad_arguments_are_refused() -> None:
@@ -249,6 +367,12 @@ def test_bad_arguments_are_refused() -> None:
             order.rank_top(x, y, np.array(offsets), 1)
         with pytest.raises(ValueError, match="offsets"):
             order.rank_all(x, x, np.array(offsets), order.AVERAGE, None, 1)
+        with pytest.raises(ValueError, match="offsets"):
+            order.rank_rows(x, x, np.array(offsets), order.AVERAGE, None, 1)
+        with pytest.raises(ValueError, match="offsets"):
+            order.ideal_runs(y, np.array(offsets))
+        with pytest.raises(ValueError, match="offsets"):
+            order.find_tied(x, np.array(offsets))
     with pytest.raises(ValueError, match="depth"):
         order.rank_top(x, y, at, 0)
     with pytest.raises(ValueError, match="length"):
@@ -257,6 +381,10 @@ def test_bad_arguments_are_refused() -> None:
         order.rank_all(x, x, at, order.ITEM_ASC, None, 1)
     with pytest.raises(ValueError, match="rule"):
         order.rank_all(x, x, at, 6, None, 1)
+    with pytest.raises(ValueError, match="depth"):
+        order.rank_rows(x, x, at, order.INPUT, None, -1)
+    with pytest.raises(ValueError, match="length"):
+        order.rank_rows(x, x[:2], at, order.INPUT, None, 1)
 
 
 CHECKSUM = """
@@ -264,13 +392,20 @@ import hashlib, numpy as np
 from fastrank._kernels import order
 rng = np.random.default_rng(5)
 total = hashlib.sha256()
-for n in (10, 100, 1000):
+for n in (5, 10, 20, 50, 100, 1000):
+    at = np.arange(0, 20 * n + 1, n)
     for scores in (rng.random(20 * n), rng.integers(0, 9, 20 * n) / 4):
         for dtype in (np.float32, np.float64):
             labels = rng.integers(0, 5, 20 * n).astype(np.uint8)
+            some = scores.astype(dtype)
+            found = [*order.ideal_runs(labels, at), order.find_tied(some, at)]
             for depth in (1, 10, 40, 100, 2000):
-                for x in order.rank_top(scores.astype(dtype), labels, np.arange(0, 20 * n + 1, n), depth):
-                    total.update(x.tobytes())
+                found += order.rank_top(some, labels, at, depth)
+            for depth in (0, 10):
+                found += order.rank_all(some, labels, at, order.AVERAGE, None, depth)
+                found += order.rank_rows(some, labels, at, order.OPTIMISTIC, None, depth)
+            for x in found:
+                total.update(x.tobytes())
 print(total.hexdigest())
 """
 
