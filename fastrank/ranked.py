@@ -172,8 +172,6 @@ class RankedLists:
 
     def _order(self, labels: NDArray[Any]) -> tuple[Any, ...]:
         rule, items = self._tie_order()
-        if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < self.depth <= DEEPEST_INSERTION:
-            return order.rank_top(self.scores, labels, self.offsets, self.depth)
         return order.rank_all(self.scores, labels, self.offsets, rule, items, self.depth)
 
     def _tie_order(self) -> tuple[int, NDArray[np.int64] | None]:

@@ -2,9 +2,8 @@
 
    For each list of more rows than ranks count: (1) the rows are dealt to lanes in turn; the depth-th greatest of the
    lanes' maxima is a lower bound of the depth-th greatest score, since that many rows reach it; (2) the rows that
-   reach the bound are gathered, all rows tied at the boundary among them.  Few rows are ordered by counting how many
-   are before each, others by sorting; then the runs are read off.  No step branches on the data where lists are
-   random. */
+   reach the bound are gathered, all rows tied at the boundary among them.  Then the rows are ordered, and the runs
+   read off.  Hardly a step branches on the data where lists are random. */
 #ifndef FASTRANK_ORDER_TOP_H
 #define FASTRANK_ORDER_TOP_H
 
@@ -14,6 +13,7 @@
 
 #include "dispatch.h"
 #include "order_sort.h"
+#include "wide.h"
 
 enum {
     FR_LABEL_BITS = 5,
@@ -22,7 +22,7 @@ enum {
     FR_LANE = 8,      /* 64-bit integers of the widest vector */
     FR_GATHERED = 24, /* shorter lists are ordered whole */
     FR_FEW = 32,      /* fewer rows are ordered at once, without a look for ties */
-    FR_COUNTED = 160  /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_COUNTED = 24  /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
 };
 
 typedef struct {
@@ -138,43 +138,67 @@ static inline void fr_add_pairs(fr_runs *runs, const fr_pair *pairs, int64_t n, 
     }
 }
 
-/* Keys that order as the scores do from the highest; -0.0 has the key of 0.0.  That of a float32 leaves the lower
-   half free for the tag. */
-FR_BODY int64_t fr_key_f32(float x) {
-    int32_t bits;
+/* Keys that ascend where scores descend; -0.0 has the key of 0.0. */
+FR_BODY uint32_t fr_key_f32(float x) {
+    uint32_t bits;
     x += 0.0f;
     memcpy(&bits, &x, 4);
-    return (int64_t)((uint64_t)(uint32_t)~(bits ^ ((bits >> 31) & INT32_MAX)) << 32);
+    return bits ^ (~(uint32_t)((int32_t)bits >> 31) & (uint32_t)INT32_MAX);
 }
 
-FR_BODY int64_t fr_key_f64(double x) {
-    int64_t bits;
-    x += 0.0;
-    memcpy(&bits, &x, 8);
-    return ~(bits ^ ((bits >> 63) & INT64_MAX));
-}
+FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
+
+#define FR_NETWORK_4 \
+    FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(1, 2);
+#define FR_NETWORK_8 \
+    FR_SWAP(0, 4); FR_SWAP(1, 5); FR_SWAP(2, 6); FR_SWAP(3, 7); FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(4, 6); \
+    FR_SWAP(5, 7); FR_SWAP(2, 4); FR_SWAP(3, 5); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(4, 5); FR_SWAP(6, 7); \
+    FR_SWAP(1, 4); FR_SWAP(3, 6); FR_SWAP(1, 2); FR_SWAP(3, 4); FR_SWAP(5, 6);
+#define FR_NETWORK_16 \
+    FR_SWAP(0, 8); FR_SWAP(1, 9); FR_SWAP(2, 10); FR_SWAP(3, 11); FR_SWAP(4, 12); FR_SWAP(5, 13); \
+    FR_SWAP(6, 14); FR_SWAP(7, 15); FR_SWAP(0, 4); FR_SWAP(1, 5); FR_SWAP(2, 6); FR_SWAP(3, 7); FR_SWAP(8, 12); \
+    FR_SWAP(9, 13); FR_SWAP(10, 14); FR_SWAP(11, 15); FR_SWAP(4, 8); FR_SWAP(5, 9); FR_SWAP(6, 10); \
+    FR_SWAP(7, 11); FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(4, 6); FR_SWAP(5, 7); FR_SWAP(8, 10); FR_SWAP(9, 11); \
+    FR_SWAP(12, 14); FR_SWAP(13, 15); FR_SWAP(2, 8); FR_SWAP(3, 9); FR_SWAP(6, 12); FR_SWAP(7, 13); \
+    FR_SWAP(2, 4); FR_SWAP(3, 5); FR_SWAP(6, 8); FR_SWAP(7, 9); FR_SWAP(10, 12); FR_SWAP(11, 13); FR_SWAP(0, 1); \
+    FR_SWAP(2, 3); FR_SWAP(4, 5); FR_SWAP(6, 7); FR_SWAP(8, 9); FR_SWAP(10, 11); FR_SWAP(12, 13); \
+    FR_SWAP(14, 15); FR_SWAP(1, 8); FR_SWAP(3, 10); FR_SWAP(5, 12); FR_SWAP(7, 14); FR_SWAP(1, 4); \
+    FR_SWAP(3, 6); FR_SWAP(5, 8); FR_SWAP(7, 10); FR_SWAP(9, 12); FR_SWAP(11, 14); FR_SWAP(1, 2); FR_SWAP(3, 4); \
+    FR_SWAP(5, 6); FR_SWAP(7, 8); FR_SWAP(9, 10); FR_SWAP(11, 12); FR_SWAP(13, 14);
 
 #define FR_REAL float
 #define FR_WHOLE int32_t
+#define FR_WORD uint64_t
 #define FR_REAL_IS_FLOAT 1
+#define FR_MOST_FEW 16
+#define FR_MOST_COUNTED 48
 #define FR_NAMED(name) name##_f32
 #define FR_BODY_NAMED(name) name##_f32_body
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE
+#undef FR_WORD
 #undef FR_REAL_IS_FLOAT
+#undef FR_MOST_FEW
+#undef FR_MOST_COUNTED
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 
 #define FR_REAL double
 #define FR_WHOLE int64_t
+#define FR_WORD fr_u128
 #define FR_REAL_IS_FLOAT 0
+#define FR_MOST_FEW 8
+#define FR_MOST_COUNTED 24
 #define FR_NAMED(name) name##_f64
 #define FR_BODY_NAMED(name) name##_f64_body
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE
+#undef FR_WORD
 #undef FR_REAL_IS_FLOAT
+#undef FR_MOST_FEW
+#undef FR_MOST_COUNTED
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 
