@@ -10,6 +10,7 @@ from fastrank._kernels import ranked, untied
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.discounts import LOGARITHMIC, geometric
 from fastrank.measures.propensity import mean_weight, refuse_judgments, weights_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
