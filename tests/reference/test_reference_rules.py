@@ -76,9 +76,13 @@ def test_scores():
 
 def test_drop_nonpositive():
     labels, scores = [1, 1, 1], [2, 0, -1]
-    assert one("num_rel", labels, scores, drop_nonpositive=True) == 1
-    assert one("recall", labels, scores, k=1, drop_nonpositive=True) == 1
-    assert one("num_rel", [1, 1], [2, None], drop_nonpositive=True) == 2
+    assert one("precision", labels, scores, drop_nonpositive=True) == 1 / 3
+    assert one("recall", labels, scores, drop_nonpositive=True) == 1 / 3
+    assert one("num_rel", labels, scores, drop_nonpositive=True) == 3
+    assert one("num_rel_ret", labels, scores, drop_nonpositive=True) == 1
+    assert one("num_rel_ret", [1, 1], [0.5, None], drop_nonpositive=True) == 1
+    # nobody judged the row, so that it makes no query of its own
+    assert math.isnan(one("judged", [None], [0], drop_nonpositive=True))
 
 
 def test_ties_can_be_refused():
