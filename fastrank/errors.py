@@ -18,6 +18,7 @@ __all__ = [
     "QueryOrderError",
     "SourceError",
     "StateMismatchError",
+    "TrecFormatError",
     "UnknownMetricError",
     "UnknownResultError",
     "did_you_mean",
@@ -55,6 +56,10 @@ class EmptyInputError(FastrankError, ValueError):
 
 class SourceError(FastrankError, OSError):
     """A file cannot be found or read."""
+
+
+class TrecFormatError(FastrankError, ValueError):
+    """A line of a TREC file cannot be read, or contradicts another."""
 
 
 class ParameterError(FastrankError, ValueError):
