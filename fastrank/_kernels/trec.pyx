@@ -11,10 +11,10 @@ import numpy as np
 
 cdef extern from "trec_text.h" nogil:
     const int FR_TREC_END, FR_TREC_HARD, FR_TREC_FEW_FIELDS, FR_TREC_MORE_FIELDS, FR_TREC_NOT_A_NUMBER
-    const int FR_TREC_NAN, FR_TREC_NOT_AN_INTEGER, FR_TREC_LONG_FIELD
+    const int FR_TREC_NAN, FR_TREC_NOT_AN_INTEGER, FR_TREC_LONG_FIELD, FR_TREC_NO_ROOM
     ctypedef struct fr_trec:
         const uint8_t *data
-        int64_t at, end, line, field, size, row, query, run_at, run_size
+        int64_t at, end, line, field, size, row, query, room, run_at, run_size
         int64_t *item_at
         int64_t *query_row
         int64_t *query_at
@@ -95,10 +95,11 @@ def parse(
         item_at.shape[0], item_size.shape[0], item_hash.shape[0], values.shape[0],
         query_row.shape[0], query_at.shape[0], query_size.shape[0],
     )
-    if count_lines(data, begin, end) > room:
-        raise ValueError(f"room for {room} lines is too little")
+    check_range(data.shape[0], begin, end)
     memset(&t, 0, sizeof(t))
     if room == 0 or begin == end:
+        if count_lines(data, begin, end) > room:
+            raise ValueError(f"room for {room} rows is too little")
         return 0, 0, 0, 0, 0, begin
     if values.dtype == np.float64:
         score = values
@@ -106,7 +107,7 @@ def parse(
     else:
         relevance = values
         t.relevance = &relevance[0]
-    t.data, t.at, t.end = &data[0], begin, end
+    t.data, t.at, t.end, t.room = &data[0], begin, end, room
     t.item_at, t.item_size, t.item_hash = &item_at[0], &item_size[0], &item_hash[0]
     t.query_row, t.query_at, t.query_size = &query_row[0], &query_at[0], &query_size[0]
     with nogil:
@@ -115,6 +116,8 @@ def parse(
             if status == FR_TREC_HARD:
                 with gil:
                     t.score[t.row - 1] = exact(t.data + t.field, t.size)
+    if status == FR_TREC_NO_ROOM:
+        raise ValueError(f"room for {room} rows is too little")
     return t.row, t.query, t.run_at, t.run_size, status, t.line
 
 

@@ -36,23 +36,24 @@ TWICE_RETRIEVED = 1
 TWICE_JUDGED = 2
 
 
-cdef fr_items items_of(file) except *:
-    """The pointers of one file's items, after a look at the arrays' bounds."""
-    cdef const uint8_t[::1] d = file[0]
-    cdef const int64_t[::1] a = file[1]
-    cdef const int32_t[::1] s = file[2]
-    cdef const uint32_t[::1] h = file[3]
-    cdef Py_ssize_t i, n = a.shape[0]
-    cdef bint good = s.shape[0] == n and h.shape[0] == n
+cdef fr_items items_of(file, const int64_t[:] begins, const int64_t[:] ends) except *:
+    """The pointers of one file's items, after a look at those of the stretches."""
+    cdef const uint8_t[::1] data = file[0]
+    cdef const int64_t[::1] at = file[1]
+    cdef const int32_t[::1] size = file[2]
+    cdef const uint32_t[::1] hashes = file[3]
+    cdef Py_ssize_t q, i, n = at.shape[0]
+    cdef bint good = size.shape[0] == n and hashes.shape[0] == n
     cdef fr_items items
-    memset(&items, 0, sizeof(items))
-    if good and n > 0:
+    check_stretches(begins, ends, n)
+    if good:
         with nogil:
-            for i in range(n):
-                good &= s[i] >= 0 and 0 <= a[i] <= d.shape[0] - s[i]
-        items.data, items.at, items.size, items.hash = &d[0], &a[0], &s[0], &h[0]
+            for q in range(begins.shape[0]):
+                for i in range(begins[q], ends[q]):
+                    good &= size[i] >= 0 and 0 <= at[i] <= data.shape[0] - size[i]
     if not good:
         raise ValueError("items lie outside the data, or their arrays differ in length")
+    items.data, items.at, items.size, items.hash = &data[0], &at[0], &size[0], &hashes[0]
     return items
 
 
@@ -77,7 +78,7 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
     drops the rows without relevance of 0 or more.  Returns the rows that count for each query, the offsets, ranks and
     relevance of the hits, what is wrong (an item occurs twice in a query) and the second of its rows.
     """
-    cdef fr_items rows = items_of(run), judgments = items_of(judged)
+    cdef fr_items rows, judgments
     cdef const double[::1] score = run[4]
     cdef const int64_t[::1] relevance = judged[4]
     cdef Py_ssize_t q, n = queries.shape[0]
@@ -90,6 +91,8 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
     if queries.shape[1] != 4 or score.shape[0] != len(run[1]) or relevance.shape[0] != len(judged[1]):
         raise ValueError("queries have four bounds, and items one value each")
     table = np.asarray(queries)
+    rows = items_of(run, queries[:, 0], queries[:, 1])
+    judgments = items_of(judged, queries[:, 2], queries[:, 3])
     longest = check_stretches(queries[:, 0], queries[:, 1], score.shape[0])
     deepest = check_stretches(queries[:, 2], queries[:, 3], relevance.shape[0])
     room = int(np.minimum(table[:, 1] - table[:, 0], table[:, 3] - table[:, 2]).sum())

@@ -13,7 +13,8 @@ enum { /* what a call of fr_trec_parse ends with */
     FR_TREC_NOT_A_NUMBER,
     FR_TREC_NAN,
     FR_TREC_NOT_AN_INTEGER,
-    FR_TREC_LONG_FIELD
+    FR_TREC_LONG_FIELD,
+    FR_TREC_NO_ROOM
 };
 
 #define FR_TREC_LONGEST (1 << 20) /* bytes in a field */
@@ -22,7 +23,7 @@ typedef struct {
     const uint8_t *data;
     int64_t at, end;            /* the bytes still to read */
     int64_t line, field, size;  /* where the line begins; the field read last */
-    int64_t row, query;         /* how many rows, and stretches of rows of one query, are stored */
+    int64_t row, query, room;   /* how many rows, and stretches of rows of one query, are stored, of how many */
     int64_t run_at, run_size;   /* the run's name in the last row */
     int64_t *item_at, *query_row, *query_at, *relevance;
     int32_t *item_size, *query_size;
@@ -40,11 +41,32 @@ static inline int fr_trec_blanks(fr_trec *t) {
     return t->at < t->end && t->data[t->at] != '\n';
 }
 
+static inline uint64_t fr_trec_word(const uint8_t *text) {
+    uint64_t word;
+    memcpy(&word, text, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
 static inline int fr_trec_field(fr_trec *t) {
     int64_t at;
     if (!fr_trec_blanks(t)) return 0;
     at = t->at;
-    while (at < t->end && !fr_is_space(t->data[at])) at++;
+    while (at < t->end && !fr_is_space(t->data[at])) {
+        /* Eight bytes at once: a borrow marks each byte below '!', and may mark wrongly above the first such only. */
+        const uint64_t ones = 0x0101010101010101ULL;
+        uint64_t word, below;
+        if (at + 8 > t->end) {
+            at++;
+            continue;
+        }
+        word = fr_trec_word(t->data + at);
+        below = (word - '!' * ones) & ~word & 0x80 * ones;
+        /* The first may be a control character that is no blank: it is stepped over. */
+        at += below == 0 ? 8 : __builtin_ctzll(below) < 8 ? 1 : __builtin_ctzll(below) / 8;
+    }
     t->field = t->at;
     t->size = at - t->at;
     t->at = at;
@@ -52,14 +74,13 @@ static inline int fr_trec_field(fr_trec *t) {
 }
 
 static inline void fr_trec_skip_line(fr_trec *t) {
-    const void *newline = memchr(t->data + t->at, '\n', (size_t)(t->end - t->at));
+    const void *newline;
+    if (t->at < t->end && t->data[t->at] == '\n') {
+        t->at++;
+        return;
+    }
+    newline = memchr(t->data + t->at, '\n', (size_t)(t->end - t->at));
     t->at = newline ? (const uint8_t *)newline - t->data + 1 : t->end;
-}
-
-static inline uint64_t fr_trec_word(const uint8_t *text) {
-    uint64_t word;
-    memcpy(&word, text, 8);
-    return word;
 }
 
 static inline uint32_t fr_trec_hash(const uint8_t *text, int64_t size) {
@@ -182,6 +203,7 @@ static inline int fr_trec_parse(fr_trec *t) {
             fr_trec_skip_line(t);
             continue;
         }
+        if (t->row == t->room) return FR_TREC_NO_ROOM;
         fr_trec_field(t);
         query_at = t->field;
         query_size = t->size;

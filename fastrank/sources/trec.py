@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +28,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["TrecRows", "looks_like_trec", "read_qrels", "read_rows", "read_run"]
+__all__ = [
+    "TrecFile", "TrecRows", "looks_like_trec", "open_trec", "query_border", "read_qrels", "read_queries", "read_rows",
+    "read_run",
+]  # fmt: skip
 
 SUFFIXES = (".trec", ".qrels", ".run")
 GZIP_MAGIC, BYTE_ORDER_MARK = b"\x1f\x8b", b"\xef\xbb\xbf"
-THREADS = 2
-PIECE_BYTES = 1 << 20  # below this a second thread costs more than it saves
+BLOCK_BYTES = 1 << 20  # a block's rows stay in the cache until they are ranked
+SHORTEST_LINE = len("1 0 a 1\n")
 TEXT_BYTES = 1 << 30  # of the file for one Arrow array: string offsets have 32 bits
 SHOWN = 100  # characters of a line in a message
 RUN_FIELDS = "a line of a run has six fields: query, Q0, item, rank, score, run"
@@ -42,15 +44,33 @@ QRELS_FIELDS = "a line of judgments has four fields: query, iteration, item, rel
 
 
 @dataclass(frozen=True)
+class TrecFile:
+    """The bytes of a file of runs or of judgments."""
+
+    path: str
+    data: NDArray[np.uint8]
+    judgments: bool
+
+    def text(self, at: int, size: int) -> bytes:
+        return self.data[at : at + size].tobytes()
+
+    def error(self, at: int, what: str) -> TrecFormatError:
+        """What is wrong with the line that the byte data[at] lies in."""
+        begin = at - (self.text(max(at - SHOWN, 0), min(at, SHOWN))[::-1] + b"\n").index(b"\n")
+        text = self.text(begin, min(trec.line_end(self.data, at) - begin, 4 * SHOWN)).decode(errors="replace").rstrip()
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        return TrecFormatError(f"{self.path}, line {trec.count_lines(self.data, 0, at + 1)}: {what}: {shown!r}")
+
+
+@dataclass(frozen=True)
 class TrecRows:
-    """The rows of a file, with items and queries as places in its bytes.
+    """Rows of a file, with items and queries as places in its bytes.
 
     Row i has the item data[item_at[i]:][:item_size[i]]; `values` are scores (float64) or relevance (int64).  A stretch
     is rows of one query that follow each other: from query_row[s] up to the next stretch's.
     """
 
-    path: str
-    data: NDArray[np.uint8]
+    file: TrecFile
     item_at: NDArray[np.int64]
     item_size: NDArray[np.int32]
     item_hash: NDArray[np.uint32]
@@ -60,22 +80,15 @@ class TrecRows:
     query_size: NDArray[np.int32]
     run_name: bytes
 
-    def text(self, at: int, size: int) -> bytes:
-        return self.data[at : at + size].tobytes()
-
-    def error(self, at: int, what: str) -> TrecFormatError:
-        """What is wrong with the line that the byte data[at] lies in."""
-        return _format_error(self.path, self.data, at, what)
-
 
 def read_run(path: str | os.PathLike[str]) -> pa.Table:
     """A run as a table of query (string), item (string) and score (float64), in the file's order."""
-    return _table(read_rows(path, judgments=False), "score")
+    return _table(read_rows(open_trec(path, judgments=False)), "score")
 
 
 def read_qrels(path: str | os.PathLike[str]) -> pa.Table:
     """Judgments as a table of query (string), item (string) and label (int64), in the file's order."""
-    return _table(read_rows(path, judgments=True), "label")
+    return _table(read_rows(open_trec(path, judgments=True)), "label")
 
 
 def looks_like_trec(path: str | os.PathLike[str]) -> bool:
@@ -90,7 +103,7 @@ def looks_like_trec(path: str | os.PathLike[str]) -> bool:
             start = raw.read(len(GZIP_MAGIC))
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if start == GZIP_MAGIC else raw
-            start = stream.read(PIECE_BYTES)  # type: ignore[attr-defined]
+            start = stream.read(BLOCK_BYTES)  # type: ignore[attr-defined]
     except (OSError, EOFError, zlib.error):
         return False
     lines = (line.split() for line in start.removeprefix(BYTE_ORDER_MARK).splitlines())
@@ -105,70 +118,18 @@ def looks_like_trec(path: str | os.PathLike[str]) -> bool:
     return len(fields) != 5
 
 
-def read_rows(path: str | os.PathLike[str], *, judgments: bool) -> TrecRows:
-    """The rows of a run, or of judgments; a line that is not one is an error that names it."""
-    name = os.fspath(path)
-    data = _load(name)
-    pieces = THREADS if len(data) > PIECE_BYTES else 1
-    borders = [0, *(trec.line_end(data, len(data) * i // pieces) for i in range(1, pieces)), len(data)]
-    ranges = list(zip(borders[:-1], borders[1:], strict=True))
-    with ThreadPoolExecutor(pieces) as threads:
-        lines = list(threads.map(lambda piece: trec.count_lines(data, *piece), ranges))
-        arrays = _Arrays(sum(lines), judgments)
-        begins = np.cumsum([0, *lines])
-        parts = [arrays[begin : begin + count] for begin, count in zip(begins, lines, strict=False)]
-        read = list(threads.map(lambda piece, part: trec.parse(data, *piece, *part), ranges, parts))
-    for *_, fault, at in read:
-        if fault:
-            raise _format_error(name, data, at, _what(fault, judgments))
-    rows, stretches = [each[0] for each in read], [each[1] for each in read]
-    if sum(rows) == 0:
-        kind = "judgments" if judgments else "a run"
-        raise EmptyInputError(f"{name}: the file holds no line of {kind}, only comments or blanks")
-    run_at, run_size = next(each[2:4] for each in reversed(read) if each[0])
-    items = [_joined(columns, rows, lines) for columns in zip(*(part[:4] for part in parts), strict=True)]
-    queries = [
-        np.concatenate([column[:count] for column, count in zip(columns, stretches, strict=True)])
-        for columns in zip(*(part[4:] for part in parts), strict=True)
-    ]
-    queries[0] += np.repeat(np.cumsum([0, *rows[:-1]]), stretches)
-    # A query that goes on from one piece to the next is one stretch.
-    numbers, _ = trec.number_texts(data, queries[1], queries[2])
-    opens = np.append(True, numbers[1:] != numbers[:-1])
-    row, at, size = (column if opens.all() else column[opens] for column in queries)
-    return TrecRows(name, data, *items, row, at, size, data[run_at : run_at + run_size].tobytes())
-
-
-class _Arrays(list[Any]):
-    """What trec.parse fills, with room for each line; a slice is a slice of each array."""
-
-    def __init__(self, lines: int, judgments: bool) -> None:
-        value = np.int64 if judgments else np.float64
-        super().__init__(
-            np.empty(lines, kind) for kind in (np.int64, np.int32, np.uint32, value, np.int64, np.int64, np.int32)
-        )
-
-    def __getitem__(self, rows: Any) -> Any:
-        return [array[rows] for array in self]
-
-
-def _joined(columns: tuple[Any, ...], rows: list[int], lines: list[int]) -> Any:
-    """One column of all pieces: without a copy where every line was a row."""
-    if rows[:-1] == lines[:-1]:
-        return columns[0].base[: sum(rows)]
-    return np.concatenate([column[:count] for column, count in zip(columns, rows, strict=True)])
-
-
-def _load(name: str) -> NDArray[np.uint8]:
+def open_trec(path: str | os.PathLike[str], *, judgments: bool) -> TrecFile:
     """The bytes of a file, mapped where they can be."""
+    name = os.fspath(path)
     data: Any
     try:
         if name == "-":
             data = sys.stdin.buffer.read()
         else:
             with Path(name).open("rb") as file:
-                is_file = stat.S_ISREG(os.fstat(file.fileno()).st_mode) and os.fstat(file.fileno()).st_size > 0
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if is_file else file.read()
+                status = os.fstat(file.fileno())
+                is_mapped = stat.S_ISREG(status.st_mode) and status.st_size > 0
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if is_mapped else file.read()
         if data[: len(GZIP_MAGIC)] == GZIP_MAGIC:
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
@@ -177,27 +138,80 @@ def _load(name: str) -> NDArray[np.uint8]:
     if len(data) == 0:
         raise SourceError(f"cannot read {name}: the file is empty (0 bytes)")
     skipped = len(BYTE_ORDER_MARK) if data[: len(BYTE_ORDER_MARK)] == BYTE_ORDER_MARK else 0
-    return np.frombuffer(data, np.uint8)[skipped:]
+    return TrecFile(name, np.frombuffer(data, np.uint8)[skipped:], judgments)
 
 
-def _what(fault: int, judgments: bool) -> str:
-    fields = QRELS_FIELDS if judgments else RUN_FIELDS
-    return {
-        trec.FEW_FIELDS: f"too few fields ({fields})",
-        trec.MORE_FIELDS: f"too many fields ({fields})",
-        trec.NOT_A_NUMBER: "the score is not a number",
-        trec.NOT_A_SCORE: "the score is NaN, which has no place in a ranking",
-        trec.NOT_AN_INTEGER: "the relevance is not an integer",
-        trec.LONG_FIELD: "a field has more than 1048576 bytes",
-    }[fault]
+def read_rows(file: TrecFile) -> TrecRows:
+    """All rows of a file; a line that is none is an error that names it."""
+    lines = trec.count_lines(file.data, 0, len(file.data))
+    rows = _parse(file, 0, len(file.data), _arrays(lines, file.judgments))
+    if len(rows.values) == 0:
+        kind = "judgments" if file.judgments else "a run"
+        raise EmptyInputError(f"{file.path}: the file holds no line of {kind}, only comments or blanks")
+    return rows
 
 
-def _format_error(name: str, data: NDArray[np.uint8], at: int, what: str) -> TrecFormatError:
-    number = trec.count_lines(data, 0, at + 1)
-    begin = at - (data[max(at - SHOWN, 0) : at][::-1].tobytes() + b"\n").index(b"\n") if at else 0
-    text = data[begin : min(trec.line_end(data, at), begin + 4 * SHOWN)].tobytes().decode(errors="replace").rstrip()
-    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-    return TrecFormatError(f"{name}, line {number}: {what}: {shown!r}")
+def read_queries(file: TrecFile, begin: int, end: int, block_bytes: int = BLOCK_BYTES) -> Iterator[TrecRows]:
+    """The rows of data[begin:end], some whole queries at a time, in arrays that the next ones overwrite."""
+    arrays = _arrays(0, file.judgments)
+    while begin < end:
+        stop = trec.line_end(file.data, min(begin + block_bytes, end) - 1)
+        if len(arrays[0]) < (stop - begin) // SHORTEST_LINE + 1:
+            arrays = _arrays((stop - begin) // SHORTEST_LINE + 1, file.judgments)
+        rows = _parse(file, begin, stop, arrays)
+        begin = stop
+        if stop < end and len(rows.query_row) > 0:
+            # The last query may go on: it is read with the next ones, or, where it is the only one, with more bytes.
+            begin = int(rows.query_at[-1])
+            rows = _without_last(rows)
+            block_bytes *= 1 if len(rows.query_row) > 0 else 2
+        if len(rows.query_row) > 0:
+            yield rows
+
+
+def query_border(file: TrecFile, at: int) -> int:
+    """Where, from the byte data[at] on, a row first has another query than the one above it; else the end."""
+    begin, size = trec.line_end(file.data, at), BLOCK_BYTES
+    while begin < len(file.data):
+        stop = trec.line_end(file.data, min(begin + size, len(file.data)) - 1)
+        rows = _parse(file, begin, stop, _arrays((stop - begin) // SHORTEST_LINE + 1, file.judgments))
+        if len(rows.query_at) > 1:
+            return int(rows.query_at[1])
+        if stop == len(file.data):
+            break
+        size *= 2
+    return len(file.data)
+
+
+def _arrays(rows: int, judgments: bool) -> list[NDArray[Any]]:
+    """What trec.parse fills."""
+    value = np.int64 if judgments else np.float64
+    return [np.empty(rows, kind) for kind in (np.int64, np.int32, np.uint32, value, np.int64, np.int64, np.int32)]
+
+
+def _parse(file: TrecFile, begin: int, end: int, arrays: list[NDArray[Any]]) -> TrecRows:
+    count, stretches, run_at, run_size, fault, at = trec.parse(file.data, begin, end, *arrays)
+    if fault:
+        fields = QRELS_FIELDS if file.judgments else RUN_FIELDS
+        what = {
+            trec.FEW_FIELDS: f"too few fields ({fields})",
+            trec.MORE_FIELDS: f"too many fields ({fields})",
+            trec.NOT_A_NUMBER: "the score is not a number",
+            trec.NOT_A_SCORE: "the score is NaN, which has no place in a ranking",
+            trec.NOT_AN_INTEGER: "the relevance is not an integer",
+            trec.LONG_FIELD: "a field has more than 1048576 bytes",
+        }[fault]
+        raise file.error(at, what)
+    rows, queries = [array[:count] for array in arrays[:4]], [array[:stretches] for array in arrays[4:]]
+    return TrecRows(file, *rows, *queries, file.text(run_at, run_size))
+
+
+def _without_last(rows: TrecRows) -> TrecRows:
+    """Without the last stretch."""
+    count = int(rows.query_row[-1])
+    columns = [column[:count] for column in (rows.item_at, rows.item_size, rows.item_hash, rows.values)]
+    queries = [column[:-1] for column in (rows.query_row, rows.query_at, rows.query_size)]
+    return TrecRows(rows.file, *columns, *queries, rows.run_name)
 
 
 def _table(rows: TrecRows, value: str) -> pa.Table:
@@ -219,22 +233,22 @@ def _table(rows: TrecRows, value: str) -> pa.Table:
 
 def _parts(rows: TrecRows) -> Iterator[slice]:
     """Rows whose texts lie in at most TEXT_BYTES of the file."""
-    borders = np.searchsorted(rows.item_at, np.arange(0, len(rows.data), TEXT_BYTES)).tolist()
+    borders = np.searchsorted(rows.item_at, np.arange(0, len(rows.file.data), TEXT_BYTES)).tolist()
     for begin, end in zip(borders, [*borders[1:], len(rows.values)], strict=True):
         if end > begin:
             yield slice(begin, end)
 
 
 def _strings(rows: TrecRows, at: NDArray[np.int64], sizes: NDArray[np.int32]) -> pa.Array:
-    offsets, text = trec.gather_texts(rows.data, at, sizes)
+    offsets, text = trec.gather_texts(rows.file.data, at, sizes)
     array = pa.Array.from_buffers(pa.string(), len(at), [None, pa.py_buffer(offsets), pa.py_buffer(text)])
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
         for place, size in zip(at.tolist(), sizes.tolist(), strict=True):
             try:
-                rows.text(place, size).decode()
+                rows.file.text(place, size).decode()
             except UnicodeDecodeError:
-                raise rows.error(place, "the text is not UTF-8") from None
+                raise rows.file.error(place, "the text is not UTF-8") from None
         raise
     return array

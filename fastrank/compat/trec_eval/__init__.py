@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastrank._kernels import trec_measures as kernels
-from fastrank.compat.trec_eval.lists import Lists, Rules, join
+from fastrank.compat.trec_eval.lists import Rules, join
 from fastrank.compat.trec_eval.measures import LEAST_MEAN, requests
 from fastrank.errors import ParameterError
-from fastrank.sources.trec import THREADS, read_rows
+from fastrank.sources.trec import open_trec
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastrank.compat.trec_eval.lists import Lists
     from fastrank.compat.trec_eval.measures import Request
 
 __all__ = ["Evaluation", "Rules", "evaluate"]
 
+THREADS = 2
 WIDTH = 22  # of the column of names
 QUERY = b"\0"  # stands for the query's id in the form of its lines
 SUMMED_UP = b"all"
@@ -101,24 +103,17 @@ def evaluate(
         raise ParameterError("the relevance level is at least 0, and the depth at least 1")
     if str(qrels) == str(run) == "-":
         raise ParameterError("the standard input is one file: name the other")
-    judgments, rows = read_rows(qrels, judgments=True), read_rows(run, judgments=False)
-    parts, judged_queries = join(judgments, rows, rules, THREADS)
-    with ThreadPoolExecutor(len(parts)) as threads:
-        values = list(threads.map(lambda lists: _values(lists, wanted), parts))
-    queries = [query for lists in parts for query in lists.queries]
-    count = judged_queries if rules.complete else len(queries)
+    with ThreadPoolExecutor(THREADS) as threads:
+        joined = join(open_trec(qrels, judgments=True), open_trec(run, judgments=False), rules, threads, THREADS)
+        values = list(threads.map(lambda lists: _values(lists, wanted), joined.parts))
+    queries = [query for lists in joined.parts for query in lists.queries]
+    count = joined.judged_queries if rules.complete else len(queries)
+    known = {"run": joined.run_name, "queries": count}
+    if rules.complete:
+        known["judgments"] = joined.relevant  # the one sum that takes the queries without rows too
     columns: list[Column] = []
     for request, *found in zip(wanted, *values, strict=True):
-        whole = np.concatenate(found)
-        if request.measure.summary == "run":
-            columns.append(Column(request.names[0], request.measure.form, None, rows.run_name))
-        elif request.measure.summary == "queries":
-            columns.append(Column(request.names[0], request.measure.form, None, count))
-        else:
-            columns += _columns(request, whole.reshape(len(queries), len(request.names)), count)
-            if request.measure.name == "num_rel" and rules.complete:
-                # The one sum that takes the queries without rows too.
-                columns[-1] = replace(columns[-1], summary=int(np.count_nonzero(judgments.values >= rules.level)))
+        columns += _columns(request, np.concatenate(found), len(queries), count, known.get(request.measure.summary))
     return Evaluation(queries, columns)
 
 
@@ -126,18 +121,24 @@ def _values(lists: Lists, wanted: list[Request]) -> list[NDArray[Any]]:
     return [request.measure.values(lists, request.parameters) for request in wanted]
 
 
-def _columns(request: Request, values: NDArray[Any], count: int) -> Iterator[Column]:
-    """Columns of a measure, summed up over `count` queries: those that have no rows count 0."""
+def _columns(
+    request: Request, values: NDArray[Any], rows: int, count: int, known: bytes | int | None
+) -> Iterator[Column]:
+    """Columns of a measure, summed up over `count` queries: those that have no row count 0."""
     measure = request.measure
-    for i, name in enumerate(request.names):
-        column, summary = values[:, i], None
-        if measure.summary != "none":
+    if len(values) == 0:
+        yield Column(measure.name, measure.form, None, known)
+        return
+    for name, column in zip(request.names, values.reshape(rows, -1).T, strict=True):
+        summary: Any = known
+        if summary is None and measure.summary != "none":
             # One after the other, as trec_eval adds: its last printed digit depends on it.
-            total = np.add.accumulate(column)[-1].item()
-            if measure.summary == "geometric":
-                total += (count - len(column)) * kernels.logarithms(np.array([LEAST_MEAN])).item()
-            summary = total if measure.summary == "sum" else total / count
-            summary = math.exp(summary) if measure.summary == "geometric" else summary
+            summary = np.add.accumulate(column)[-1].item()
+            if measure.summary == "mean":
+                summary /= count
+            elif measure.summary == "geometric":
+                summary += (count - rows) * kernels.logarithms(np.array([LEAST_MEAN])).item()
+                summary = math.exp(summary / count)
         yield Column(name, measure.form, column if measure.per_query else None, summary)
 
 

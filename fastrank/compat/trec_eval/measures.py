@@ -44,7 +44,7 @@ class Measure:
     default : tuple
         Parameters where none are given.
     summary : str
-        How queries are summed up: mean, sum, geometric or none.
+        How queries are summed up: mean, sum, geometric, none; run, queries and judgments are figures of the files.
     per_query : bool
         Whether -q prints it.
     form : str
@@ -189,7 +189,7 @@ MEASURES = {
         Measure("runid", _count(lambda _: np.empty(0)), summary="run", per_query=False, form="%s"),
         Measure("num_q", _count(lambda _: np.empty(0)), summary="queries", per_query=False, form="%d"),
         Measure("num_ret", _count(lambda lists: lists.retrieved), summary="sum", form="%d"),
-        Measure("num_rel", _count(lambda lists: lists.relevant), summary="sum", form="%d"),
+        Measure("num_rel", _count(lambda lists: lists.relevant), summary="judgments", form="%d"),
         Measure("num_rel_ret", _count(lambda lists: lists.relevant_retrieved), summary="sum", form="%d"),
         Measure("map", _count(lambda lists: _average_precision(lists, _every_rank(lists)))),
         Measure(
