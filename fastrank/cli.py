@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `fastrank metrics`, `fastrank demo`."""
+"""The command line: `fastrank evaluate`, `fastrank metrics`, `fastrank trec-eval`, `fastrank demo`."""
 
 from __future__ import annotations
 
@@ -148,6 +148,39 @@ def demo(rows: int, folder: Path) -> None:
     arguments += ["--by", "country"]
     click.echo("$ fastrank " + " ".join(f"'{word}'" if "(" in word else word for word in arguments) + "\n")
     main.main(arguments, standalone_mode=False)
+
+
+@main.command("trec-eval")
+@click.argument("qrels")
+@click.argument("run_file", metavar="RUN")
+@click.option("-m", "--measure", "measures", multiple=True, default=("official",),
+              help="map, P.5,10, ndcg.1=3,2=9, ...; official (default), set, all_trec.  Again for more.")  # fmt: skip
+@click.option("-q", "--query_eval_wanted", "per_query", is_flag=True, help="Print each query too.")
+@click.option("-n", "--nosummary", "no_summary", is_flag=True, help="Do not print the summary.")
+@click.option("-c", "--complete_rel_info_wanted", "complete", is_flag=True, help="Average over all judged queries.")
+@click.option("-l", "--level_for_rel", "level", type=click.IntRange(0), default=1, show_default=True,
+              help="Relevance from which a document is relevant.")  # fmt: skip
+@click.option("-M", "--Max_retrieved_per_topic", "depth", type=click.IntRange(1), help="Rows of a query that count.")
+@click.option("-J", "--Judged_docs_only", "judged_only", is_flag=True, help="Drop rows that have no judgment.")
+@click.option("-N", "--Number_docs_in_coll", "collection", type=click.IntRange(0), default=0,
+              help="Documents in the collection, for utility.")  # fmt: skip
+def trec_eval(
+    qrels: str, run_file: str, measures: tuple[str, ...], per_query: bool, no_summary: bool, depth: int | None, **rules: Any
+) -> None:
+    """Evaluate a TREC RUN against QRELS with the options and the output of trec_eval 9.
+
+    Files may be gzipped; - is the standard input.  Where trec_eval's own answer is undefined this command differs: a
+    level above all judgments, gains less than 1 apart, and 0/0, which is 0 here.  A NaN score is an error.
+    """
+    from fastrank.compat.trec_eval import Rules, evaluate
+
+    limit = {} if depth is None else {"depth": depth}
+    evaluation = evaluate(qrels, run_file, measures, Rules(**rules, **limit))
+    if per_query:
+        for lines in evaluation.query_lines():
+            click.echo(lines, nl=False)
+    if not no_summary:
+        click.echo(evaluation.summary_lines(), nl=False)
 
 
 def _print(table: Any) -> None:

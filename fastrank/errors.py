@@ -20,6 +20,7 @@ __all__ = [
     "StateMismatchError",
     "TiesError",
     "TiesWarning",
+    "TrecFormatError",
     "UnknownMetricError",
     "UnknownResultError",
     "did_you_mean",
@@ -65,6 +66,10 @@ class EmptyInputError(FastrankError, ValueError):
 
 class SourceError(FastrankError, OSError):
     """A file cannot be found or read."""
+
+
+class TrecFormatError(FastrankError, ValueError):
+    """A line of a TREC file cannot be read, or contradicts another."""
 
 
 class ParameterError(FastrankError, ValueError):

@@ -1,0 +1,1 @@
+"""Doors that look like other tools': the same options, the same output."""
