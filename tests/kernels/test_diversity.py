@@ -128,16 +128,19 @@ def test_a_greedy_ranking_is_exactly_ideal() -> None:
 
 def test_which_subtopics_were_seen_how_often_is_irrelevant() -> None:
     # Of the subtopics of the last document, one was seen never, one once and one twice: two orders of one sum.
-    alpha = 0.31
-    powers = [(1 - alpha) ** n for n in (0, 1, 2)]
-    assert (powers[2] + powers[1]) + powers[0] != (powers[0] + powers[1]) + powers[2]
     table = ranked.discounts(4)
     offsets, rows = frozen([0, 4], np.int64), frozen(range(4), np.int64)
-    values = [
-        diversity.alpha_dcg(offsets, rows, *as_spans([*map(frozenset, above), frozenset({0, 1, 2})]), alpha, *table)[0]
-        for above in ([{1}, {2}, {2}], [{1}, {0}, {0}])
-    ]
-    assert values[0] == values[1]
+    alphas = [j / 100 for j in range(1, 100)]
+    powers = [[(1 - alpha) ** n for n in (0, 1, 2)] for alpha in alphas]
+    assert any((c + b) + a != (a + b) + c for a, b, c in powers)
+    upward, downward = (
+        [diversity.alpha_dcg(offsets, rows, *spans, alpha, *table)[0] for alpha in alphas]
+        for spans in (
+            as_spans([frozenset({1}), frozenset({2}), frozenset({2}), frozenset({0, 1, 2})]),
+            as_spans([frozenset({1}), frozenset({0}), frozenset({0}), frozenset({0, 1, 2})]),
+        )
+    )
+    assert upward == downward
 
 
 def test_lists_do_not_see_what_lists_before_showed() -> None:
