@@ -14,7 +14,6 @@ cdef extern from "elementary.h" nogil:
     double fr_log(double x)
 
 cdef double LN2 = 0.693147180559945309417232121458
-cdef double SQRT_HALF = 0.707106781186547524400844362105
 
 cdef enum:
     SHORT = 32  # up to here insertion is faster than qsort
@@ -357,21 +356,17 @@ def find_crossing(
 
 
 def surprisal(const double[::1] shares):
-    """-log2 of each share above 0; exact for powers of two."""
+    """-log2 of each share above 0, up to 1; exact for powers of two."""
     cdef Py_ssize_t i
     cdef int exponent
     cdef double fraction
     result = np.empty(shares.shape[0], np.float64)
     cdef double[::1] out = result
     for i in range(shares.shape[0]):
-        if not shares[i] > 0.0:
-            raise ValueError("a share is not above 0")
+        if not 0.0 < shares[i] <= 1.0:
+            raise ValueError("a share is not above 0, up to 1")
     with nogil:
         for i in range(shares.shape[0]):
             fraction = frexp(shares[i], &exponent)
-            # From sqrt(1/2) to sqrt(2), so that the logarithm of shares near 1 keeps its digits.
-            if fraction < SQRT_HALF:
-                fraction *= 2.0
-                exponent -= 1
             out[i] = <double> (-exponent) - fr_log(fraction) / LN2
     return result

@@ -298,9 +298,9 @@ def alpha_ndcg(
     Examples
     --------
     >>> import fastrank as fr
-    >>> rows = {"q": [1, 1, 1], "y": [1, 1, 1], "score": [0.9, 0.5, 0.1], "category": [["a"], ["a"], ["b"]]}
+    >>> rows = {"q": [1, 1, 1], "y": [1, 1, 1], "score": [0.9, 0.5, 0.1], "category": ["a", "a", "b"]}
     >>> round(fr.evaluate(rows, "alpha_ndcg", label="y", score="score", query="q")["alpha_ndcg"], 6)
-    0.965191
+    0.965195
     """
 
 
@@ -328,6 +328,6 @@ def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", *
     >>> import fastrank as fr
     >>> rows = {"q": [1, 1, 1], "score": [0.9, 0.5, 0.1], "group": ["a", "b", "a"]}
     >>> round(fr.evaluate(rows, "exposure", score="score", query="q")["exposure"], 6)
-    0.407829
+    0.407836
     """
     return groups.gap
