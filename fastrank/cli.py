@@ -165,7 +165,13 @@ def demo(rows: int, folder: Path) -> None:
 @click.option("-N", "--Number_docs_in_coll", "collection", type=click.IntRange(0), default=0,
               help="Documents in the collection, for utility.")  # fmt: skip
 def trec_eval(
-    qrels: str, run_file: str, measures: tuple[str, ...], per_query: bool, no_summary: bool, depth: int | None, **rules: Any
+    qrels: str,
+    run_file: str,
+    measures: tuple[str, ...],
+    per_query: bool,
+    no_summary: bool,
+    depth: int | None,
+    **rules: Any,
 ) -> None:
     """Evaluate a TREC RUN against QRELS with the options and the output of trec_eval 9.
 

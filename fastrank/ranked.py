@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TIES", "ListRules", "RankedLists", "Runs", "rank"]
 
-# Up to this cut-off the top of a list is found by insertion, past it by sorting.
-DEEPEST_INSERTION = 64
 
 # The lowest label that is no `UNJUDGED`.
 LEAST_LABEL = -float(np.finfo(np.float64).max)
@@ -97,6 +95,7 @@ class RankedLists:
         offsets: NDArray[np.int64],
         rows: NDArray[np.intp] | None,
         judged: tuple[NDArray[Any], NDArray[np.int64]] | None,
+        judged_rows: NDArray[np.intp] | None = None,
     ) -> None:
         self.lists = lists
         self.rules = rules
@@ -105,6 +104,7 @@ class RankedLists:
         self.offsets = offsets
         self.rows = rows
         self.judged_labels, self.judged_offsets = judged or (labels, offsets)
+        self._judged_rows = judged_rows
         self._all_judged_are_ranked = judged is None
         self.derived: dict[object, Any] = {}
 
@@ -125,10 +125,17 @@ class RankedLists:
 
     def column(self, role: str) -> Any:
         """The column in a role, of the retrieved rows."""
+        return self._take(role, self.rows)
+
+    def judged_column(self, role: str) -> Any:
+        """The column in a role, of the judged rows, where these are rows of the lists and not of other judgments."""
+        return self._take(role, self.rows if self._all_judged_are_ranked else self._judged_rows)
+
+    def _take(self, role: str, rows: NDArray[np.intp] | None) -> Any:
         values = self.lists.rows[role]
-        if self.rows is None:
+        if rows is None:
             return values
-        return values[self.rows] if isinstance(values, np.ndarray) else values.take(to_arrow(self.rows))
+        return values[rows] if isinstance(values, np.ndarray) else values.take(to_arrow(rows))
 
     def any_judged(self) -> NDArray[np.bool_]:
         """Whether each list has a judged row."""
@@ -147,10 +154,11 @@ class RankedLists:
         return result
 
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
-        """Which lists have rows, none of them judged; None where no row is unjudged."""
-        if self.lists.judged is None and (self.labels.dtype == np.uint8 or not (self.labels == UNJUDGED).any()):
+        """Which lists have rows, none of them judged; None where each list has a judged row."""
+        labels = self.judged_labels
+        if self.lists.judged is None and (labels.dtype == np.uint8 or not (labels == UNJUDGED).any()):
             return None
-        extra = ~self.any_judged() & (self.sizes > 0)
+        extra = ~self.any_judged() & (np.diff(self.lists.offsets) > 0)
         return extra if extra.any() else None
 
     def runs(self) -> Runs:
@@ -163,12 +171,18 @@ class RankedLists:
         result: Runs = self.derived["runs"]
         return result
 
-    def value_runs(self, key: object, values: NDArray[np.float64]) -> tuple[Runs, Ideal]:
-        """Runs in which a value of each row stands for its label, and the ideal of these values."""
+    def value_runs(self, key: object, values: NDArray[np.float64]) -> Runs:
+        """Runs in which a value of each row stands for its label."""
         if key not in self.derived:
-            *runs, ideal_offsets, ideal_labels, ideal_counts = self._order(values)
-            self.derived[key] = Runs(*runs), Ideal(ideal_offsets, ideal_labels, ideal_counts)
-        result: tuple[Runs, Ideal] = self.derived[key]
+            rule, items = self._tie_order()
+            if rule in (order.PESSIMISTIC, order.OPTIMISTIC):
+                # These rules are about labels, and then about values, so that the order of the source cannot matter.
+                by_label = np.lexsort((values, self.labels))
+                items = np.empty(values.size, np.int64)
+                items[by_label] = np.arange(values.size)
+                rule = order.ITEM_ASC if rule == order.PESSIMISTIC else order.ITEM_DESC
+            self.derived[key] = Runs(*order.rank_all(self.scores, values, self.offsets, rule, items, self.depth)[:4])
+        result: Runs = self.derived[key]
         return result
 
     def _order(self, labels: NDArray[Any]) -> tuple[Any, ...]:
@@ -301,11 +315,13 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         labels = _not_negative(labels)
         judged = None if judged is None else (_not_negative(judged[0]), judged[1])
     rows: NDArray[np.intp] | None = None
+    judged_rows: NDArray[np.intp] | None = None
     if rules.duplicates in ("first", "max_score"):
         keep = _one_of_each(lists, scores, labels, rules.duplicates)
         if keep is not None:
             rows, offsets = _select(np.arange(scores.size), offsets, keep)
             scores, labels = scores[rows], labels[rows]
+            judged_rows = rows
     if rules.score_dtype == "float32":
         with np.errstate(over="ignore"):
             scores = scores.astype(np.float32, copy=False)
@@ -322,7 +338,7 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         judged = (labels, offsets) if judged is None else judged
         rows, offsets = _select(np.arange(scores.size) if rows is None else rows, offsets, keep)
         scores, labels = scores[keep], labels[keep]
-    return RankedLists(lists, rules, scores, labels, offsets, rows, judged)
+    return RankedLists(lists, rules, scores, labels, offsets, rows, judged, judged_rows)
 
 
 def _refuse(lists: Lists, bad: NDArray[np.bool_], what: str, allowed: str) -> None:

@@ -263,7 +263,7 @@ class GroupExposure(_KeyedLists):
         """Adds the expected exposure of each group in each list."""
         groups = lists.column("group")
         keys, first, codes = np.unique(row_ids(groups), return_index=True, return_inverse=True)
-        runs, _ = lists.value_runs(("group", self._column(lists)), codes.astype(np.float64))
+        runs = lists.value_runs(("group", self._column(lists)), codes.astype(np.float64))
         table = LOGARITHMIC.up_to(lists.sizes, self.k)
         exposures = diversity.exposures(runs.offsets, runs.counts, runs.opens, *table, self.k or 0)
         weights = query_weights(lists.lists)

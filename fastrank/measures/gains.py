@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrank._kernels import ranked, untied
+from fastrank._kernels import order, ranked, untied
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.discounts import LOGARITHMIC, geometric
-from fastrank.measures.propensity import mean_weight, refuse_judgments, weights_of
+from fastrank.measures.propensity import judged_weights, mean_weight, weights_of
+from fastrank.ranked import Ideal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastrank.ranked import Ideal, RankedLists, Runs
+    from fastrank.ranked import RankedLists, Runs
 
 __all__: list[str] = []
 
@@ -79,7 +80,7 @@ def dcg(
     if propensity is None:
         runs = lists.runs()
         return Values(_dcg(lists, runs, _gains(runs.labels, gain, gate), k), found)
-    runs, _ = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
+    runs = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
     values = _dcg(lists, runs, runs.labels, k)
     if self_normalized:
         values = divided(values, mean_weight(lists, propensity, clip, k))
@@ -100,9 +101,10 @@ def ndcg(
 ) -> Values:
     gate = relevance_level if level_gates_gain else None
     if propensity is not None:
-        refuse_judgments(lists)
-        runs, best = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
-        ideal = _ideal_dcg(lists.sizes, best, best.labels, k)
+        labels = lists.judged_labels.astype(np.float64, copy=False)
+        best = Ideal(*order.ideal_runs(_gains(labels, gain, gate) * judged_weights(lists, clip), lists.judged_offsets))
+        ideal = _ideal_dcg(np.diff(lists.judged_offsets), best, best.labels, k)
+        runs = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
         return Values(divided(_dcg(lists, runs, runs.labels, k), ideal), ideal > 0)
     runs = lists.runs()
     values = _dcg(lists, runs, _gains(runs.labels, gain, gate), k)

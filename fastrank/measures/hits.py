@@ -9,7 +9,7 @@ import numpy as np
 from fastrank._kernels import ranked
 from fastrank.domains import UNJUDGED
 from fastrank.measures.base import Values, divided, measure, relevant_of
-from fastrank.measures.propensity import mean_weight, top_sums, total, weights_of
+from fastrank.measures.propensity import mean_weight, most, top_sums, weights_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,10 +87,10 @@ def recall(
     relevant = relevant_of(lists, relevance_level)
     if propensity is not None:
         key, values = _weighted_hits(lists, relevance_level, propensity, clip)
-        everything = total(lists, relevance_level, clip)
-        return Values(divided(top_sums(lists, key, values, k), everything), relevant > 0)
-    most = np.minimum(relevant, k) if k is not None and recall_denominator == "min_rel_k" else relevant
-    return Values(divided(_hits(lists, k, relevance_level), most), relevant > 0)
+        best = most(lists, relevance_level, clip, k if recall_denominator == "min_rel_k" else None)
+        return Values(divided(top_sums(lists, key, values, k), best), relevant > 0)
+    count = np.minimum(relevant, k) if k is not None and recall_denominator == "min_rel_k" else relevant
+    return Values(divided(_hits(lists, k, relevance_level), count), relevant > 0)
 
 
 @measure()
@@ -123,7 +123,7 @@ def mrr(
     relevant = relevant_of(lists, relevance_level)
     if propensity is None:
         return Values(ranked.reciprocal_rank(*lists.runs(), relevance_level, k or 0), relevant > 0)
-    runs, _ = lists.value_runs(*_weighted_hits(lists, relevance_level, propensity, clip))
+    runs = lists.value_runs(*_weighted_hits(lists, relevance_level, propensity, clip))
     values = ranked.weighted_reciprocal_rank(*runs, k or 0)
     if self_normalized:
         values = divided(values, mean_weight(lists, propensity, clip, k))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastrank.ranked import RankedLists
 
-__all__ = ["mean_weight", "refuse_judgments", "top_sums", "total", "weights_of"]
+__all__ = ["judged_weights", "mean_weight", "most", "top_sums", "weights_of"]
 
 
 def _inverse(propensity: NDArray[np.floating], clip: float) -> NDArray[np.float64]:
@@ -28,27 +28,27 @@ def weights_of(lists: RankedLists, clip: float) -> NDArray[np.float64]:
     return _inverse(lists.column("propensity"), clip)
 
 
-def top_sums(lists: RankedLists, key: object, values: NDArray[np.float64], k: int | None) -> NDArray[np.float64]:
-    """The expected sum of values over the first k ranks."""
-    runs, _ = lists.value_runs(key, values)
-    return ranked.dcg(*runs, *FLAT.up_to(lists.sizes, k), k or 0)
-
-
-def total(lists: RankedLists, level: float, clip: float) -> NDArray[np.float64]:
-    """The sum of the weights of all relevant rows, retrieved or not."""
-    refuse_judgments(lists)
-    rows, offsets = lists.lists.rows, lists.lists.offsets
-    values = np.where(lists.lists.labels >= level, _inverse(rows["propensity"], clip), 0.0)
-    return ranked.ideal_dcg(*order.ideal_runs(values, offsets), *FLAT.up_to(np.diff(offsets), None), 0)
-
-
-def refuse_judgments(lists: RankedLists) -> None:
-    """ParameterError where relevant rows that were not retrieved have no propensity."""
+def judged_weights(lists: RankedLists, clip: float) -> NDArray[np.float64]:
+    """The weight of each judged row; ParameterError where those that were not retrieved have no propensity."""
     if lists.lists.judged is not None:
         raise ParameterError(
             "propensity=: what was judged (qrels=) and not retrieved has no propensity, which recall and ndcg need; "
             "join the judgments to the run before, so that such rows have a propensity and a null score"
         )
+    return _inverse(lists.judged_column("propensity"), clip)
+
+
+def top_sums(lists: RankedLists, key: object, values: NDArray[np.float64], k: int | None) -> NDArray[np.float64]:
+    """The expected sum of values over the first k ranks."""
+    runs = lists.value_runs(key, values)
+    return ranked.dcg(*runs, *FLAT.up_to(lists.sizes, k), k or 0)
+
+
+def most(lists: RankedLists, level: float, clip: float, k: int | None) -> NDArray[np.float64]:
+    """The sum of the k greatest weights of relevant rows, retrieved or not (None: of all)."""
+    values = np.where(lists.judged_labels >= level, judged_weights(lists, clip), 0.0)
+    offsets = lists.judged_offsets
+    return ranked.ideal_dcg(*order.ideal_runs(values, offsets), *FLAT.up_to(np.diff(offsets), k), k or 0)
 
 
 def mean_weight(lists: RankedLists, propensity: str, clip: float, k: int | None) -> NDArray[Any]:

@@ -55,9 +55,9 @@ def pytrec(collection: Collection, level: int) -> dict[str, dict[str, float]]:
     cuts = {f"{name}.1,5,100" for name in names & {"map_cut", "P", "recall", "ndcg_cut", "success"}}
     points = {"iprec_at_recall." + ",".join(f"{tenth / 10:.2f}" for tenth in range(11))}
     plain = names - {"map_cut", "P", "recall", "ndcg_cut", "success", "iprec_at_recall"}
-    return pytrec_eval.RelevanceEvaluator(
-        collection.qrels, plain | cuts | points, relevance_level=level
-    ).evaluate(collection.run)
+    return pytrec_eval.RelevanceEvaluator(collection.qrels, plain | cuts | points, relevance_level=level).evaluate(
+        collection.run
+    )
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -66,7 +66,8 @@ def test_every_measure_is_that_of_trec_eval(name, level):
     collection = COLLECTIONS[name]
     # Where no label of a query reaches level - 1, trec_eval's bpref reads past the end of an array.
     collection = collection.only(
-        query for query in {**collection.run, **collection.qrels}
+        query
+        for query in {**collection.run, **collection.qrels}
         if max(collection.qrels.get(query, {"": level}).values()) >= level - 1
     )
     expected = pytrec(collection, level)

@@ -78,7 +78,9 @@ class Evaluation:
 
 
 def evaluate(
-    qrels: str | os.PathLike[str], run: str | os.PathLike[str], measures: Iterable[str] = ("official",),
+    qrels: str | os.PathLike[str],
+    run: str | os.PathLike[str],
+    measures: Iterable[str] = ("official",),
     rules: Rules | None = None,
 ) -> Evaluation:
     """Evaluate a run against judgments.
