@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["TIES", "ListRules", "RankedLists", "Runs", "rank"]
 
 
+# Up to this cut-off the kernels order the top of a list alone, and for labels in bytes.
+DEEPEST_INSERTION = 64
 # The lowest label that is no `UNJUDGED`.
 LEAST_LABEL = -float(np.finfo(np.float64).max)
 
