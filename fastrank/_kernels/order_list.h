@@ -36,55 +36,52 @@ FR_BODY void FR_BODY_NAMED(fr_gather)(const FR_REAL *scores, int64_t n, int64_t 
     *count = found;
 }
 
-/* Orders n <= FR_COUNTED rows by score, then label: the place of a row is the number of rows before it. */
-FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                      int64_t depth) {
-    int64_t key[FR_COUNTED + FR_LANE], tag[FR_COUNTED + FR_LANE];
-    uint64_t ordered_key[FR_COUNTED + FR_LANE];
-    int ordered_label[FR_COUNTED + FR_LANE];
+/* Orders n <= FR_SHORT rows by words of as much of the score as there is room for, label and index. */
+FR_BODY void FR_NAMED(fr_add_short)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                    int64_t depth) {
+    uint64_t key[FR_SHORT], words[FR_SHORT + FR_LANE], least = UINT64_MAX, most = 0;
+    int cut = 0;
     fr_reader reader = fr_before_rows(runs);
     for (int64_t i = 0; i < n; i++) {
-        /* The index makes equal rows distinct, so that each gets a place of its own. */
         key[i] = FR_NAMED(fr_key)(scores[i]);
-        tag[i] = (FR_LABELS - 1 - (int64_t)labels[i]) << 16 | i;
-        if (FR_REAL_IS_FLOAT) key[i] |= tag[i];
+        least = key[i] < least ? key[i] : least;
+        most = key[i] > most ? key[i] : most;
     }
-    for (int64_t i = n; i < n + FR_LANE; i++) key[i] = tag[i] = 0;
-    for (int64_t i = 0; i < n; i += FR_LANE) {
-        int64_t place[FR_LANE] = {0};
-        for (int64_t j = 0; j < n; j++)
-            for (int l = 0; l < FR_LANE; l++)
-                place[l] += FR_REAL_IS_FLOAT
-                                ? key[j] < key[i + l]
-                                : (key[j] < key[i + l]) | ((key[j] == key[i + l]) & (tag[j] < tag[i + l]));
-        for (int64_t l = 0; l < FR_LANE && i + l < n; l++) {
-            ordered_key[place[l]] = (uint64_t)(FR_REAL_IS_FLOAT ? key[i + l] >> 32 : key[i + l]);
-            ordered_label[place[l]] = labels[i + l];
-        }
+    if (FR_REAL_IS_FLOAT) least = 0;
+    else if ((most - least) >> FR_SHORT_BITS) cut = fr_width(most - least) - FR_SHORT_BITS;
+    for (int64_t i = 0; i < n; i++)
+        words[i] = ((key[i] - least) >> cut << FR_LABEL_BITS | fr_label_key(labels[i])) << FR_INDEX_BITS | (uint64_t)i;
+    fr_order_words(words, n);
+    for (int64_t i = 1; cut > 0 && i < n; i++) {
+        /* Rows that differ in the bits that were cut off. */
+        uint64_t word = words[i];
+        int64_t j = i;
+        for (; j > 0 && key[words[j - 1] & FR_INDEX] > key[word & FR_INDEX]; j--) words[j] = words[j - 1];
+        words[j] = word;
     }
-    for (int64_t i = 0; i < n && fr_read_row(runs, &reader, i, ordered_key[i], ordered_label[i], depth); i++) continue;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t row_key = FR_REAL_IS_FLOAT ? words[i] >> (FR_LABEL_BITS + FR_INDEX_BITS) : key[words[i] & FR_INDEX];
+        if (!fr_read_row(runs, &reader, i, row_key, fr_label_of(words[i] >> FR_INDEX_BITS), depth)) break;
+    }
     fr_after_rows(runs, &reader);
 }
 
-/* Orders more rows by sorting: a float32 and a label fit into a word, which leaves no row to look up. */
+/* Orders more rows: a float32 and a label fit into a word, which leaves no row to look up. */
 FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
                                      int64_t depth, fr_pair *pairs, fr_pair *spare) {
     if (FR_REAL_IS_FLOAT && n <= UINT32_MAX) {
-        uint64_t *words = (uint64_t *)pairs, *rest = (uint64_t *)spare;
+        uint64_t *words = (uint64_t *)pairs, *rest = (uint64_t *)spare, least = UINT64_MAX, most = 0;
         fr_reader reader = fr_before_rows(runs);
-        int64_t least = INT64_MAX, most = INT64_MIN;
         for (int64_t i = 0; i < n; i++) {
-            int64_t key = FR_NAMED(fr_key)(scores[i]) >> (32 - FR_LABEL_BITS);
+            uint64_t key = FR_NAMED(fr_key)(scores[i]);
+            words[i] = key << FR_LABEL_BITS | fr_label_key(labels[i]);
             least = key < least ? key : least;
             most = key > most ? key : most;
-            words[i] = (uint64_t)key | (uint64_t)(FR_LABELS - 1 - labels[i]);
         }
-        for (int64_t i = 0; i < n; i++) words[i] -= (uint64_t)least;
-        fr_sort_words(words, rest, n, 0, fr_width((uint64_t)(most - least) | (FR_LABELS - 1)));
-        for (int64_t i = 0; i < n; i++) {
-            int label = FR_LABELS - 1 - (int)(words[i] & (FR_LABELS - 1));
-            if (!fr_read_row(runs, &reader, i, words[i] >> FR_LABEL_BITS, label, depth)) break;
-        }
+        for (int64_t i = 0; i < n; i++) words[i] -= least << FR_LABEL_BITS;
+        fr_sort_words(words, rest, n, 0, fr_width(most - least) + FR_LABEL_BITS);
+        for (int64_t i = 0; i < n; i++)
+            if (!fr_read_row(runs, &reader, i, words[i] >> FR_LABEL_BITS, fr_label_of(words[i]), depth)) break;
         fr_after_rows(runs, &reader);
     } else {
         for (int64_t i = 0; i < n; i++) {
@@ -98,7 +95,7 @@ FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const
 
 FR_BODY void FR_NAMED(fr_add_rows)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
                                    fr_top_job *job) {
-    if (n <= FR_COUNTED) FR_NAMED(fr_add_counted)(runs, scores, labels, n, job->depth);
+    if (n <= FR_SHORT) FR_NAMED(fr_add_short)(runs, scores, labels, n, job->depth);
     else FR_NAMED(fr_add_sorted)(runs, scores, labels, n, job->depth, job->pairs, job->spare);
 }
 

@@ -13,7 +13,7 @@ typedef struct {
 enum {
     FR_SORT_BLOCK = 12,  /* pairs that insertion sorts before merging starts */
     FR_SORT_GROUP = 24,  /* words that insertion sorts where their first digits are equal */
-    FR_SORT_DIGITS = 64, /* from here on passes over digits cost less than merging */
+    FR_SORT_DIGITS = 24, /* from here on passes over digits cost less than merging */
     FR_DIGIT = 8,        /* bits */
     FR_DIGIT_VALUES = 256,
     FR_MOST_PASSES = 8

@@ -2,9 +2,8 @@
 
    For each list of more rows than ranks count: (1) the rows are dealt to lanes in turn; the depth-th greatest of the
    lanes' maxima is a lower bound of the depth-th greatest score, since that many rows reach it; (2) the rows that
-   reach the bound are gathered, all rows tied at the boundary among them.  Few rows are ordered by counting how many
-   are before each, others by sorting; then the runs are read off.  No step branches on the data where lists are
-   random. */
+   reach the bound are gathered, all rows tied at the boundary among them.  Then the rows are ordered, and the runs
+   read off.  Hardly a step branches on the data where lists are random. */
 #ifndef FASTRANK_ORDER_TOP_H
 #define FASTRANK_ORDER_TOP_H
 
@@ -22,7 +21,11 @@ enum {
     FR_LANE = 8,      /* 64-bit integers of the widest vector */
     FR_GATHERED = 24, /* shorter lists are ordered whole */
     FR_FEW = 32,      /* fewer rows are ordered at once, without a look for ties */
-    FR_COUNTED = 160  /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_NETWORK = 16,  /* most rows of a network */
+    FR_SHORT = 48,    /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_INDEX_BITS = 8,
+    FR_INDEX = (1 << FR_INDEX_BITS) - 1,
+    FR_SHORT_BITS = 63 - FR_LABEL_BITS - FR_INDEX_BITS /* of a key, in a word without sign */
 };
 
 typedef struct {
@@ -138,21 +141,70 @@ static inline void fr_add_pairs(fr_runs *runs, const fr_pair *pairs, int64_t n, 
     }
 }
 
-/* Keys that order as the scores do from the highest; -0.0 has the key of 0.0.  That of a float32 leaves the lower
-   half free for the tag. */
-FR_BODY int64_t fr_key_f32(float x) {
-    int32_t bits;
+/* A label as the lowest bits of a word, so that rows of equal score are in the order of their labels, descending. */
+static inline uint64_t fr_label_key(uint8_t label) { return (uint64_t)(FR_LABELS - 1 - label); }
+
+static inline int fr_label_of(uint64_t word) { return FR_LABELS - 1 - (int)(word & (FR_LABELS - 1)); }
+
+/* Keys that ascend where scores descend; -0.0 has the key of 0.0. */
+FR_BODY uint32_t fr_key_f32(float x) {
+    uint32_t bits;
     x += 0.0f;
     memcpy(&bits, &x, 4);
-    return (int64_t)((uint64_t)(uint32_t)~(bits ^ ((bits >> 31) & INT32_MAX)) << 32);
+    return bits ^ (~(uint32_t)((int32_t)bits >> 31) & (uint32_t)INT32_MAX);
 }
 
-FR_BODY int64_t fr_key_f64(double x) {
-    int64_t bits;
-    x += 0.0;
-    memcpy(&bits, &x, 8);
-    return ~(bits ^ ((bits >> 63) & INT64_MAX));
+FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
+
+/* Batcher's networks (Sorting Networks and Their Applications, 1968). */
+#define FR_NETWORK_4 \
+    FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(1, 2);
+#define FR_NETWORK_8 \
+    FR_SWAP(0, 4); FR_SWAP(1, 5); FR_SWAP(2, 6); FR_SWAP(3, 7); FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(4, 6); \
+    FR_SWAP(5, 7); FR_SWAP(2, 4); FR_SWAP(3, 5); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(4, 5); FR_SWAP(6, 7); \
+    FR_SWAP(1, 4); FR_SWAP(3, 6); FR_SWAP(1, 2); FR_SWAP(3, 4); FR_SWAP(5, 6);
+#define FR_NETWORK_16 \
+    FR_SWAP(0, 8); FR_SWAP(1, 9); FR_SWAP(2, 10); FR_SWAP(3, 11); FR_SWAP(4, 12); FR_SWAP(5, 13); \
+    FR_SWAP(6, 14); FR_SWAP(7, 15); FR_SWAP(0, 4); FR_SWAP(1, 5); FR_SWAP(2, 6); FR_SWAP(3, 7); FR_SWAP(8, 12); \
+    FR_SWAP(9, 13); FR_SWAP(10, 14); FR_SWAP(11, 15); FR_SWAP(4, 8); FR_SWAP(5, 9); FR_SWAP(6, 10); \
+    FR_SWAP(7, 11); FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(4, 6); FR_SWAP(5, 7); FR_SWAP(8, 10); FR_SWAP(9, 11); \
+    FR_SWAP(12, 14); FR_SWAP(13, 15); FR_SWAP(2, 8); FR_SWAP(3, 9); FR_SWAP(6, 12); FR_SWAP(7, 13); \
+    FR_SWAP(2, 4); FR_SWAP(3, 5); FR_SWAP(6, 8); FR_SWAP(7, 9); FR_SWAP(10, 12); FR_SWAP(11, 13); FR_SWAP(0, 1); \
+    FR_SWAP(2, 3); FR_SWAP(4, 5); FR_SWAP(6, 7); FR_SWAP(8, 9); FR_SWAP(10, 11); FR_SWAP(12, 13); \
+    FR_SWAP(14, 15); FR_SWAP(1, 8); FR_SWAP(3, 10); FR_SWAP(5, 12); FR_SWAP(7, 14); FR_SWAP(1, 4); \
+    FR_SWAP(3, 6); FR_SWAP(5, 8); FR_SWAP(7, 10); FR_SWAP(9, 12); FR_SWAP(11, 14); FR_SWAP(1, 2); FR_SWAP(3, 4); \
+    FR_SWAP(5, 6); FR_SWAP(7, 8); FR_SWAP(9, 10); FR_SWAP(11, 12); FR_SWAP(13, 14);
+
+#define FR_SWAP(i, j)                        \
+    do {                                     \
+        uint64_t x = words[i], y = words[j]; \
+        words[i] = y < x ? y : x;            \
+        words[j] = y < x ? x : y;            \
+    } while (0)
+
+/* Orders n <= FR_SHORT words below 2^63, no two of which are equal; there is room for FR_LANE more. */
+FR_BODY void fr_order_words(uint64_t *words, int64_t n) {
+    int64_t room = n <= 4 ? 4 : n <= 8 ? 8 : FR_NETWORK;
+    for (int64_t i = n; i < room; i++) words[i] = INT64_MAX;
+    if (n <= 4) {
+        FR_NETWORK_4
+    } else if (n <= 8) {
+        FR_NETWORK_8
+    } else if (n <= FR_NETWORK) {
+        FR_NETWORK_16
+    } else {
+        /* The place of a word is the number of words before it. */
+        int64_t given[FR_SHORT + FR_LANE] = {0};
+        for (int64_t i = 0; i < n; i++) given[i] = (int64_t)words[i];
+        for (int64_t i = 0; i < n; i += FR_LANE) {
+            int64_t place[FR_LANE] = {0};
+            for (int64_t j = 0; j < n; j++)
+                for (int l = 0; l < FR_LANE; l++) place[l] += given[j] < given[i + l];
+            for (int64_t l = 0; l < FR_LANE && i + l < n; l++) words[place[l]] = (uint64_t)given[i + l];
+        }
+    }
 }
+#undef FR_SWAP
 
 #define FR_REAL float
 #define FR_WHOLE int32_t
