@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TIES", "ListRules", "RankedLists", "Runs", "rank"]
 
-# Up to this cut-off the top of a list is found by insertion, past it by sorting.
-DEEPEST_INSERTION = 64
-
 # The lowest label that is no `UNJUDGED`.
 LEAST_LABEL = -float(np.finfo(np.float64).max)
 
@@ -159,12 +156,8 @@ class RankedLists:
         return result
 
     def _order(self, labels: NDArray[Any]) -> tuple[Any, ...]:
-        rule, depth = TIES[self.rules.ties], self.depth
-        if rule == order.AVERAGE and labels.dtype == np.uint8 and 0 < depth <= DEEPEST_INSERTION:
-            return order.rank_top(self.scores, labels, self.offsets, depth)
-        rule, items = self._tie_order(rule)
-        labels = labels.astype(np.float64, copy=False)
-        return order.rank_all(self.scores.astype(np.float64, copy=False), labels, self.offsets, rule, items, depth)
+        rule, items = self._tie_order(TIES[self.rules.ties])
+        return order.rank_all(self.scores, labels, self.offsets, rule, items, self.depth)
 
     def _tie_order(self, rule: int) -> tuple[int, NDArray[np.int64] | None]:
         """The rule of ties with the items that it needs, as integers of the same order."""
