@@ -10,9 +10,6 @@ from libc.string cimport memset
 
 import numpy as np
 
-cdef extern from "mix.h" nogil:
-    uint64_t fr_mix(uint64_t x)
-
 cdef extern from "order_sort.h" nogil:
     ctypedef struct fr_pair:
         uint64_t key
@@ -20,8 +17,14 @@ cdef extern from "order_sort.h" nogil:
     uint64_t fr_ascending(double x)
     uint64_t fr_descending(double x)
     double fr_from_descending(uint64_t key)
-    int fr_width(uint64_t x)
     void fr_sort_pairs(fr_pair *a, fr_pair *spare, int64_t n)
+
+cdef extern from "order_equal.h" nogil:
+    int fr_filter_bits(int64_t n)
+    void fr_mark_equal(
+        const uint64_t *keys, int64_t n, uint64_t *seen, uint64_t *again, fr_pair *pairs, fr_pair *spare, uint8_t *equal
+    )
+    int64_t fr_first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, uint64_t mask)
 
 cdef extern from "order_top.h" nogil:
     int FR_LABELS
@@ -407,71 +410,27 @@ def rank_rows(
     return row_offsets, rows
 
 
-cdef void mark_tied(
-    const real *scores, int64_t n, uint64_t *seen, uint64_t *again, Room room, uint8_t *tied
-) noexcept nogil:
-    """Only rows whose score falls into a bit of `seen` that another's did are looked at: few, where none is tied."""
-    cdef int64_t i, found = 0, begin = 0
-    cdef int shift = 64 - max(fr_width(<uint64_t> n) + 4, 6)
-    cdef uint64_t word, bit, any_again = 0
-    cdef size_t size = <size_t> 1 << (64 - shift - 6)
-    memset(seen, 0, size * sizeof(uint64_t))
-    memset(again, 0, size * sizeof(uint64_t))
-    for i in range(n):
-        word = fr_mix(fr_ascending(scores[i])) >> shift
-        bit = <uint64_t> 1 << (word & 63)
-        again[word >> 6] |= seen[word >> 6] & bit
-        any_again |= seen[word >> 6] & bit
-        seen[word >> 6] |= bit
-    if any_again == 0:
-        return
-    for i in range(n):
-        room.pairs[found].key = fr_ascending(scores[i])
-        room.pairs[found].row = i
-        word = fr_mix(room.pairs[found].key) >> shift
-        found += (again[word >> 6] >> (word & 63)) & 1
-    fr_sort_pairs(room.pairs, room.spare, found)
-    for i in range(1, found):
-        if room.pairs[i].key == room.pairs[i - 1].key:
-            tied[room.pairs[i].row] = tied[room.pairs[i - 1].row] = 1
-
-
 def find_tied(const real[::1] scores, const int64_t[::1] offsets):
     """uint8: 1 for each row whose score another row of its list has too."""
-    cdef int64_t lists = offsets.shape[0] - 1, q, longest, total
-    cdef size_t words
-    cdef uint64_t *bits
+    cdef int64_t lists = offsets.shape[0] - 1, q, i, n, longest, total
     measure(offsets, scores.shape[0], INT64_MAX, &longest, &total)
     result = np.zeros(scores.shape[0], np.uint8)
     cdef uint8_t[::1] tied = result
     cdef Room room = Room(longest)
-    if total > 0:
-        words = <size_t> 1 << max(fr_width(<uint64_t> longest) + 4 - 6, 0)
-        bits = <uint64_t *> malloc(2 * words * sizeof(uint64_t))
-        if bits == NULL:
-            raise MemoryError
-        with nogil:
-            for q in range(lists):
-                mark_tied(
-                    &scores[0] + offsets[q], offsets[q + 1] - offsets[q], bits, bits + words, room, &tied[0] + offsets[q]
-                )
-        free(bits)
+    cdef uint64_t *keys = <uint64_t *> room.rows
+    cdef size_t words = <size_t> 1 << (fr_filter_bits(longest) - 6)
+    cdef uint64_t *bits = <uint64_t *> malloc(2 * words * sizeof(uint64_t))
+    if bits == NULL:
+        raise MemoryError
+    with nogil:
+        for q in range(lists):
+            n = offsets[q + 1] - offsets[q]
+            for i in range(n):
+                keys[i] = fr_ascending(scores[offsets[q] + i])
+            if n > 1:
+                fr_mark_equal(keys, n, bits, bits + words, room.pairs, room.spare, &tied[offsets[q]])
+    free(bits)
     return result
-
-
-cdef int64_t first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, uint64_t mask) noexcept nogil:
-    """Index of the first code that occurred before, or -1.  Slots hold index + 1; 0 is empty."""
-    cdef int64_t i
-    cdef uint64_t j
-    memset(slots, 0, (mask + 1) * sizeof(int64_t))
-    for i in range(n):
-        j = fr_mix(<uint64_t> codes[i]) & mask
-        while slots[j] != 0:
-            if codes[slots[j] - 1] == codes[i]:
-                return i
-            j = (j + 1) & mask
-        slots[j] = i + 1
-    return -1
 
 
 def find_duplicates(const int64_t[::1] codes, const int64_t[::1] offsets):
@@ -493,7 +452,7 @@ def find_duplicates(const int64_t[::1] codes, const int64_t[::1] offsets):
             size = 2
             while size < 2 * <uint64_t> n:
                 size *= 2
-            at = first_duplicate(&codes[offsets[q]], n, slots, size - 1)
+            at = fr_first_duplicate(&codes[offsets[q]], n, slots, size - 1)
             if at >= 0:
                 found = offsets[q] + at
                 break

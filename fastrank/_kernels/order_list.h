@@ -1,6 +1,4 @@
-/* One list of order_top.h, for scores of type FR_REAL; FR_WHOLE is the integer of its size, and FR_WORD has room for
-   its key and a label.  Up to FR_MOST_FEW rows go through a network, up to FR_MOST_COUNTED, where vectors make up for
-   work that is quadratic, are counted, and more are sorted. */
+/* One list of order_top.h, for scores of type FR_REAL; FR_WHOLE is the integer of its size. */
 
 /* A score that at least depth rows reach, close below the depth-th greatest; lanes >= depth, n >= lanes. */
 FR_BODY FR_REAL FR_NAMED(fr_bound)(const FR_REAL *scores, int64_t n, int64_t depth, const int lanes) {
@@ -38,84 +36,53 @@ FR_BODY void FR_BODY_NAMED(fr_gather)(const FR_REAL *scores, int64_t n, int64_t 
     *count = found;
 }
 
-/* A row as an integer: ascending, rows are in order, and rows of equal score in the order of their labels. */
-FR_BODY FR_WORD FR_NAMED(fr_word)(FR_REAL score, uint8_t label) {
-    return (FR_WORD)FR_NAMED(fr_key)(score) << FR_LABEL_BITS | (FR_WORD)(FR_LABELS - 1 - label);
-}
-
-FR_BODY void FR_NAMED(fr_read_words)(fr_runs *runs, const FR_WORD *words, int64_t n, int64_t depth) {
+/* Orders n <= FR_SHORT rows by words of as much of the score as there is room for, label and index. */
+FR_BODY void FR_NAMED(fr_add_short)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                    int64_t depth) {
+    uint64_t key[FR_SHORT], words[FR_SHORT + FR_LANE], least = UINT64_MAX, most = 0;
+    int cut = 0;
     fr_reader reader = fr_before_rows(runs);
     for (int64_t i = 0; i < n; i++) {
-        int label = FR_LABELS - 1 - (int)(words[i] & (FR_LABELS - 1));
-        if (!fr_read_row(runs, &reader, i, (uint64_t)(words[i] >> FR_LABEL_BITS), label, depth)) break;
+        key[i] = FR_NAMED(fr_key)(scores[i]);
+        least = key[i] < least ? key[i] : least;
+        most = key[i] > most ? key[i] : most;
+    }
+    if (FR_REAL_IS_FLOAT) least = 0;
+    else if ((most - least) >> FR_SHORT_BITS) cut = fr_width(most - least) - FR_SHORT_BITS;
+    for (int64_t i = 0; i < n; i++)
+        words[i] = ((key[i] - least) >> cut << FR_LABEL_BITS | fr_label_key(labels[i])) << FR_INDEX_BITS | (uint64_t)i;
+    fr_order_words(words, n);
+    for (int64_t i = 1; cut > 0 && i < n; i++) {
+        /* Rows that differ in the bits that were cut off. */
+        uint64_t word = words[i];
+        int64_t j = i;
+        for (; j > 0 && key[words[j - 1] & FR_INDEX] > key[word & FR_INDEX]; j--) words[j] = words[j - 1];
+        words[j] = word;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t row_key = FR_REAL_IS_FLOAT ? words[i] >> (FR_LABEL_BITS + FR_INDEX_BITS) : key[words[i] & FR_INDEX];
+        if (!fr_read_row(runs, &reader, i, row_key, fr_label_of(words[i] >> FR_INDEX_BITS), depth)) break;
     }
     fr_after_rows(runs, &reader);
 }
 
-/* Orders n <= FR_MOST_FEW rows by Batcher's network (Sorting Networks and Their Applications, 1968). */
-FR_BODY void FR_NAMED(fr_add_few)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                  int64_t depth) {
-    FR_WORD w[16];
-    for (int64_t i = 0; i < n; i++) w[i] = FR_NAMED(fr_word)(scores[i], labels[i]);
-    for (int64_t i = n; i < (n <= 4 ? 4 : n <= 8 ? 8 : 16); i++) w[i] = ~(FR_WORD)0;
-#define FR_SWAP(i, j)                                                      \
-    do {                                                                   \
-        FR_WORD x = w[i], y = w[j];                                        \
-        w[i] = y < x ? y : x;                                              \
-        w[j] = y < x ? x : y;                                              \
-    } while (0)
-    if (n <= 4) {
-        FR_NETWORK_4
-    } else if (n <= 8) {
-        FR_NETWORK_8
-    } else {
-        FR_NETWORK_16
-    }
-#undef FR_SWAP
-    FR_NAMED(fr_read_words)(runs, w, n, depth);
-}
-
-/* Orders n <= FR_MOST_COUNTED rows: the place of a row is the number of rows before it. */
-FR_BODY void FR_NAMED(fr_add_counted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                      int64_t depth) {
-    int64_t key[FR_MOST_COUNTED + FR_LANE], tag[FR_MOST_COUNTED + FR_LANE];
-    FR_WORD words[FR_MOST_COUNTED + FR_LANE];
-    for (int64_t i = 0; i < n; i++) {
-        /* The index makes equal rows distinct, so that each gets a place of its own. */
-        key[i] = (int64_t)FR_NAMED(fr_key)(scores[i]);
-        tag[i] = (FR_LABELS - 1 - (int64_t)labels[i]) << 8 | i;
-        if (FR_REAL_IS_FLOAT) key[i] = key[i] << (FR_LABEL_BITS + 8) | tag[i];
-        else key[i] ^= INT64_MIN;
-    }
-    for (int64_t i = n; i < n + FR_LANE; i++) key[i] = tag[i] = 0;
-    for (int64_t i = 0; i < n; i += FR_LANE) {
-        int64_t place[FR_LANE] = {0};
-        for (int64_t j = 0; j < n; j++)
-            for (int l = 0; l < FR_LANE; l++)
-                place[l] += FR_REAL_IS_FLOAT
-                                ? key[j] < key[i + l]
-                                : (key[j] < key[i + l]) | ((key[j] == key[i + l]) & (tag[j] < tag[i + l]));
-        for (int64_t l = 0; l < FR_LANE && i + l < n; l++)
-            words[place[l]] = FR_NAMED(fr_word)(scores[i + l], labels[i + l]);
-    }
-    FR_NAMED(fr_read_words)(runs, words, n, depth);
-}
-
-/* Orders more rows by sorting: a float32 and a label fit into a word, which leaves no row to look up. */
+/* Orders more rows: a float32 and a label fit into a word, which leaves no row to look up. */
 FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
                                      int64_t depth, fr_pair *pairs, fr_pair *spare) {
     if (FR_REAL_IS_FLOAT && n <= UINT32_MAX) {
         uint64_t *words = (uint64_t *)pairs, *rest = (uint64_t *)spare, least = UINT64_MAX, most = 0;
+        fr_reader reader = fr_before_rows(runs);
         for (int64_t i = 0; i < n; i++) {
-            words[i] = (uint64_t)FR_NAMED(fr_word)(scores[i], labels[i]);
-            least = words[i] < least ? words[i] : least;
-            most = words[i] > most ? words[i] : most;
+            uint64_t key = FR_NAMED(fr_key)(scores[i]);
+            words[i] = key << FR_LABEL_BITS | fr_label_key(labels[i]);
+            least = key < least ? key : least;
+            most = key > most ? key : most;
         }
-        /* Labels are the lowest bits of what is left. */
-        least -= least & (FR_LABELS - 1);
-        for (int64_t i = 0; i < n; i++) words[i] -= least;
-        fr_sort_words(words, rest, n, 0, fr_width(most - least));
-        fr_read_words_f32(runs, words, n, depth);
+        for (int64_t i = 0; i < n; i++) words[i] -= least << FR_LABEL_BITS;
+        fr_sort_words(words, rest, n, 0, fr_width(most - least) + FR_LABEL_BITS);
+        for (int64_t i = 0; i < n; i++)
+            if (!fr_read_row(runs, &reader, i, words[i] >> FR_LABEL_BITS, fr_label_of(words[i]), depth)) break;
+        fr_after_rows(runs, &reader);
     } else {
         for (int64_t i = 0; i < n; i++) {
             pairs[i].key = fr_descending(scores[i]);
@@ -128,8 +95,7 @@ FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const
 
 FR_BODY void FR_NAMED(fr_add_rows)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
                                    fr_top_job *job) {
-    if (n <= FR_MOST_FEW) FR_NAMED(fr_add_few)(runs, scores, labels, n, job->depth);
-    else if (n <= FR_MOST_COUNTED) FR_NAMED(fr_add_counted)(runs, scores, labels, n, job->depth);
+    if (n <= FR_SHORT) FR_NAMED(fr_add_short)(runs, scores, labels, n, job->depth);
     else FR_NAMED(fr_add_sorted)(runs, scores, labels, n, job->depth, job->pairs, job->spare);
 }
 

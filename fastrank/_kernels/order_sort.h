@@ -13,7 +13,7 @@ typedef struct {
 enum {
     FR_SORT_BLOCK = 12,  /* pairs that insertion sorts before merging starts */
     FR_SORT_GROUP = 24,  /* words that insertion sorts where their first digits are equal */
-    FR_SORT_DIGITS = 24, /* from here on passes over digits cost less than merging */
+    FR_SORT_DIGITS = 48, /* from here on passes over digits cost less than merging */
     FR_DIGIT = 8,        /* bits */
     FR_DIGIT_VALUES = 256,
     FR_MOST_PASSES = 8
@@ -79,6 +79,9 @@ static void fr_sort_words(uint64_t *a, uint64_t *spare, int64_t n, int low, int 
     /* Passes over as many of the first digits as tell most words of a random list apart; what they leave is small. */
     int passes = (2 * fr_width((uint64_t)n) + 2 + FR_DIGIT - 1) / FR_DIGIT;
     int needed = (high - low + FR_DIGIT - 1) / FR_DIGIT;
+    int64_t ordered = 1;
+    while (ordered < n && a[ordered - 1] <= a[ordered]) ordered++;
+    if (ordered >= n) return;
     if (passes >= needed) {
         if (needed > 0) fr_sort_digits(a, spare, n, low, needed);
         return;
@@ -155,6 +158,10 @@ static inline void fr_sort_by_words(fr_pair *a, fr_pair *spare, int64_t n) {
 
 /* Stable, by ascending key.  spare has room for 2 n pairs. */
 static inline void fr_sort_pairs(fr_pair *a, fr_pair *spare, int64_t n) {
+    int64_t ordered = 1;
+    /* Many lists come sorted, and many groups are equal. */
+    while (ordered < n && a[ordered - 1].key <= a[ordered].key) ordered++;
+    if (ordered >= n) return;
     if (n <= FR_SORT_BLOCK) fr_insert_pairs(a, n);
     else if (n < FR_SORT_DIGITS || n > UINT32_MAX) fr_sort_by_merging(a, spare, n);
     else fr_sort_by_words(a, spare, n);

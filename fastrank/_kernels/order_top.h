@@ -13,7 +13,6 @@
 
 #include "dispatch.h"
 #include "order_sort.h"
-#include "wide.h"
 
 enum {
     FR_LABEL_BITS = 5,
@@ -22,7 +21,11 @@ enum {
     FR_LANE = 8,      /* 64-bit integers of the widest vector */
     FR_GATHERED = 24, /* shorter lists are ordered whole */
     FR_FEW = 32,      /* fewer rows are ordered at once, without a look for ties */
-    FR_COUNTED = 24  /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_NETWORK = 16,  /* most rows of a network */
+    FR_SHORT = 48,    /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
+    FR_INDEX_BITS = 8,
+    FR_INDEX = (1 << FR_INDEX_BITS) - 1,
+    FR_SHORT_BITS = 63 - FR_LABEL_BITS - FR_INDEX_BITS /* of a key, in a word without sign */
 };
 
 typedef struct {
@@ -138,6 +141,11 @@ static inline void fr_add_pairs(fr_runs *runs, const fr_pair *pairs, int64_t n, 
     }
 }
 
+/* A label as the lowest bits of a word, so that rows of equal score are in the order of their labels, descending. */
+static inline uint64_t fr_label_key(uint8_t label) { return (uint64_t)(FR_LABELS - 1 - label); }
+
+static inline int fr_label_of(uint64_t word) { return FR_LABELS - 1 - (int)(word & (FR_LABELS - 1)); }
+
 /* Keys that ascend where scores descend; -0.0 has the key of 0.0. */
 FR_BODY uint32_t fr_key_f32(float x) {
     uint32_t bits;
@@ -148,6 +156,7 @@ FR_BODY uint32_t fr_key_f32(float x) {
 
 FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
 
+/* Batcher's networks (Sorting Networks and Their Applications, 1968). */
 #define FR_NETWORK_4 \
     FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(1, 2);
 #define FR_NETWORK_8 \
@@ -166,39 +175,58 @@ FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
     FR_SWAP(3, 6); FR_SWAP(5, 8); FR_SWAP(7, 10); FR_SWAP(9, 12); FR_SWAP(11, 14); FR_SWAP(1, 2); FR_SWAP(3, 4); \
     FR_SWAP(5, 6); FR_SWAP(7, 8); FR_SWAP(9, 10); FR_SWAP(11, 12); FR_SWAP(13, 14);
 
+#define FR_SWAP(i, j)                        \
+    do {                                     \
+        uint64_t x = words[i], y = words[j]; \
+        words[i] = y < x ? y : x;            \
+        words[j] = y < x ? x : y;            \
+    } while (0)
+
+/* Orders n <= FR_SHORT words below 2^63, no two of which are equal; there is room for FR_LANE more. */
+FR_BODY void fr_order_words(uint64_t *words, int64_t n) {
+    int64_t room = n <= 4 ? 4 : n <= 8 ? 8 : FR_NETWORK;
+    for (int64_t i = n; i < room; i++) words[i] = INT64_MAX;
+    if (n <= 4) {
+        FR_NETWORK_4
+    } else if (n <= 8) {
+        FR_NETWORK_8
+    } else if (n <= FR_NETWORK) {
+        FR_NETWORK_16
+    } else {
+        /* The place of a word is the number of words before it. */
+        int64_t given[FR_SHORT + FR_LANE] = {0};
+        for (int64_t i = 0; i < n; i++) given[i] = (int64_t)words[i];
+        for (int64_t i = 0; i < n; i += FR_LANE) {
+            int64_t place[FR_LANE] = {0};
+            for (int64_t j = 0; j < n; j++)
+                for (int l = 0; l < FR_LANE; l++) place[l] += given[j] < given[i + l];
+            for (int64_t l = 0; l < FR_LANE && i + l < n; l++) words[place[l]] = (uint64_t)given[i + l];
+        }
+    }
+}
+#undef FR_SWAP
+
 #define FR_REAL float
 #define FR_WHOLE int32_t
-#define FR_WORD uint64_t
 #define FR_REAL_IS_FLOAT 1
-#define FR_MOST_FEW 16
-#define FR_MOST_COUNTED 48
 #define FR_NAMED(name) name##_f32
 #define FR_BODY_NAMED(name) name##_f32_body
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE
-#undef FR_WORD
 #undef FR_REAL_IS_FLOAT
-#undef FR_MOST_FEW
-#undef FR_MOST_COUNTED
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 
 #define FR_REAL double
 #define FR_WHOLE int64_t
-#define FR_WORD fr_u128
 #define FR_REAL_IS_FLOAT 0
-#define FR_MOST_FEW 8
-#define FR_MOST_COUNTED 24
 #define FR_NAMED(name) name##_f64
 #define FR_BODY_NAMED(name) name##_f64_body
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE
-#undef FR_WORD
 #undef FR_REAL_IS_FLOAT
-#undef FR_MOST_FEW
-#undef FR_MOST_COUNTED
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 

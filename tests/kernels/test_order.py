@@ -268,7 +268,7 @@ def test_scores_that_defeat_the_first_digits(kind: str, n: int) -> None:
         "outliers among few": lambda: rng.choice([-1e300, 1e300, 1.0, 1 + 2.0**-52, 1 + 2.0**-51], n),
     }[kind]()
     items = rng.permutation(n)
-    at, rows = order.rank_rows(scores, np.zeros(n), np.array([0, n]), order.ITEM_DESC, items, 0)
+    _, rows = order.rank_rows(scores, np.zeros(n), np.array([0, n]), order.ITEM_DESC, items, 0)
     assert rows.tolist() == np.lexsort((-items, -scores)).tolist()
     labels = rng.integers(0, 3, n)
     for real in (scores, np.clip(scores, -1e38, 1e38).astype(np.float32)):
