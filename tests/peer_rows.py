@@ -132,3 +132,14 @@ def golden(peer: str) -> dict[str, dict[str, float]]:
     """What a peer answered: metric -> query -> value (see `tests/peers/golden/record.py`)."""
     values: dict[str, dict[str, float]] = json.loads((GOLDEN / f"{peer}.json").read_text())["values"]
     return values
+
+
+# What was given to the peers whose answers are golden values.
+RANX = {
+    "graded": make_collection(21),
+    "negative": make_collection(22, grades=(-1, 0, 0, 1, 2)),
+}
+GRADED = make_collection(23, complete=True)
+BINARY = make_collection(24, grades=(0, 0, 1), complete=True)
+# Of tied rows torchmetrics leaves the order open, but for nDCG.
+UNTIED = make_collection(25, grades=(0, 0, 1), complete=True, ties=False)
