@@ -47,6 +47,10 @@ class Collection:
             {query: scores for query, scores in self.run.items() if query in names},
         )
 
+    def with_relevant(self) -> Collection:
+        """The queries with a label of 1 or more."""
+        return self.only(query for query, labels in self.qrels.items() if max(labels.values()) >= 1)
+
 
 def make_collection(
     seed: int,
@@ -87,7 +91,7 @@ def make_collection(
     return Collection(qrels, run)
 
 
-def per_query(rows: pa.Table, metric: str, **roles: str) -> dict[str, float]:
+def per_query(rows: pa.Table, metric: str, **roles: str | None) -> dict[str, float]:
     """The value of each query that counts."""
     given = {"label": "label", "score": "score", "query": "query", "item": "item"}
     (made,) = metrics.parse(metric)

@@ -61,7 +61,8 @@ PEERS: dict[str, dict[str, Any]] = {
         "idcg": "label_order",
         "ap_denominator": "min_rel_k",
     },
-    "rectools": {"ties": "input", "idcg": "full_k"},
+    # It knows interactions only, labels of 1; a user without any is none of its users.
+    "rectools": {"ties": "input", "idcg": "full_k", "no_relevant": "skip"},
     "replay": {"ties": "item_desc", "ap_denominator": "min_rel_k"},
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ir_measures
 import pytest
-from ir_measures import AP, ERR, P, R, RR, Bpref, Judged, NumRel, NumRet, Rprec, SetF, SetP, SetR, Success, infAP, nDCG
+from ir_measures import AP, ERR, RR, Bpref, Judged, NumRel, NumRet, P, R, Rprec, SetF, SetP, SetR, Success, infAP, nDCG
 from peer_rows import Collection, check, make_collection, per_query, read_trec, spelled
 from shared_data import shared
 
@@ -78,7 +78,9 @@ def test_measures_of_gdeval(k):
     # gdeval.pl prints five digits.
     gain = "ndcg(gain=exp2)"
     for metric, measure in {f"err@{k}": ERR @ k, f"{gain}@{k}": nDCG(dcg="exp-log2") @ k}.items():
-        check(per_query(collection.rows, spelled(metric, "ir_measures")), answers(measure, collection), tolerance=5.1e-6)
+        check(
+            per_query(collection.rows, spelled(metric, "ir_measures")), answers(measure, collection), tolerance=5.1e-6
+        )
 
 
 def test_scores_that_differ_in_float64_only():

@@ -1,4 +1,4 @@
-"""The test data of LightGBM's LambdaRank example, with coarse scores: what scikit-learn, pytrec_eval and LightGBM say."""
+"""LightGBM's LambdaRank example with coarse scores: what scikit-learn, pytrec_eval and LightGBM answered."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_peers_agree(score):
         assert found == pytest.approx(mean, rel=1e-12)
     for key, values in answers.items():
         source, _, measure = key.partition(".")
-        name, at, k = measure.partition("@")
+        name, _, k = measure.partition("@")
         if source.startswith("pytrec") and name.rpartition("_")[2].isdigit():
             name, _, k = name.rpartition("_")
         peer = {"pytrec_float32_docid_desc": "trec_eval", "sklearn_tie_averaged": "sklearn"}[source]

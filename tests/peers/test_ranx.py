@@ -29,6 +29,9 @@ def test_measures(name):
     measure, at, k = measure.partition("@")
     metric = spelled(f"{NAMES.get(measure, measure)}{at}{k}", "ranx", 2 if two else 1)
     collection = RANX[label]
+    if measure == "bpref":
+        # A query without a relevant row divides by 0 there, and leaves 0 for all that its thread has yet to do.
+        collection = collection.with_relevant()
     check(per_query(collection.rows, metric), ANSWERS[name])
 
 

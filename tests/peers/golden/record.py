@@ -24,11 +24,21 @@ def record_ranx() -> tuple[str, Values]:
     plain = ["precision", "recall", "f1", "hit_rate", "mrr", "map", "ndcg", "ndcg_burges", "dcg", "dcg_burges"]
     cut = [f"{name}@{k}" for name in plain for k in (5, 20)]
     names = [*plain, *cut, "r-precision", "bpref", "rbp.80", "rbp.95"]
-    levels = ["map-l2", "ndcg-l2", "ndcg@5-l2", "precision@5-l2", "recall@5-l2", "mrr-l2", "rbp.80-l2", "r-precision-l2"]
+    levels = [
+        "map-l2",
+        "ndcg-l2",
+        "ndcg@5-l2",
+        "precision@5-l2",
+        "recall@5-l2",
+        "mrr-l2",
+        "rbp.80-l2",
+        "r-precision-l2",
+    ]
     values: Values = {}
     for label, collection in RANX.items():
-        qrels, run = Qrels(collection.qrels), Run(collection.run)
         for name in names + levels if label == "graded" else [*plain, "bpref"]:
+            given = collection.with_relevant() if name == "bpref" else collection
+            qrels, run = Qrels(given.qrels), Run(given.run)
             evaluate(qrels, run, name, make_comparable=True)
             values[f"{label} {name}"] = {query: float(value) for query, value in run.scores[name].items()}
     return version("ranx"), values
