@@ -47,6 +47,10 @@ class Collection:
             {query: scores for query, scores in self.run.items() if query in names},
         )
 
+    def with_relevant(self) -> Collection:
+        """The queries with a label of 1 or more."""
+        return self.only(query for query, labels in self.qrels.items() if max(labels.values()) >= 1)
+
 
 def make_collection(
     seed: int,
@@ -87,7 +91,7 @@ def make_collection(
     return Collection(qrels, run)
 
 
-def per_query(rows: pa.Table, metric: str, **roles: str) -> dict[str, float]:
+def per_query(rows: pa.Table, metric: str, **roles: str | None) -> dict[str, float]:
     """The value of each query that counts."""
     given = {"label": "label", "score": "score", "query": "query", "item": "item"}
     (made,) = metrics.parse(metric)
@@ -132,3 +136,14 @@ def golden(peer: str) -> dict[str, dict[str, float]]:
     """What a peer answered: metric -> query -> value (see `tests/peers/golden/record.py`)."""
     values: dict[str, dict[str, float]] = json.loads((GOLDEN / f"{peer}.json").read_text())["values"]
     return values
+
+
+# What was given to the peers whose answers are golden values.
+RANX = {
+    "graded": make_collection(21),
+    "negative": make_collection(22, grades=(-1, 0, 0, 1, 2)),
+}
+GRADED = make_collection(23, complete=True)
+BINARY = make_collection(24, grades=(0, 0, 1), complete=True)
+# Of tied rows torchmetrics leaves the order open, but for nDCG.
+UNTIED = make_collection(25, grades=(0, 0, 1), complete=True, ties=False)

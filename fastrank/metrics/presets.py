@@ -28,7 +28,14 @@ PEERS: dict[str, dict[str, Any]] = {
         "guard": False,
     },
     "sklearn": {"idcg": "listed", "negative_rel": "error"},
-    "torchmetrics": {"ties": "input", "idcg": "listed", "ap_denominator": "hits"},
+    # Of tied rows it leaves the order open, but for nDCG, which adds negative gains where it should refuse them.
+    "torchmetrics": {
+        "ties": "input",
+        "score_dtype": "float32",
+        "idcg": "listed",
+        "ap_denominator": "hits",
+        "negative_rel": "error",
+    },
     "lightgbm": {
         "ties": "input",
         "gain": "exp2",
@@ -37,7 +44,16 @@ PEERS: dict[str, dict[str, Any]] = {
         "ap_denominator": "min_rel_k_len",
         "negative_rel": "error",
     },
-    "xgboost": {"ties": "input", "gain": "exp2", "idcg": "listed", "no_relevant": "one", "negative_rel": "error"},
+    # Version 2 and later, which divide AP by min(R, k).
+    "xgboost": {
+        "ties": "input",
+        "score_dtype": "float32",
+        "gain": "exp2",
+        "idcg": "listed",
+        "no_relevant": "one",
+        "ap_denominator": "min_rel_k",
+        "negative_rel": "error",
+    },
     "spark": {
         "ties": "input",
         "duplicates": "count",
@@ -45,15 +61,21 @@ PEERS: dict[str, dict[str, Any]] = {
         "idcg": "label_order",
         "ap_denominator": "min_rel_k",
     },
-    "rectools": {"ties": "input", "idcg": "full_k"},
+    # It knows interactions only, labels of 1; a user without any is none of its users.
+    "rectools": {"ties": "input", "idcg": "full_k", "no_relevant": "skip"},
     "replay": {"ties": "item_desc", "ap_denominator": "min_rel_k"},
 }
 
+_MS_MARCO = {"ties": "item_asc", "score_dtype": "float64"}
+
 # (peer, measure) -> rules that differ.
 _OF_MEASURES: dict[tuple[str, str], dict[str, Any]] = {
-    ("ir_measures", "judged"): {"ties": "item_asc"},
+    # Providers of its own, which read scores as they are.  Judged counts negative labels too.
+    ("ir_measures", "judged"): {**_MS_MARCO, "negative_rel": "nonrelevant"},
+    ("ir_measures", "err"): {"score_dtype": "float64"},
     ("torchmetrics", "ndcg"): {"ties": "average"},
     ("torchmetrics", "fallout"): {"no_relevant": "one"},
+    ("xgboost", "precision"): {"precision_denominator": "min_k_len", "no_relevant": "zero"},
     **{("torchmetrics", name): {"drop_nonpositive": True} for name in ("map", "precision", "recall", "mrr")},
 }
 
@@ -63,5 +85,8 @@ def rules_of_peer(peer: str, measure: str, given: Mapping[str, Any]) -> Mapping[
     rules = {**PEERS[peer], **_OF_MEASURES.get((peer, measure), {})}
     if (peer, measure) == ("ir_measures", "mrr") and given.get("k") is not None:
         # RR is computed by pytrec_eval, RR@k by the provider for MS MARCO.
-        rules["ties"] = "item_asc"
+        return {**rules, **_MS_MARCO}
+    if (peer, measure) == ("ir_measures", "ndcg") and given.get("gain") == "exp2":
+        # By gdeval.pl.
+        return {**rules, "score_dtype": "float64"}
     return rules

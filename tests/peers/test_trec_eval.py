@@ -153,6 +153,18 @@ def test_what_trec_eval_was_seen_to_answer(name, values):
         assert found == pytest.approx(value, abs=5e-5)
 
 
+def test_rank_biased_precision_is_that_of_version_10():
+    expected = {}
+    for line in shared("ranking", "trec_eval", "out.test.aq").read_text().splitlines():
+        measure, query, value = line.split()
+        if measure == "rbp" and query != "all":
+            expected[query] = float(value)
+    judgments = read_trec(shared("ranking", "trec_eval", "qrels.test"), 3, int)
+    run = read_trec(shared("ranking", "trec_eval", "results.test"), 4, float)
+    found = per_query(Collection(judgments, run).rows, "rbp(preset=trec_eval)")
+    assert found == pytest.approx(expected, abs=5e-5)
+
+
 def test_float64_as_version_10_keeps_the_scores_apart():
     (found,) = per_query(case("float32_collapse").rows, "mrr(preset=trec_eval, score_dtype=float64)").values()
     assert found == 1.0
