@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator
+from fastrank.errors import TiesWarning
 from fastrank.result import QUERY_COUNTS, MetricValue, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.metrics.base import Value
@@ -23,6 +25,7 @@ __all__ = ["answer"]
 
 def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices) -> Result:
     """The values of metrics in all slices that have rows."""
+    _tell_of_ties(requests, accumulators)
     values = {s: [_metric_value(request, accumulators, s) for request in requests] for s in slices.display_order()}
     # A slice of which where= excludes every row is none.
     shown = [
@@ -52,3 +55,21 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
         **{name: counts.get(name) for name in QUERY_COUNTS},
         undefined=int(math.isnan(value.value)),
     )
+
+
+def _tell_of_ties(requests: Iterable[Request], accumulators: Mapping[Identity, Accumulator]) -> None:
+    """Warns, once, where rows of a run that is compared with judgments tie, which peers order by item."""
+    for request in requests:
+        parameters = request.metric.parameters
+        state = accumulators[next(iter(request.states.values()))]
+        if request.row_set.judgments is None or not isinstance(state, ListAccumulator):
+            continue
+        tied = state.counts(0)["queries_tied"]
+        if tied and parameters.get("ties") == "average" and parameters.get("preset") is None:
+            warnings.warn(
+                f"rows of {tied} queries have equal scores, which count with their expected value over all orders; "
+                'preset="trec_eval" breaks ties as trec_eval does, by item',
+                TiesWarning,
+                stacklevel=4,
+            )
+            return

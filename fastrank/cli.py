@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
 from contextlib import contextmanager
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrank.atomic import atomic_file
-from fastrank.errors import FastrankError
+from fastrank.errors import FastrankError, TiesWarning
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
 from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.per_query import QueryValues
+from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
@@ -62,6 +64,7 @@ def main() -> None:
 @click.option("--query", help="Column of query (user, session) ids.")
 @click.option("--query-weight", help="Column of query weights.")
 @click.option("--item", help="Column of item (document) ids.")
+@click.option("--qrels", help="Judgments (query, item, label) that label the rows by query and item.")
 @click.option("--by", multiple=True, help="Slice column, or several as a,b; again for another grouping.")
 @click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
@@ -96,8 +99,8 @@ def evaluate(
         queries=queries or "adjacent",
         **roles,
     )
-    opened = open_source(source[0] if len(source) == 1 else list(source))
-    with _progress(opened.rows) as advance:
+    opened = (open_run if roles["qrels"] else open_source)(source[0] if len(source) == 1 else list(source))
+    with _progress(opened.rows) as advance, _warnings_in_one_line():
         if write_queries is not None:
             values = QueryValues(opened, evaluator, advance)
             write_queries(values)
@@ -237,6 +240,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TiesWarning)
+        yield
+    for warning in caught:
+        click.echo(f"fastrank: {warning.message}", err=True)
 
 
 @contextmanager

@@ -14,16 +14,18 @@ import pyarrow as pa
 from fastrank.buffers import booleans, in_words, plain, to_arrow
 from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Unfit, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
+from fastrank.ids import row_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.domains import Column, Domain
+    from fastrank.judgments import Judgments
     from fastrank.where import Where
 
-__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "as_record_batch"]
+__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "as_record_batch", "find_rows", "join_batches"]
 
 
 def as_record_batch(batch: Any) -> pa.RecordBatch:
@@ -38,6 +40,33 @@ def as_record_batch(batch: Any) -> pa.RecordBatch:
         return pa.record_batch(batch)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ParameterError(f"update takes a record batch: {error}") from error
+
+
+def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """One record batch of several; columns whose types differ get a type that holds both."""
+    if len(batches) == 1:
+        return batches[0]
+    if all(batch.schema.equals(batches[0].schema) for batch in batches):
+        return pa.concat_batches(batches)
+    # Arrow finds a common type of integers and floats, but not of booleans or decimals with them.
+    mixed = {name for name in batches[0].schema.names if len({batch.schema.field(name).type for batch in batches}) > 1}
+    tables = [pa.Table.from_batches([_common(batch, mixed)]) for batch in batches]
+    table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    return table.to_batches(max_chunksize=max(1, len(table)))[0]
+
+
+def _as_number(array: pa.Array) -> pa.Array:
+    if pa.types.is_boolean(array.type):
+        return array.cast(pa.int8())
+    return array.cast(pa.string()).cast(pa.float64()) if pa.types.is_decimal(array.type) else array
+
+
+def _common(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
+    arrays = [
+        _as_number(array) if name in names else array
+        for name, array in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 @dataclass(frozen=True)
@@ -100,6 +129,14 @@ class Columns:
         result: NDArray[np.bool_] = self.derived[where]
         return result
 
+    def ids(self, name: str) -> NDArray[np.uint64]:
+        """The 64-bit id of each value of a column of ids."""
+        key = ("ids", name)
+        if key not in self.derived:
+            self.derived[key] = row_ids(self.array(name))
+        result: NDArray[np.uint64] = self.derived[key]
+        return result
+
     def view(self, name: str, role: str, domain: Domain) -> Column:
         """The column in the form of the domain."""
         key = (name, domain.name)
@@ -117,12 +154,13 @@ class RowSet:
     """Which rows of a batch a group of accumulators sees.
 
     `roles` holds (role, column, domain).  Rows pass all of `where`; those that do and are invalid in a role
-    raise, or are dropped.
+    raise, or are dropped.  `judgments` hold the labels where the rows have none.
     """
 
     roles: tuple[tuple[str, str, Domain], ...]
     where: tuple[Where, ...]
     drop_invalid: bool
+    judgments: Judgments | None = None
 
     def domain(self, role: str) -> tuple[str, Domain]:
         """Column and domain of a role."""
@@ -152,6 +190,21 @@ class RowSet:
             mask = ~dropped if mask is None else mask & ~dropped
         index = None if mask is None or mask.all() else np.flatnonzero(mask)
         return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), None
+
+    def find_nothing(self) -> Rows:
+        """No rows."""
+        names = list(dict.fromkeys(column for _, column, _ in self.roles))
+        nothing = pa.RecordBatch.from_arrays([to_arrow(np.empty(0, np.int64))] * len(names), names=names)
+        return self.find(Columns(nothing, str))[0]
+
+
+def find_rows(row_sets: Sequence[RowSet], columns: Columns) -> dict[RowSet, Rows]:
+    """The rows of each row set; InvalidValueError for the first row that is invalid in one."""
+    found = {row_set: row_set.find(columns) for row_set in row_sets}
+    problems = [problem for _, problem in found.values() if problem is not None]
+    if problems:
+        raise min(problems, key=lambda problem: problem.row).error(columns)
+    return {row_set: rows for row_set, (rows, _) in found.items()}
 
 
 class Rows:
@@ -184,6 +237,11 @@ class Rows:
             name, domain = self.row_set.domain(role)
             self._arrays[role] = self.select(self.columns.view(name, role, domain).values)
         return self._arrays[role]
+
+    def ids(self, role: str) -> NDArray[np.uint64]:
+        """The 64-bit ids of a role whose column holds ids."""
+        result: NDArray[np.uint64] = self.select(self.columns.ids(self.row_set.domain(role)[0]))
+        return result
 
     def describe(self, i: int) -> str:
         """The words by which an error names row i."""

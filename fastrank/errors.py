@@ -19,6 +19,7 @@ __all__ = [
     "SourceError",
     "StateMismatchError",
     "TiesError",
+    "TiesWarning",
     "UnknownMetricError",
     "UnknownResultError",
     "did_you_mean",
@@ -52,6 +53,10 @@ class QueryOrderError(FastrankError, ValueError):
 
 class TiesError(FastrankError, ValueError):
     """Rows of a query tie, and the metric depends on their order."""
+
+
+class TiesWarning(UserWarning):
+    """Rows of a query tie, and peers would order them by item."""
 
 
 class EmptyInputError(FastrankError, ValueError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fastrank.errors import EmptyInputError, ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
 from fastrank.per_query import QueryValues
+from fastrank.qrels import open_run
 from fastrank.replay import Replay
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
@@ -48,6 +49,7 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
     where: Any = None,
     on_invalid: str = "raise",
+    qrels: Any = None,
     batch_rows: int | None = None,
     queries: str | None = None,
     memory_limit: int = DEFAULT_MEMORY_LIMIT,
@@ -72,6 +74,12 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         Only rows that meet the condition count.
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
+    qrels : source, or dict of dicts, optional
+        Judgments: a row for each query and item, with its label; or `{query: {item: label}}`.  They give the rows of
+        the run (`source`; or a dict of dicts of scores) their labels, by query and item, and say which relevant items
+        were not retrieved, and which queries are missing.  Their columns are called `query`, `item` and `label` as
+        here, or by a usual name (`query_id`, `doc_id`, `relevance`, ...); `query`, `item` and `score` need not be named
+        where they are called so.  They are held in memory, at 9 to 16 bytes each.
     batch_rows : int, optional
         Rows a batch; the result does not depend on it.
     queries : "adjacent" or "scattered", optional
@@ -118,10 +126,11 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         by=by,
         where=where,
         on_invalid=on_invalid,
+        qrels=qrels,
         queries=queries or "adjacent",
         memory_limit=memory_limit,
     )
-    opened = open_source(source, batch_rows=batch_rows)
+    opened = open_source(source, batch_rows=batch_rows) if qrels is None else open_run(source, batch_rows=batch_rows)
     if per_query:
         return QueryValues(opened, evaluator)
     return run(opened, evaluator, threads=threads, restart=queries is None)

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from fastrank.answer import answer
 from fastrank.atomic import atomic_file
-from fastrank.columns import as_record_batch
+from fastrank.columns import as_record_batch, find_rows
 from fastrank.errors import FastrankError, ParameterError, StateMismatchError
 from fastrank.plan import Plan, Roles, read_groupings, read_metrics
+from fastrank.qrels import read_judgments
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
-    from fastrank.columns import Columns, Rows
+    from fastrank.columns import Rows
     from fastrank.lists import Lists
     from fastrank.metrics.base import Metric
     from fastrank.plan import Identity
     from fastrank.result import Result
 
 __all__ = ["Evaluator"]
+
 
 
 class Evaluator:
@@ -48,6 +50,8 @@ class Evaluator:
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role; dropped rows are
         counted in `rows_dropped`.
+    qrels : table, path, dict or judgments, optional
+        Judgments, which hold the labels of the rows: see `fastrank.evaluate`.
     queries : "adjacent" or "scattered"
         Where the rows of a query stand.  Adjacent: a query is evaluated when the next begins; one that comes back is
         an error.  Scattered: anywhere; all rows are kept until a result is asked for, and travel in the state.
@@ -84,9 +88,16 @@ class Evaluator:
         by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
         where: Any = None,
         on_invalid: str = "raise",
+        qrels: Any = None,
         queries: str = "adjacent",
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
+        judgments = None
+        if qrels is not None:
+            query, item = query or "query", item or "item"
+            score = "score" if score is None and rank is None else score
+            judgments = read_judgments(qrels, query=query, item=item, label=label, query_weight=query_weight)
+            label = None
         self._metrics = read_metrics(metrics)
         columns = {
             "label": label,
@@ -96,7 +107,7 @@ class Evaluator:
             "query_weight": query_weight,
             "item": item,
         }
-        self._roles = Roles.make(where, on_invalid, score=score, **columns)
+        self._roles = Roles.make(where, on_invalid, judgments, score=score, **columns)
         self._slices = Slices(read_groupings(by))
         self._arguments: dict[str, Any] = {
             **columns,
@@ -104,6 +115,7 @@ class Evaluator:
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
+            "qrels": judgments,
             "queries": queries,
             "memory_limit": memory_limit,
         }
@@ -157,7 +169,7 @@ class Evaluator:
         batch = as_record_batch(batch)
         first = self._row
         columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
-        rows_of = self._find_rows(columns)
+        rows_of = find_rows(self._plan.distinct_row_sets, columns)
         codes = self._slices.codes(columns)
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
         self._broken = "an update failed half-way"
@@ -203,13 +215,6 @@ class Evaluator:
         if self._broken is not None:
             raise FastrankError(f"{self._broken}, so that this Evaluator holds part of a batch; make a new one")
 
-    def _find_rows(self, columns: Columns) -> dict[Any, Rows]:
-        found = {row_set: row_set.find(columns) for row_set in self._plan.distinct_row_sets}
-        problems = [problem for _, problem in found.values() if problem is not None]
-        if problems:
-            raise min(problems, key=lambda problem: problem.row).error(columns)
-        return {row_set: rows for row_set, (rows, _) in found.items()}
-
     def _count_dropped(self, rows_of: Mapping[Any, Rows], codes: Sequence[Any]) -> None:
         for identity, accumulator in self._plan.accumulators.items():
             dropped = rows_of[self._plan.row_sets[identity]].dropped
@@ -219,7 +224,8 @@ class Evaluator:
 
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
         rows = lists.heads or lists.rows
-        codes = self._slices.codes(rows.columns)
+        # Which slices queries without rows would be of, nobody knows.
+        codes = [] if lists.missing is not None else self._slices.codes(rows.columns)
         for _, accumulator in accumulators:
             accumulator.grow(self._slices.count)
         splits = [lists.split(rows.select(code)) for code in codes if code is not None]
@@ -371,7 +377,7 @@ class Evaluator:
         return accumulators
 
     def open_lists(self) -> Iterator[tuple[Identity, Lists]]:
-        """The lists of each stream that may go on, as if they were complete.
+        """The lists of each stream that may go on, as if they were complete, and those of judged queries without rows.
 
         Yields
         ------
@@ -379,7 +385,7 @@ class Evaluator:
             A stream, and lists of it.
         """
         for identity, stream in self._plan.streams.items():
-            for lists in stream.open_lists():
+            for lists in stream.last_lists():
                 yield identity, lists
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from fastrank.buffers import in_words
-from fastrank.columns import Columns, Rows, RowSet
+from fastrank.columns import Columns, Rows, RowSet, join_batches
 from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
 from fastrank.ids import SeenIds, find_lists, plain_ids
 from fastrank.lists import Lists, find_problem
@@ -35,7 +36,6 @@ __all__ = [
     "Queries",
     "QueryStream",
     "ScatteredRows",
-    "join_batches",
 ]
 
 OF_MERGED_STATE = "a row of a merged state"
@@ -56,33 +56,6 @@ class Piece(NamedTuple):
     def of_state(batch: pa.RecordBatch) -> Piece:
         """Rows of which the source is no longer known."""
         return Piece(batch, lambda _: OF_MERGED_STATE, np.arange(batch.num_rows))
-
-
-def join_batches(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """One record batch of several; columns whose types differ get a type that holds both."""
-    if len(batches) == 1:
-        return batches[0]
-    if all(batch.schema.equals(batches[0].schema) for batch in batches):
-        return pa.concat_batches(batches)
-    # Arrow finds a common type of integers and floats, but not of booleans or decimals with them.
-    mixed = {name for name in batches[0].schema.names if len({batch.schema.field(name).type for batch in batches}) > 1}
-    tables = [pa.Table.from_batches([_common(batch, mixed)]) for batch in batches]
-    table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
-    return table.to_batches(max_chunksize=max(1, len(table)))[0]
-
-
-def _as_number(array: pa.Array) -> pa.Array:
-    if pa.types.is_boolean(array.type):
-        return array.cast(pa.int8())
-    return array.cast(pa.string()).cast(pa.float64()) if pa.types.is_decimal(array.type) else array
-
-
-def _common(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:
-    arrays = [
-        _as_number(array) if name in names else array
-        for name, array in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 class HandOver(NamedTuple):
@@ -136,6 +109,24 @@ class Queries(ABC):
     def open_lists(self) -> Iterator[Lists]:
         """The lists that may go on, as if they were complete; may be asked again."""
 
+    @property
+    def finished(self) -> NDArray[np.uint64]:
+        """The ids of queries that are no longer open."""
+        return np.empty(0, np.uint64)
+
+    def last_lists(self) -> Iterator[Lists]:
+        """The open lists, and the queries of the judgments that have no row, as lists without rows."""
+        judgments = self.row_set.judgments
+        seen = [self.finished]
+        for lists in self.open_lists():
+            if judgments is not None:
+                seen.append(lists.query_ids)
+            yield lists
+        missing = None if judgments is None else judgments.find_missing(np.concatenate(seen))
+        if missing is not None and missing.size:
+            rows = self.row_set_of_open.find_nothing()
+            yield Lists(rows, np.zeros(missing.size + 1, np.int64), self.depths, missing=missing)
+
     @abstractmethod
     def hand_over(self) -> HandOver | ScatteredRows:
         """What another shard needs to know."""
@@ -160,13 +151,16 @@ class Queries(ABC):
     @property
     def row_set_of_open(self) -> RowSet:
         """The row set for rows that were filtered already."""
-        return RowSet(self.row_set.roles, (), self.row_set.drop_invalid)
+        return replace(self.row_set, where=())
 
     def _types_of(self, rows: Rows) -> dict[str, pa.DataType]:
         return {role: plain_ids(rows[role].slice(0, 0)).type for role in ("query", "item") if rows.has(role)}
 
     def _check_types(self, rows: Rows) -> None:
         """Ids of several types could be equal without being told so."""
+        if self.row_set.judgments is not None:
+            names = {role: column for role, column, _ in self.row_set.roles}
+            self.row_set.judgments.check_types(self._types_of(rows), names)
         for role, kind in self._types_of(rows).items():
             if self._types.get(role, kind) != kind:
                 raise ColumnTypeError(
@@ -342,6 +336,11 @@ class QueryStream(Queries):
         if problem is not None:
             raise problem.error(lists.rows)
         yield lists
+
+    @property
+    def finished(self) -> NDArray[np.uint64]:
+        """The ids of queries that are no longer open."""
+        return self.seen.values()
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""

@@ -8,26 +8,27 @@ import numpy as np
 
 from fastrank._kernels import order
 from fastrank.buffers import in_words, to_arrow
-from fastrank.errors import InvalidValueError
-from fastrank.ids import equality_codes
+from fastrank.errors import InvalidValueError, ParameterError
+from fastrank.ids import row_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
+    from fastrank.judgments import Judgments
 
-__all__ = ["Judged", "ListProblem", "Lists", "Split", "find_problem"]
+__all__ = ["ListProblem", "Lists", "Split", "find_problem"]
 
 
 class Lists:
     """Ranked lists of one row set: rows offsets[q]..offsets[q + 1] are list q.
 
-    `depths` says for the rules of each order how many ranks the metrics need (0: all); `judged` holds labels that come
-    from judgments and not from the rows; `heads` has a row for each list, where these stand in list columns; `derived`
-    holds what several metrics share.
+    `depths` says for the rules of each order how many ranks the metrics need (0: all); `heads` has a row for each list,
+    where these stand in list columns; `missing` says which queries of the judgments these are, for lists that have no
+    rows; `derived` holds what several metrics share.
     """
 
     def __init__(
@@ -35,14 +36,15 @@ class Lists:
         rows: Rows,
         offsets: NDArray[np.int64],
         depths: Mapping[Any, int],
-        judged: Judged | None = None,
         heads: Rows | None = None,
+        missing: NDArray[np.intp] | None = None,
     ) -> None:
         self.rows = rows
         self.offsets = offsets
         self.depths = depths
-        self._judged = judged
         self.heads = heads
+        self.missing = missing
+        self._judgments = rows.row_set.judgments
         self.derived: dict[object, Any] = {}
 
     @property
@@ -59,24 +61,76 @@ class Lists:
     @property
     def labels(self) -> NDArray[Any]:
         """The label of each row; zeros where no metric reads any."""
-        if self._judged is not None:
-            return self._judged.row_labels
+        return self._labels(told=True)
+
+    @property
+    def small_labels(self) -> NDArray[Any]:
+        """The label of each row, as a byte where all that was judged fits: 0 then, too, where nobody judged the row."""
+        return self._labels(told=False)
+
+    def _labels(self, *, told: bool) -> NDArray[Any]:
+        if self._judgments is not None:
+            items, offsets = self.rows.ids("item"), self.offsets
+            joined: NDArray[Any] = self._once(
+                ("labels", told), lambda judgments: judgments.row_labels(self._bounds, items, offsets, told=told)
+            )
+            return joined
         result: NDArray[Any] = self.rows["label"] if self.rows.has("label") else np.zeros(self.rows.count, np.uint8)
         return result
 
     @property
     def judged(self) -> tuple[NDArray[Any], NDArray[np.int64]] | None:
         """(labels, offsets) of all judged rows of each list, retrieved or not, where they are not just the rows."""
-        return None if self._judged is None else (self._judged.labels, self._judged.offsets)
+        if self._judgments is None:
+            return None
+        result: tuple[NDArray[Any], NDArray[np.int64]] = self._once(
+            "judged", lambda judgments: judgments.list_labels(self._bounds)
+        )
+        return result
+
+    @property
+    def _bounds(self) -> Any:
+        return self._once("bounds", lambda judgments: judgments.find(self.query_ids))
+
+    def _once(self, key: object, make: Callable[[Judgments], Any]) -> Any:
+        if key not in self.derived:
+            assert self._judgments is not None
+            self.derived[key] = make(self._judgments)
+        return self.derived[key]
+
+    @property
+    def query_ids(self) -> NDArray[np.uint64]:
+        """The 64-bit id of the query of each list."""
+        return row_ids(self.queries)
+
+    @property
+    def query_weights(self) -> NDArray[np.float64] | None:
+        """The weight of the query of each list, which all its rows carry; None where there are no weights."""
+        if not self.rows.has("query_weight"):
+            return None
+        if self.missing is None:
+            return np.ascontiguousarray(self.of_lists("query_weight"))
+        assert self._judgments is not None
+        if self._judgments.weights is None:
+            column, _ = self.rows.row_set.domain("query_weight")
+            raise ParameterError(
+                f"{self.name(0)} is judged and has no row, so it counts 0 and has no weight: give the judgments the "
+                f'column {column!r} (query_weight), or missing_query="skip"'
+            )
+        return self._judgments.weights[self.missing]
 
     def name(self, q: int) -> str:
         """The words by which an error names list q."""
+        if self.missing is not None:
+            return f"query {in_words(self.queries[q])} of the judgments"
         column, _ = self.rows.row_set.domain("query")
         return f"query {in_words(self.queries[q])} (column {column!r})"
 
     @property
     def queries(self) -> pa.Array:
         """The query of each list."""
+        if self.missing is not None and self._judgments is not None:
+            return self._judgments.query_ids.take(to_arrow(self.missing))
         return self.of_lists("query")
 
     def of_lists(self, role: str) -> Any:
@@ -97,6 +151,12 @@ class Lists:
             none = np.zeros(self.count, np.bool_)
             return Split(self, codes[starts], none, none)
         query = np.repeat(np.arange(self.count), np.diff(self.offsets))
+        if self._judgments is not None:
+            i = int(np.setdiff1d(changes, starts, assume_unique=True)[0])
+            raise ParameterError(
+                f"{self.rows.describe(i)}, of {self.name(int(query[i]))}, falls into another slice than the row before "
+                "it; judgments are of whole queries, so slice columns (by=) must be the same for all rows of a query"
+            )
         order = np.lexsort((codes, query))
         codes, query = codes[order], query[order]
         cuts = np.flatnonzero((codes[1:] != codes[:-1]) | (query[1:] != query[:-1])) + 1
@@ -105,14 +165,6 @@ class Lists:
         several = np.bincount(owner, minlength=self.count) > 1
         lists = Lists(self.rows.reorder(order), offsets, self.depths)
         return Split(lists, codes[offsets[:-1]], several[owner], several)
-
-
-class Judged(NamedTuple):
-    """What judgments say of lists: the label of each row, and the labels of all judged rows of each list."""
-
-    row_labels: NDArray[Any]
-    labels: NDArray[Any]
-    offsets: NDArray[np.int64]
 
 
 class Split(NamedTuple):
@@ -155,7 +207,7 @@ def find_problem(rows: Rows, offsets: NDArray[np.int64], *, unique_items: bool) 
         if i >= 0:
             problems.append(ListProblem(i, "rank", "a rank stands twice in a query", "each rank once in a query"))
     if unique_items and rows.has("item"):
-        i = order.find_duplicates(equality_codes(rows["item"]), offsets)
+        i = order.find_duplicates(rows.ids("item").view(np.int64), offsets)
         if i >= 0:
             allowed = 'each item once in a query; duplicates="first", "max_score" or "count" accepts more'
             problems.append(ListProblem(i, "item", "an item stands twice in a query", allowed))

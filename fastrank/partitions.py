@@ -15,7 +15,7 @@ import pyarrow as pa
 from fastrank._kernels import group
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.errors import SourceError
-from fastrank.grouping import join_batches
+from fastrank.columns import join_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fastrank.accumulators.base import Accumulator
     from fastrank.domains import Domain
     from fastrank.grouping import Queries
+    from fastrank.judgments import Judgments
     from fastrank.ranked import ListRules
 
 __all__ = ["Identity", "Plan", "Request", "Roles", "read_groupings", "read_metrics"]
@@ -79,9 +80,10 @@ class Roles:
     scores: tuple[str, ...]
     where: tuple[Where, ...]
     drop_invalid: bool
+    judgments: Judgments | None = None
 
     @staticmethod
-    def make(where: Any, on_invalid: str, **columns: Any) -> Roles:
+    def make(where: Any, on_invalid: str, judgments: Judgments | None = None, **columns: Any) -> Roles:
         """Checks what a user gave."""
         if on_invalid not in ("raise", "drop"):
             raise ParameterError(f'on_invalid={on_invalid!r}; allowed: "raise", "drop"')
@@ -94,7 +96,7 @@ class Roles:
                 raise ParameterError(f"{role}={column!r}; allowed: the name of a column")
         if len(set(scores)) != len(scores):
             raise ParameterError(f"score={list(scores)!r}; allowed: each column once")
-        return Roles(named, scores, () if where is None else (Where.parse(where),), on_invalid == "drop")
+        return Roles(named, scores, () if where is None else (Where.parse(where),), on_invalid == "drop", judgments)
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,12 @@ class Plan:
         columns.update(metric.overrides)
         # A parameter that is called as a role names the column.
         columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
+        judgments = self._judgments_for(metric)
         bound: list[tuple[str, str, Domain]] = []
         for role, domain in _by_rank(metric, columns).items():
+            if role == "label" and judgments is not None:
+                judgments.check_labels(domain)
+                continue
             if role == "query" and role not in columns:
                 columns[role] = ROW_NUMBERS  # for lists, each of which stands in one row
             if role not in columns:
@@ -181,7 +187,7 @@ class Plan:
         optional = [role for role in metric.definition.optional if role in columns]
         bound += [(role, columns[role], _OPTIONAL_DOMAINS[role]) for role in optional]
         where = self.roles.where + (() if metric.where is None else (metric.where,))
-        row_set = RowSet(tuple(bound), where, self.roles.drop_invalid)
+        row_set = RowSet(tuple(bound), where, self.roles.drop_invalid, judgments)
         accumulators = metric.states(role for role, _, _ in bound)
         for accumulator in accumulators.values():
             for role in accumulator.requires:
@@ -189,6 +195,18 @@ class Plan:
                     raise ParameterError(f"{metric.name} needs the {role} column: name it ({role}=, --{role})")
         states = {name: identify(accumulator, row_set) for name, accumulator in accumulators.items()}
         return Request(metric, model, row_set, states), accumulators
+
+    def _judgments_for(self, metric: Metric) -> Judgments | None:
+        """The judgments, where they hold the labels of a metric: one that names a column of labels reads that."""
+        if self.roles.judgments is None or "label" not in metric.domains or "label" in metric.overrides:
+            return None
+        if "query" not in metric.domains:
+            name = metric.definition.name
+            raise ParameterError(
+                f"{metric.name} reads the label of each row, and with qrels= labels are those of items of a query: "
+                f"name a column of the run that holds its labels ({name}(label=...))"
+            )
+        return self.roles.judgments
 
     def _add(
         self,
@@ -343,6 +361,8 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     kind, version, parameters = accumulator.identity
     reads = accumulator.reads
     inputs = tuple((role, column) for role, column, _ in row_set.roles if role in reads)
+    if row_set.judgments is not None:
+        inputs += (("judgments", row_set.judgments.digest),)
     valid = None
     if row_set.drop_invalid:
         valid = tuple(sorted((column, domain.name) for _, column, domain in row_set.roles))

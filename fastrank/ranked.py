@@ -15,7 +15,7 @@ from fastrank._kernels import checks, order, ranked
 from fastrank.buffers import to_arrow
 from fastrank.domains import UNJUDGED
 from fastrank.errors import InvalidValueError, TiesError
-from fastrank.ids import equality_codes, ordered_codes
+from fastrank.ids import ordered_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -148,9 +148,10 @@ class RankedLists:
 
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
         """Which lists have rows, none of them judged; None where no row is unjudged."""
-        if self.labels.dtype == np.uint8 or not (self.labels == UNJUDGED).any():
+        if self.lists.judged is None and (self.labels.dtype == np.uint8 or not (self.labels == UNJUDGED).any()):
             return None
-        return ~self.any_judged() & (self.sizes > 0)
+        extra = ~self.any_judged() & (self.sizes > 0)
+        return extra if extra.any() else None
 
     def runs(self) -> Runs:
         """The runs that cover the ranks that the metrics need."""
@@ -242,13 +243,18 @@ class RankedLists:
         result: tuple[NDArray[np.int64], NDArray[np.int64]] = self.derived[key]
         return result
 
-    def check_order(self, what: str, k: int, *, by_row: bool) -> None:
+    def check_order(self, what: str, k: int, *, by_row: bool, told: bool = True) -> None:
         """TiesError where rows tie among the first k ranks and the measure has no expected value over their orders;
-        rows of one label may tie, unless it matters `by_row` which one stands where."""
+        rows of one label may tie (or of labels up to 0, which are the same unless `told` apart), unless it matters
+        `by_row` which one stands where."""
         if TIES[self.rules.ties] != order.AVERAGE:
             return
         runs = self.runs()
-        several = (runs.counts > 1) | (runs.opens == 0) if by_row else runs.opens == 0
+        several = runs.opens == 0
+        if by_row:
+            several |= runs.counts > 1
+        elif not told:
+            several[1:] &= np.maximum(runs.labels[1:], 0.0) != np.maximum(runs.labels[:-1], 0.0)
         if not several.any():
             return
         above = np.cumsum(runs.counts) - runs.counts
@@ -269,18 +275,24 @@ class RankedLists:
             raise TiesError(f"{what}: {where}; {rule}")
 
 
-def rank(lists: Lists, rules: ListRules) -> RankedLists:
-    """The lists under rules, made once for all metrics."""
-    if rules not in lists.derived:
-        lists.derived[rules] = _rank(lists, rules)
-    result: RankedLists = lists.derived[rules]
+def rank(lists: Lists, rules: ListRules, *, told: bool = False) -> RankedLists:
+    """The lists under rules, made once for all metrics; `told`: rows that nobody judged are told from those of label 0.
+
+    Otherwise they need not be, which makes labels bytes where a short top of the lists is found faster with them.
+    """
+    shallow = rules.ties in ("average", "error") and 0 < lists.depths[rules] <= DEEPEST_INSERTION
+    told = told or not shallow or rules.unjudged != "nonrelevant"
+    key = (rules, told)
+    if key not in lists.derived:
+        lists.derived[key] = _rank(lists, rules, lists.labels if told else lists.small_labels)
+    result: RankedLists = lists.derived[key]
     return result
 
 
-def _rank(lists: Lists, rules: ListRules) -> RankedLists:
+def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
     scores = lists.scores
     offsets = lists.offsets
-    labels, judged = lists.labels, lists.judged
+    judged = lists.judged
     if rules.unjudged == "error":
         _refuse(lists, labels == UNJUDGED, "is not judged", 'a label for each row (unjudged="error")')
     if rules.negative_rel == "error" and labels.dtype == np.float64:
@@ -336,7 +348,7 @@ def _one_of_each(
 ) -> NDArray[np.bool_] | None:
     """Marks one row of each item of a list: its first, or that of the highest score and label; None where no item
     repeats."""
-    codes = equality_codes(lists.rows["item"])
+    codes = lists.rows.ids("item").view(np.int64)
     if order.find_duplicates(codes, lists.offsets) < 0:
         return None
     query = np.repeat(np.arange(lists.count), np.diff(lists.offsets))

@@ -105,6 +105,7 @@ class WholeLists(Queries):
             raise problem.error(above)
         if heads.count == 0:
             return PreparedLists(None, np.empty(0, np.uint64))
+        self._check_types(rows)
         sizes = np.bincount(parents[rows.positions], minlength=above.batch.num_rows)[heads.positions]
         offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         lists = Lists(rows, offsets, self.depths, heads=heads)
@@ -139,6 +140,11 @@ class WholeLists(Queries):
     def open_lists(self) -> Iterator[Lists]:
         """None: each list is complete."""
         yield from ()
+
+    @property
+    def finished(self) -> NDArray[np.uint64]:
+        """The ids of all queries."""
+        return self.seen.values()
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""

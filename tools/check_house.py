@@ -27,13 +27,14 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_DATA = _ARROW | {"domains", "columns", "ids", "slices", "lists", "grouping", "partitions", "scattered", "where"}
+_ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
+_DATA = _ROWS | {"grouping", "partitions", "scattered"}
 _LISTS = _DATA | {"ranked", "shapes", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "result"}
-_EVALUATOR = _ANSWER | {"answer", "atomic"}
-_EVALUATION = _EVALUATOR | {"evaluator", "sources", "replay"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels"}
+_EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
@@ -45,10 +46,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "where": _LEAF | {"conditions"},
     "buffers": _LEAF,
     "domains": _ARROW,
-    "columns": _ARROW | {"domains", "where"},
+    "columns": _ARROW | {"domains", "where", "ids", "judgments"},
     "ids": _ARROW,
+    "judgments": _ARROW | {"domains"},
+    "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},
-    "lists": _ARROW | {"ids", "columns"},
+    "lists": _ARROW | {"ids", "columns", "judgments"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked"},
     "partitions": _ARROW | {"grouping"},
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked"},
@@ -87,7 +90,7 @@ DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
         *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "lists", "grouping"),
-        *("partitions", "scattered", "shapes", "replay"),
+        *("judgments", "qrels", "partitions", "scattered", "shapes", "replay"),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files
     },

@@ -40,7 +40,7 @@ class Counted(NamedTuple):
 
 def query_weights(lists: Lists) -> NDArray[np.float64] | None:
     """One weight a list; all rows of a query carry the same."""
-    return np.ascontiguousarray(lists.of_lists("query_weight")) if lists.rows.has("query_weight") else None
+    return lists.query_weights
 
 
 @dataclass(eq=False)
@@ -124,13 +124,16 @@ class MeasuredLists(ListAccumulator):
     def _count_lists(self, lists: Lists) -> Counted:
         ranked = rank(lists, self.list_rules)
         values, found = measured(lists, self.list_rules, self.measure, self.options)
-        weights = query_weights(lists)
+        # Missing lists that do not count may have no weight.
+        ignored = lists.missing is not None and self.missing_query == "skip"
+        weights = None if ignored else lists.query_weights
         absent = np.zeros(lists.count, np.bool_)
         tallies: dict[str, NDArray[Any]] = {"queries_tied": ranked.count_tied(self.depth)}
+        extra = ranked.unjudged_lists()
         if found is not None and not found.all():
+            found = found if extra is None else found | extra
             tallies["queries_without_relevant"] = ~found
             values, absent = self._settle(lists, values, found, absent)
-        extra = ranked.unjudged_lists()
         if extra is not None:
             self._refuse(lists, extra, "extra_query", "no row of it is judged")
             tallies["queries_extra"] = extra

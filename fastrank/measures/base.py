@@ -30,7 +30,8 @@ class Values(NamedTuple):
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure; `reads` names its options that are columns."""
+    """A measure; `reads` names its options that are columns, `told` says whether it tells rows that nobody judged from
+    those of label 0."""
 
     name: str
     function: Callable[..., Values]
@@ -38,6 +39,7 @@ class Measure:
     closed_form: Callable[[Any], bool]
     by_row: bool
     reads: tuple[str, ...]
+    told: bool
 
 
 MEASURES: dict[str, Measure] = {}
@@ -53,6 +55,7 @@ def measure(
     closed_form: bool | Callable[[Any], bool] = True,
     by_row: bool = False,
     reads: tuple[str, ...] = (),
+    told: bool = False,
 ) -> Callable[[Callable[..., Values]], Callable[..., Values]]:
     """Declares a measure; the keyword-only arguments of the function are its options.
 
@@ -63,7 +66,7 @@ def measure(
     def declare(function: Callable[..., Values]) -> Callable[..., Values]:
         name = function.__name__
         has_form = closed_form if callable(closed_form) else lambda _: bool(closed_form)
-        MEASURES[name] = Measure(name, function, depth, has_form, by_row, reads)
+        MEASURES[name] = Measure(name, function, depth, has_form, by_row, reads, told)
         return function
 
     return declare
@@ -74,11 +77,11 @@ def measured(lists: Lists, rules: ListRules, name: str, options: tuple[tuple[str
     key = (rules, name, options)
     if key not in lists.derived:
         definition, given = MEASURES[name], dict(options)
-        under_rules = rank(lists, rules)
+        under_rules = rank(lists, rules, told=definition.told)
         if rules.ties == "error":
             under_rules.check_order(name, definition.depth(given), by_row=True)
         elif not definition.closed_form(given):
-            under_rules.check_order(name, definition.depth(given), by_row=definition.by_row)
+            under_rules.check_order(name, definition.depth(given), by_row=definition.by_row, told=definition.told)
         lists.derived[key] = definition.function(under_rules, **given)
     result: Values = lists.derived[key]
     return result

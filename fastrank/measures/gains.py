@@ -9,7 +9,7 @@ import numpy as np
 from fastrank._kernels import ranked, untied
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.discounts import LOGARITHMIC, geometric
-from fastrank.measures.propensity import mean_weight, weights_of
+from fastrank.measures.propensity import mean_weight, refuse_judgments, weights_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +100,7 @@ def ndcg(
 ) -> Values:
     gate = relevance_level if level_gates_gain else None
     if propensity is not None:
+        refuse_judgments(lists)
         runs, best = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
         ideal = _ideal_dcg(lists.sizes, best, best.labels, k)
         return Values(divided(_dcg(lists, runs, runs.labels, k), ideal), ideal > 0)

@@ -154,7 +154,7 @@ def r_precision(lists: RankedLists, *, relevance_level: float) -> Values:
     return Values(divided(ranked.hits_at(*lists.runs(), relevance_level, relevant), relevant), relevant > 0)
 
 
-@measure()
+@measure(told=True)
 def fallout(lists: RankedLists, *, k: int | None, relevance_level: float) -> Values:
     others = ranked.count_labels(lists.judged_labels, lists.judged_offsets, UNJUDGED, relevance_level)
     if lists.lists.judged is not None:
@@ -163,7 +163,7 @@ def fallout(lists: RankedLists, *, k: int | None, relevance_level: float) -> Val
     return Values(divided(_inside(lists, k) - _hits(lists, k, relevance_level), others), others > 0)
 
 
-@measure()
+@measure(told=True)
 def judged(lists: RankedLists, *, k: int | None) -> Values:
     return Values(divided(_hits(lists, k, 0.0), _inside(lists, k)))
 

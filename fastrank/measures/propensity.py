@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank._kernels import order, ranked
+from fastrank.errors import ParameterError
 from fastrank.measures.base import divided
 from fastrank.measures.discounts import FLAT
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastrank.ranked import RankedLists
 
-__all__ = ["mean_weight", "top_sums", "total", "weights_of"]
+__all__ = ["mean_weight", "refuse_judgments", "top_sums", "total", "weights_of"]
 
 
 def _inverse(propensity: NDArray[np.floating], clip: float) -> NDArray[np.float64]:
@@ -35,9 +36,19 @@ def top_sums(lists: RankedLists, key: object, values: NDArray[np.float64], k: in
 
 def total(lists: RankedLists, level: float, clip: float) -> NDArray[np.float64]:
     """The sum of the weights of all relevant rows, retrieved or not."""
+    refuse_judgments(lists)
     rows, offsets = lists.lists.rows, lists.lists.offsets
     values = np.where(lists.lists.labels >= level, _inverse(rows["propensity"], clip), 0.0)
     return ranked.ideal_dcg(*order.ideal_runs(values, offsets), *FLAT.up_to(np.diff(offsets), None), 0)
+
+
+def refuse_judgments(lists: RankedLists) -> None:
+    """ParameterError where relevant rows that were not retrieved have no propensity."""
+    if lists.lists.judged is not None:
+        raise ParameterError(
+            "propensity=: what was judged (qrels=) and not retrieved has no propensity, which recall and ndcg need; "
+            "join the judgments to the run before, so that such rows have a propensity and a null score"
+        )
 
 
 def mean_weight(lists: RankedLists, propensity: str, clip: float, k: int | None) -> NDArray[Any]:
