@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Evaluator"]
 
 
-
 class Evaluator:
     """Evaluates metrics batch by batch, with a state that can be stored, sent and merged.
 
