@@ -91,12 +91,10 @@ class Evaluator:
         queries: str = "adjacent",
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
-        judgments = None
         if qrels is not None:
             query, item = query or "query", item or "item"
             score = "score" if score is None and rank is None else score
-            judgments = read_judgments(qrels, query=query, item=item, label=label, query_weight=query_weight)
-            label = None
+            qrels = read_judgments(qrels, query=query, item=item, label=label, query_weight=query_weight)
         self._metrics = read_metrics(metrics)
         columns = {
             "label": label,
@@ -106,7 +104,7 @@ class Evaluator:
             "query_weight": query_weight,
             "item": item,
         }
-        self._roles = Roles.make(where, on_invalid, judgments, score=score, **columns)
+        self._roles = Roles.make(where, on_invalid, qrels, score=score, **columns)
         self._slices = Slices(read_groupings(by))
         self._arguments: dict[str, Any] = {
             **columns,
@@ -114,7 +112,7 @@ class Evaluator:
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
-            "qrels": judgments,
+            "qrels": qrels,
             "queries": queries,
             "memory_limit": memory_limit,
         }
@@ -191,13 +189,7 @@ class Evaluator:
         self._row += batch.num_rows
 
     def twin(self) -> Evaluator:
-        """An empty evaluator of the same metrics.
-
-        Returns
-        -------
-        Evaluator
-            Its state merges with that of this one.
-        """
+        """An empty evaluator of the same metrics, whose state merges with that of this one."""
         return Evaluator(self._metrics, **self._arguments)
 
     @property

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from fastrank._kernels import group
 from fastrank.buffers import buffer_view, to_arrow
-from fastrank.errors import SourceError
 from fastrank.columns import join_batches
+from fastrank.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastrank._kernels import group
 from fastrank.buffers import buffer_view, to_arrow
-from fastrank.columns import Columns, Rows, RowSet
+from fastrank.columns import Columns, Rows, RowSet, join_batches
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import (
     DIFFERENT_QUERIES,
@@ -19,7 +19,6 @@ from fastrank.grouping import (
     Prepared,
     Queries,
     ScatteredRows,
-    join_batches,
 )
 from fastrank.ids import row_ids
 from fastrank.lists import Lists, find_problem

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.buffers import buffer_view, to_arrow
-from fastrank.errors import SourceError, StateMismatchError
 from fastrank.columns import join_batches
+from fastrank.errors import SourceError, StateMismatchError
 from fastrank.grouping import HandOver, Piece, ScatteredRows
 from fastrank.scattered import ScatteredQueries
 from fastrank.slices import Slices

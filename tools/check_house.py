@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"ids", "columns", "judgments"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked"},
-    "partitions": _ARROW | {"grouping"},
+    "partitions": _ARROW | {"columns"},
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked"},
     "ranked": _ARROW | {"domains", "ids", "lists"},
     "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked"},
