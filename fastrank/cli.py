@@ -98,7 +98,7 @@ def evaluate(
         queries=queries or "adjacent",
         **roles,
     )
-    opened = open_run(source[0] if len(source) == 1 else list(source))
+    opened = (open_run if roles["qrels"] else open_source)(source[0] if len(source) == 1 else list(source))
     with _progress(opened.rows) as advance, _warnings_in_one_line():
         if write_queries is not None:
             values = QueryValues(opened, evaluator, advance)

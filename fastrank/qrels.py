@@ -1,7 +1,8 @@
-"""Runs and judgments in the forms in which they come: tables, files, nested dicts."""
+"""Runs and judgments in the forms in which they come: tables, files of tables or of TREC, nested dicts."""
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,7 @@ from fastrank.errors import ColumnTypeError, EmptyInputError, InvalidValueError,
 from fastrank.ids import find_lists, plain_ids, row_ids
 from fastrank.judgments import Judgments
 from fastrank.sources import open_source
+from fastrank.sources.paths import CSV, IPC, PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +44,14 @@ def open_run(source: Any, *, batch_rows: int | None = None) -> Source:
     Parameters
     ----------
     source : object
-        What `open_source` takes, or a dict {query: {item: score}}.
+        What `open_source` takes, a dict {query: {item: score}}, or the path of a TREC run.
     batch_rows : int, optional
         Most rows in a batch.
 
     Returns
     -------
     Source
-        Of a dict, the columns are query, item and score.
+        Of a dict or a TREC run, the columns are query, item and score.
     """
     return _open(source, "score", batch_rows)
 
@@ -60,6 +62,11 @@ def _open(source: Any, value: str, batch_rows: int | None = None) -> Source:
         if not rows:
             raise EmptyInputError("the dict of queries holds no item")
         source = dict(zip(("query", "item", value), map(list, zip(*rows, strict=True)), strict=True))
+    elif isinstance(source, str | os.PathLike) and not os.fspath(source).lower().endswith(PARQUET + IPC + CSV):
+        from fastrank.sources import trec
+
+        if trec.looks_like_trec(source):
+            source = trec.read_run(source) if value == "score" else trec.read_qrels(source)
     return open_source(source, batch_rows=batch_rows)
 
 
@@ -69,7 +76,8 @@ def read_judgments(source: Any, *, batch_rows: int | None = None, **names: str |
     Parameters
     ----------
     source : object
-        What `open_source` takes, a dict {query: {item: label}}, or judgments that were read before.
+        What `open_source` takes, a dict {query: {item: label}}, the path of TREC judgments, or judgments that were read
+        before.
     batch_rows : int, optional
         Most rows in a batch.
     **names : str, optional

@@ -26,7 +26,7 @@ def _gains(labels: NDArray[Any], gain: Gain, gate: float | None) -> NDArray[np.f
     """The gain of each label; none below `gate`."""
     if gain == "linear":
         # Labels that are not negative are their own gains.
-        values = labels if labels.min(initial=0.0) >= 0 else ranked.gains(labels, ranked.LINEAR)
+        values = labels if labels.min(initial=0.0) >= 0 else np.maximum(labels, 0.0)
     elif gain == "exp2":
         values = ranked.gains(labels, ranked.EXP2)
     else:
