@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.metrics.base import Value
-    from fastrank.plan import Identity, Request
+    from fastrank.requests import Identity, Request
     from fastrank.slices import Slices
 
 __all__ = ["answer"]

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["booleans", "buffer_view", "in_words", "is_id", "is_list", "null_mask", "plain", "to_arrow"]
 
 
-def to_arrow(values: NDArray[Any]) -> pa.Array:
-    """A one-dimensional array as Arrow, zero-copy; pa.array(ndarray) would import pandas."""
+def to_arrow(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A one-dimensional array as Arrow, zero-copy, null where marked; pa.array(ndarray) would import pandas."""
     values = np.ascontiguousarray(values)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [None, pa.py_buffer(values)])
+    marked = null is not None and null.any()
+    valid = pa.py_buffer(np.packbits(~null, bitorder="little")) if null is not None and marked else None
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, [valid, pa.py_buffer(values)])
 
 
 def buffer_view(array: pa.Array, dtype: type[np.generic]) -> NDArray[Any]:

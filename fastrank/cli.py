@@ -21,6 +21,7 @@ from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
+from fastrank.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -46,6 +46,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     query: str | None = None,
     query_weight: str | None = None,
     item: str | None = None,
+    ranking: str | None = None,
+    relevant: str | None = None,
     by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
     where: Any = None,
     on_invalid: str = "raise",
@@ -68,6 +70,9 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     label, score, rank, weight, query, query_weight, item : str, optional
         The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
         from 1, may stand in its place for ranking metrics.
+    ranking, relevant : str, optional
+        In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
+        ids that are relevant.
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
     where : str or pyarrow.compute.Expression, optional
@@ -123,6 +128,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         query=query,
         query_weight=query_weight,
         item=item,
+        ranking=ranking,
+        relevant=relevant,
         by=by,
         where=where,
         on_invalid=on_invalid,
@@ -178,7 +185,7 @@ def run(
         except (QueryOrderError, StateMismatchError):
             # One thread tells which row it is, where it is not to start anew.
             counter.reset()
-            evaluator = evaluator.with_scattered_queries() if restart else evaluator.twin()
+            evaluator = evaluator.twin(queries="scattered") if restart else evaluator.twin()
             _feed(source.batches(*evaluator.columns(source.schema)), evaluator, counter)
     else:
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
@@ -239,7 +246,7 @@ def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, rest
     else:
         return evaluator
     counter.reset()
-    evaluator = evaluator.with_scattered_queries()
+    evaluator = evaluator.twin(queries="scattered")
     _feed(replay.again(), evaluator, counter)
     return evaluator
 

@@ -11,8 +11,9 @@ from fastrank.answer import answer
 from fastrank.atomic import atomic_file
 from fastrank.columns import as_record_batch, find_rows
 from fastrank.errors import FastrankError, ParameterError, StateMismatchError
-from fastrank.plan import Plan, Roles, read_groupings, read_metrics
+from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
+from fastrank.requests import Roles, bind, read_groupings, read_metrics
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
 from fastrank.wire import State, from_table, read_table, to_table
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from fastrank.columns import Rows
     from fastrank.lists import Lists
     from fastrank.metrics.base import Metric
-    from fastrank.plan import Identity
+    from fastrank.requests import Identity
     from fastrank.result import Result
 
 __all__ = ["Evaluator"]
@@ -41,6 +42,9 @@ class Evaluator:
     label, score, rank, weight, query, query_weight, item : str, optional
         The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
         from 1, may stand in its place for ranking metrics.
+    ranking, relevant : str, optional
+        In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
+        ids that are relevant.
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.  The overall row is
         always there.
@@ -84,6 +88,8 @@ class Evaluator:
         query: str | None = None,
         query_weight: str | None = None,
         item: str | None = None,
+        ranking: str | None = None,
+        relevant: str | None = None,
         by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
         where: Any = None,
         on_invalid: str = "raise",
@@ -103,6 +109,8 @@ class Evaluator:
             "query": query,
             "query_weight": query_weight,
             "item": item,
+            "ranking": ranking,
+            "relevant": relevant,
         }
         self._roles = Roles.make(where, on_invalid, qrels, score=score, **columns)
         self._slices = Slices(read_groupings(by))
@@ -127,10 +135,6 @@ class Evaluator:
     def has_queries(self) -> bool:
         """Whether a metric evaluates ranked lists."""
         return bool(self._plan.streams)
-
-    def with_scattered_queries(self) -> Evaluator:
-        """An empty evaluator of the same metrics and columns, with `queries="scattered"`."""
-        return Evaluator(self._metrics, **{**self._arguments, "queries": "scattered"})
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
@@ -188,9 +192,19 @@ class Evaluator:
         self._broken = None
         self._row += batch.num_rows
 
-    def twin(self) -> Evaluator:
-        """An empty evaluator of the same metrics, whose state merges with that of this one."""
-        return Evaluator(self._metrics, **self._arguments)
+    def twin(self, **changes: Any) -> Evaluator:
+        """An empty evaluator of the same metrics, whose state merges with that of this one.
+
+        Parameters
+        ----------
+        **changes : object
+            Arguments that are to be others.
+
+        Returns
+        -------
+        Evaluator
+        """
+        return Evaluator(self._metrics, **{**self._arguments, **changes})
 
     @property
     def plan(self) -> Plan:
@@ -344,7 +358,7 @@ class Evaluator:
         self._check()
         requests = self._plan.requests
         if metrics is not None:
-            requests = [request for metric in read_metrics(metrics) for request, _ in self._plan.bind(metric)]
+            requests = [request for metric in read_metrics(metrics) for request, _ in bind(metric, self._roles)]
         accumulators = self._closed()
         for request in requests:
             for identity in request.states.values():

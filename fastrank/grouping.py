@@ -117,13 +117,15 @@ class Queries(ABC):
     def last_lists(self) -> Iterator[Lists]:
         """The open lists, and the queries of the judgments that have no row, as lists without rows."""
         judgments = self.row_set.judgments
+        if judgments is None:
+            yield from self.open_lists()
+            return
         seen = [self.finished]
         for lists in self.open_lists():
-            if judgments is not None:
-                seen.append(lists.query_ids)
+            seen.append(lists.query_ids)
             yield lists
-        missing = None if judgments is None else judgments.find_missing(np.concatenate(seen))
-        if missing is not None and missing.size:
+        missing = judgments.find_missing(np.concatenate(seen))
+        if missing.size:
             rows = self.row_set_of_open.find_nothing()
             yield Lists(rows, np.zeros(missing.size + 1, np.int64), self.depths, missing=missing)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from fastrank.accumulators.ranked import MeasuredLists
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from fastrank.evaluator import Evaluator
     from fastrank.lists import Lists
-    from fastrank.plan import Identity, Request
+    from fastrank.requests import Identity, Request
     from fastrank.result import Result
     from fastrank.sources import Source
 
@@ -110,7 +109,7 @@ class QueryValues:
             columns.append(pa.repeat(str(entries[0][0].model), lists.count))
         for _, accumulator in entries:
             counted = accumulator.count(lists)
-            columns.append(_floats(counted.values, counted.absent))
+            columns.append(to_arrow(counted.values, counted.absent))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
@@ -143,11 +142,3 @@ class QueryValues:
         if not self._finished:
             raise FastrankError("the values of queries have not been read to the end: the result is not known yet")
         return self._evaluator.result()
-
-
-def _floats(values: np.ndarray[Any, Any], absent: np.ndarray[Any, Any]) -> pa.Array:
-    """Float64 as Arrow, null where absent."""
-    if not absent.any():
-        return to_arrow(values)
-    valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
-    return pa.Array.from_buffers(pa.float64(), values.size, [valid, pa.py_buffer(np.ascontiguousarray(values))])

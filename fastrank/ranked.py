@@ -7,6 +7,7 @@ depends on its tie runs (see `fastrank._kernels.order`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -115,7 +116,7 @@ class RankedLists:
         """How many lists there are."""
         return self.offsets.size - 1
 
-    @property
+    @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """How many rows of each list are retrieved."""
         return np.diff(self.offsets)

@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.buffers import buffer_view, plain, to_arrow
+from fastrank._kernels import judge, order
+from fastrank.buffers import buffer_view, in_words, plain, to_arrow
 from fastrank.columns import Columns, Heads, RowSet
-from fastrank.errors import InvalidValueError, QueryOrderError, StateMismatchError
+from fastrank.errors import ColumnTypeError, InvalidValueError, QueryOrderError, StateMismatchError
 from fastrank.grouping import HandOver, Queries, ScatteredRows
-from fastrank.ids import SeenIds, find_lists
+from fastrank.ids import SeenIds, find_lists, plain_ids, row_ids
 from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from fastrank.columns import Rows
     from fastrank.ranked import ListRules
 
-__all__ = ["ROW_NUMBERS", "WholeLists", "flatten", "is_list"]
+__all__ = ["LABELS", "MADE", "RANKS", "ROW_NUMBERS", "WholeLists", "flatten", "is_list"]
 
-ROW_NUMBERS = "(row)"  # the column of queries where none is named: each row of lists is a query of its own
+# Columns that are made: of queries where none is named, each row of lists being a query of its own; of the places in
+# lists of ranked ids; of labels from lists of relevant ids.
+ROW_NUMBERS, RANKS, LABELS = "(row)", "(rank)", "(label)"
+MADE = (ROW_NUMBERS, RANKS, LABELS)
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -37,11 +41,23 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def flatten(batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> Columns:
+def flatten(
+    batch: pa.RecordBatch,
+    first_row: int,
+    describe_row: Callable[[int], str],
+    ranking: str | None = None,
+    relevant: str | None = None,
+) -> Columns:
     """The entries of lists as rows; what stands beside the lists is repeated for each entry.
 
-    InvalidValueError where a list is null, or lists of one row differ in length.
+    `ranking` names lists of ids from the first rank down, `relevant` lists of the ids that are relevant: those of them
+    that are not ranked become rows without a rank.  InvalidValueError where a list is null, or lists of one row differ
+    in length.
     """
+    if ranking is not None and relevant is not None:
+        batch = _with_labels(batch, describe_row, ranking, relevant)
+    elif ranking is not None:
+        batch = _with_ranks(batch, ranking)
     lists = {name: plain(batch.column(name)) for name in batch.schema.names if is_list(batch.schema.field(name).type)}
     lengths = _lengths(lists, describe_row)
     parents = np.repeat(np.arange(batch.num_rows), lengths)
@@ -58,6 +74,71 @@ def flatten(batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int],
     rows = {**entries, **repeated}
     long = pa.RecordBatch.from_arrays(list(rows.values()), names=list(rows))
     return Columns(long, describe_entry, Heads(above, parents))
+
+
+def _with_ranks(batch: pa.RecordBatch, ranking: str) -> pa.RecordBatch:
+    array = _check_ids(batch, ranking)
+    lengths = buffer_view(pc.cast(pc.list_value_length(array).fill_null(0), pa.int64()), np.int64)
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    ranks = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths) + 1
+    return _append(batch, RANKS, pa.LargeListArray.from_arrays(to_arrow(offsets), to_arrow(ranks)))
+
+
+def _check_ids(batch: pa.RecordBatch, name: str) -> pa.Array:
+    array = plain(batch.column(name))
+    if not is_list(array.type):
+        raise ColumnTypeError(f"column {name!r} is of type {array.type}; allowed: lists of ids")
+    return array
+
+
+def _append(batch: pa.RecordBatch, name: str, array: pa.Array) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([*batch.columns, array], names=[*batch.schema.names, name])
+
+
+def _with_labels(
+    batch: pa.RecordBatch, describe_row: Callable[[int], str], ranking: str, relevant: str
+) -> pa.RecordBatch:
+    """Ranked ids followed by the relevant ones that are not ranked, their ranks and their labels, as lists."""
+    arrays = {name: _check_ids(batch, name) for name in (ranking, relevant)}
+    sizes = [_lengths({name: array}, describe_row) for name, array in arrays.items()]
+    ranked, wanted = (plain_ids(array.flatten()) for array in arrays.values())
+    if ranked.type != wanted.type:
+        raise ColumnTypeError(
+            f"column {ranking!r} holds ids of type {ranked.type}, column {relevant!r} of type {wanted.type}; cast one"
+        )
+    for name, ids, size in zip((ranking, relevant), (ranked, wanted), sizes, strict=True):
+        if ids.null_count:
+            i = int(pc.index(ids.is_null(), value=True).as_py())
+            row = int(np.searchsorted(np.cumsum(size), i, side="right"))
+            raise InvalidValueError(f"column {name!r}: {describe_row(row)} holds a null in its list; allowed: ids")
+    codes = [row_ids(ids) for ids in (ranked, wanted)]
+    bounds = [np.concatenate(([0], np.cumsum(size))).astype(np.int64) for size in sizes]
+    twice = order.find_duplicates(codes[1].view(np.int64), bounds[1])
+    if twice >= 0:
+        row = int(np.searchsorted(bounds[1], twice, side="right")) - 1
+        raise InvalidValueError(
+            f"column {relevant!r}: {describe_row(row)} holds {in_words(wanted[twice])} twice; allowed: each id once"
+        )
+    labels = [
+        judge.find_labels(codes[i], bounds[i], bounds[1 - i][:-1], bounds[1 - i][1:], codes[1 - i], ones, False)
+        for i, ones in ((0, np.ones(codes[1].size, np.uint8)), (1, np.ones(codes[0].size, np.uint8)))
+    ]
+    missed = np.flatnonzero(labels[1] == 0)
+    list_of_missed = np.searchsorted(bounds[1], missed, side="right") - 1
+    owner = np.concatenate((np.repeat(np.arange(batch.num_rows), sizes[0]), list_of_missed))
+    places = np.argsort(owner, kind="stable")
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=batch.num_rows)))).astype(np.int64)
+    ids = pa.concat_arrays([ranked, wanted.take(to_arrow(missed))]).take(to_arrow(places))
+    ranks = np.concatenate((np.arange(codes[0].size) - np.repeat(bounds[0][:-1], sizes[0]) + 1, np.zeros(missed.size)))
+    grades = np.concatenate((labels[0], np.ones(missed.size, np.uint8)))
+    rest = [name for name in batch.schema.names if name not in (ranking, relevant)]
+    columns = {
+        ranking: ids,
+        RANKS: to_arrow(ranks[places], places >= codes[0].size),
+        LABELS: to_arrow(grades[places]),
+    }
+    made = [pa.LargeListArray.from_arrays(to_arrow(offsets), values) for values in columns.values()]
+    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in rest), *made], names=[*rest, *columns])
 
 
 def _lengths(lists: Mapping[str, pa.Array], describe_row: Callable[[int], str]) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ _DATA = _ROWS | {"grouping", "partitions", "scattered"}
 _LISTS = _DATA | {"ranked", "shapes", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
-_ANSWER = _PLAN | {"plan", "result"}
+_ANSWER = _PLAN | {"plan", "requests", "result"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
@@ -62,7 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": _STATES,
     "wire": _STATES,
     "result": _STATES | {"metrics"},
-    "plan": _PLAN | {"result"},
+    "requests": _PLAN | {"result"},
+    "plan": _PLAN | {"result", "requests"},
     "sources": _LEAF,
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
