@@ -193,17 +193,7 @@ class Evaluator:
         self._row += batch.num_rows
 
     def twin(self, **changes: Any) -> Evaluator:
-        """An empty evaluator of the same metrics, whose state merges with that of this one.
-
-        Parameters
-        ----------
-        **changes : object
-            Arguments that are to be others.
-
-        Returns
-        -------
-        Evaluator
-        """
+        """An empty evaluator of the same metrics, with other arguments where named."""
         return Evaluator(self._metrics, **{**self._arguments, **changes})
 
     @property
