@@ -145,7 +145,13 @@ def demo(rows: int, folder: Path) -> None:
 @click.option("-N", "--Number_docs_in_coll", "collection", type=click.IntRange(0), default=0,
               help="Documents in the collection, for utility.")  # fmt: skip
 def trec_eval(
-    qrels: str, run_file: str, measures: tuple[str, ...], per_query: bool, no_summary: bool, depth: int | None, **rules: Any
+    qrels: str,
+    run_file: str,
+    measures: tuple[str, ...],
+    per_query: bool,
+    no_summary: bool,
+    depth: int | None,
+    **rules: Any,
 ) -> None:
     """Evaluate a TREC RUN against QRELS with the options and the output of trec_eval 9.
 
@@ -154,8 +160,9 @@ def trec_eval(
     """
     from fastrank.compat.trec_eval import Rules, evaluate
 
-    limit = {} if depth is None else {"depth": depth}
-    evaluation = evaluate(qrels, run_file, measures, Rules(**rules, **limit))
+    if depth is not None:
+        rules["depth"] = depth
+    evaluation = evaluate(qrels, run_file, measures, Rules(**rules))
     if per_query:
         for lines in evaluation.query_lines():
             click.echo(lines, nl=False)

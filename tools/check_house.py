@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": _STATES,
     "result": _STATES | {"metrics"},
     "plan": _PLAN | {"result"},
-    "sources": _LEAF,
+    "sources": _ARROW,
     "evaluator": _EVALUATOR,
     "evaluation": _EVALUATION,
     FACADE: _FACADE,
@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": _DOOR,
     "report": _DOOR,
     "compat": _DOOR,
-    "cli": _DOOR | {"demo", "report"},
+    "cli": _DOOR | {"compat", "demo", "report"},
     "reference": set(),
 }
 

@@ -1,8 +1,10 @@
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-_Ints = NDArray[np.int64]
-_Floats = NDArray[np.float64]
+_Ints: TypeAlias = NDArray[np.int64]
+_Floats: TypeAlias = NDArray[np.float64]
 
 NDCG: int
 NDCG_REL: int

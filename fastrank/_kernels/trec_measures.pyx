@@ -162,7 +162,7 @@ def inferred_ap(
     """Inferred average precision (Yilmaz and Aslam 2006) over a pool of which a sample is judged."""
     cdef Py_ssize_t q, i
     cdef int64_t good, bad, pooled
-    cdef double total, rank
+    cdef double total, rank, seen, precision
     check_hits(offsets, ranks, relevance)
     check_rows(offsets.shape[0] - 1, relevant.shape[0])
     values = np.zeros(offsets.shape[0] - 1)
@@ -180,9 +180,9 @@ def inferred_ap(
                     if ranks[i] == 0:
                         total += 1.0
                     else:
-                        total += 1.0 / (rank + 1.0) + (rank / (rank + 1.0)) * (<double> (good + bad + pooled) / rank) * (
-                            (<double> good + EPSILON) / (<double> (good + bad) + 2.0 * EPSILON)
-                        )
+                        seen = <double> (good + bad + pooled) / rank
+                        precision = (<double> good + EPSILON) / (<double> (good + bad) + 2.0 * EPSILON)
+                        total += 1.0 / (rank + 1.0) + (rank / (rank + 1.0)) * seen * precision
                     good += 1
             if relevant[q] > 0:
                 out[q] = total / <double> relevant[q]

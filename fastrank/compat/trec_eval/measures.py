@@ -113,9 +113,7 @@ def _yaap(lists: Lists) -> Values:
 
 def _at_points(lists: Lists, points: tuple[float, ...]) -> Values:
     reached = np.array(points) * lists.relevant[:, None] + POINT_SHIFT
-    return kernels.interpolated_precision(
-        *lists.hits, lists.rules.level, lists.retrieved, reached.astype(np.int64)
-    )
+    return kernels.interpolated_precision(*lists.hits, lists.rules.level, lists.retrieved, reached.astype(np.int64))
 
 
 def _mean_of_points(lists: Lists, points: tuple[float, ...]) -> Values:
@@ -135,9 +133,7 @@ def _relative_precision(lists: Lists, ranks: tuple[int, ...]) -> Values:
 def _gained(kind: int) -> Callable[[Lists, tuple[Any, ...]], Values]:
     def values(lists: Lists, pairs: tuple[Any, ...]) -> Values:
         levels, gains = np.array([level for level, _ in pairs], np.int64), np.array([gain for _, gain in pairs], float)
-        gained = kernels.gained(
-            kind, *lists.hits, *lists.judged_levels, lists.retrieved, levels, gains, lists.discount
-        )
+        gained = kernels.gained(kind, *lists.hits, *lists.judged_levels, lists.retrieved, levels, gains, lists.discount)
         return np.where(lists.relevant > 0, gained, 0.0) if kind == kernels.NDCG_AT_LEVELS else gained
 
     return values
@@ -151,7 +147,8 @@ def _utility(lists: Lists, worth: tuple[float, ...]) -> Values:
     both, retrieved, relevant = lists.relevant_retrieved, lists.retrieved, lists.relevant
     neither = lists.rules.collection + both - retrieved - relevant
     a, b, c, d = worth
-    return a * both + b * (retrieved - both) + c * (relevant - both) + d * neither
+    total: Values = a * both + b * (retrieved - both) + c * (relevant - both) + d * neither
+    return total
 
 
 def _relevance_text(lists: Lists, lengths: tuple[float, ...]) -> Values:
@@ -213,9 +210,7 @@ MEASURES = {
             RANKS,
         ),
         Measure("infAP", _count(lambda lists: kernels.inferred_ap(*lists.hits, lists.rules.level, lists.relevant))),
-        Measure(
-            "gm_bpref", _count(lambda lists: _geometric(_bpref(lists))), summary="geometric", per_query=False
-        ),
+        Measure("gm_bpref", _count(lambda lists: _geometric(_bpref(lists))), summary="geometric", per_query=False),
         Measure("Rprec_mult", _at_multiples, "points", tuple(i / 5 for i in range(1, 11))),
         Measure("utility", _utility, "numbers", (1.0, -1.0, 0.0, 0.0)),
         Measure("11pt_avg", _mean_of_points, "numbers", POINTS),
