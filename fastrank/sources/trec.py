@@ -151,9 +151,9 @@ def read_rows(file: TrecFile) -> TrecRows:
     return rows
 
 
-def read_queries(file: TrecFile, begin: int, end: int, block_bytes: int = BLOCK_BYTES) -> Iterator[TrecRows]:
+def read_queries(file: TrecFile, begin: int, end: int) -> Iterator[TrecRows]:
     """The rows of data[begin:end], some whole queries at a time, in arrays that the next ones overwrite."""
-    arrays = _arrays(0, file.judgments)
+    arrays, block_bytes = _arrays(0, file.judgments), BLOCK_BYTES
     while begin < end:
         stop = trec.line_end(file.data, min(begin + block_bytes, end) - 1)
         if len(arrays[0]) < (stop - begin) // SHORTEST_LINE + 1:
