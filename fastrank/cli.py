@@ -181,8 +181,9 @@ def trec_eval(
     """
     from fastrank.compat.trec_eval import Rules, evaluate
 
-    limit = {} if depth is None else {"depth": depth}
-    evaluation = evaluate(qrels, run_file, measures, Rules(**rules, **limit))
+    if depth is not None:
+        rules["depth"] = depth
+    evaluation = evaluate(qrels, run_file, measures, Rules(**rules))
     if per_query:
         for lines in evaluation.query_lines():
             click.echo(lines, nl=False)

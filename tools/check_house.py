@@ -64,7 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "result": _STATES | {"metrics"},
     "requests": _PLAN | {"result"},
     "plan": _PLAN | {"result", "requests"},
-    "sources": _LEAF,
+    "sources": _ARROW,
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
     "evaluator": _EVALUATOR,
@@ -79,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "demo": _DOOR,
     "report": _DOOR,
     "compat": _DOOR,
-    "cli": _DOOR | {"demo", "report"},
+    "cli": _DOOR | {"compat", "demo", "report"},
     "reference": set(),
 }
 

@@ -21,13 +21,23 @@ cdef double EPSILON = 1e-5  # infAP: smooths the precision above a document wher
 NDCG, NDCG_REL, NDCG_AT_LEVELS, GAIN = range(4)
 
 
-cdef int check_hits(const int64_t[::1] offsets, const int64_t[::1] ranks, const int64_t[::1] relevance) except -1:
+cdef int check_spans(const int64_t[::1] offsets, Py_ssize_t rows, Py_ssize_t others) except -1:
     cdef Py_ssize_t q, n = offsets.shape[0] - 1
-    if n < 0 or offsets[0] != 0 or offsets[n] != ranks.shape[0] or relevance.shape[0] != ranks.shape[0]:
-        raise ValueError(f"offsets do not span the {ranks.shape[0]} hits")
+    if n < 0 or offsets[0] != 0 or offsets[n] != rows or others != rows:
+        raise ValueError(f"offsets do not span the {rows} rows")
     for q in range(n):
         if offsets[q + 1] < offsets[q]:
             raise ValueError("offsets descend")
+    return 0
+
+
+cdef int check_hits(const int64_t[::1] offsets, const int64_t[::1] ranks, const int64_t[::1] relevance) except -1:
+    cdef Py_ssize_t q, i
+    check_spans(offsets, ranks.shape[0], relevance.shape[0])
+    for q in range(offsets.shape[0] - 1):
+        for i in range(offsets[q], offsets[q + 1]):
+            if ranks[i] < 0 or (i > offsets[q] and ranks[i] <= ranks[i - 1]):
+                raise ValueError(f"ranks do not ascend from 0 at {i}")
     return 0
 
 
@@ -162,7 +172,7 @@ def inferred_ap(
     """Inferred average precision (Yilmaz and Aslam 2006) over a pool of which a sample is judged."""
     cdef Py_ssize_t q, i
     cdef int64_t good, bad, pooled
-    cdef double total, rank
+    cdef double total, rank, seen, precision
     check_hits(offsets, ranks, relevance)
     check_rows(offsets.shape[0] - 1, relevant.shape[0])
     values = np.zeros(offsets.shape[0] - 1)
@@ -180,9 +190,9 @@ def inferred_ap(
                     if ranks[i] == 0:
                         total += 1.0
                     else:
-                        total += 1.0 / (rank + 1.0) + (rank / (rank + 1.0)) * (<double> (good + bad + pooled) / rank) * (
-                            (<double> good + EPSILON) / (<double> (good + bad) + 2.0 * EPSILON)
-                        )
+                        seen = <double> (good + bad + pooled) / rank
+                        precision = (<double> good + EPSILON) / (<double> (good + bad) + 2.0 * EPSILON)
+                        total += 1.0 / (rank + 1.0) + (rank / (rank + 1.0)) * seen * precision
                     good += 1
             if relevant[q] > 0:
                 out[q] = total / <double> relevant[q]
@@ -262,7 +272,7 @@ def ndcg_cut(
     cdef int64_t r, last
     cdef double total
     check_hits(offsets, ranks, relevance)
-    check_hits(level_offsets, levels, counts)
+    check_spans(level_offsets, levels.shape[0], counts.shape[0])
     check_rows(offsets.shape[0] - 1, level_offsets.shape[0] - 1)
     check_depth(offsets, ranks, level_offsets, counts, discount)
     values = np.zeros((offsets.shape[0] - 1, n))
@@ -298,7 +308,7 @@ cdef int check_depth(
     const int64_t[::1] offsets, const int64_t[::1] ranks, const int64_t[::1] level_offsets,
     const int64_t[::1] counts, const double[::1] discount,
 ) except -1:
-    """Every rank of a hit, and every rank of an ideal list, has a discount."""
+    """Every rank of a hit, and every rank of an ideal list, has a discount; a level that is there has a count."""
     cdef Py_ssize_t q, i
     cdef int64_t last
     cdef bint good = True
@@ -307,10 +317,11 @@ cdef int check_depth(
     for q in range(level_offsets.shape[0] - 1):
         last = 0
         for i in range(level_offsets[q], level_offsets[q + 1]):
+            good &= counts[i] > 0
             last += counts[i]
         good &= last <= discount.shape[0]
     if not good:
-        raise ValueError(f"{discount.shape[0]} discounts are too few")
+        raise ValueError(f"{discount.shape[0]} discounts are too few, or a count is not positive")
     return 0
 
 
@@ -446,7 +457,7 @@ def gained(
     cdef Gains gains
     cdef Hits hits
     check_hits(offsets, ranks, relevance)
-    check_hits(level_offsets, levels, counts)
+    check_spans(level_offsets, levels.shape[0], counts.shape[0])
     check_rows(n, level_offsets.shape[0] - 1)
     check_rows(n, retrieved.shape[0])
     check_depth(offsets, ranks, level_offsets, counts, discount)

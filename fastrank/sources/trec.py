@@ -1,4 +1,4 @@
-"""TREC run files (query, Q0, item, rank, score, run) and judgment files, called qrels (query, iteration, item, relevance).
+"""TREC files: runs (query, Q0, item, rank, score, run) and judgments, or qrels (query, iteration, item, relevance).
 
 Fields are separated by blanks of any kind, lines end with \\n or \\r\\n, empty lines and those that begin with # do not
 count.  Files may be gzipped; "-" is the standard input.
@@ -71,6 +71,7 @@ class TrecRows:
     """
 
     file: TrecFile
+    run_name: bytes
     item_at: NDArray[np.int64]
     item_size: NDArray[np.int32]
     item_hash: NDArray[np.uint32]
@@ -78,7 +79,6 @@ class TrecRows:
     query_row: NDArray[np.int64]
     query_at: NDArray[np.int64]
     query_size: NDArray[np.int32]
-    run_name: bytes
 
 
 def read_run(path: str | os.PathLike[str]) -> pa.Table:
@@ -103,7 +103,7 @@ def looks_like_trec(path: str | os.PathLike[str]) -> bool:
             start = raw.read(len(GZIP_MAGIC))
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if start == GZIP_MAGIC else raw
-            start = stream.read(BLOCK_BYTES)  # type: ignore[attr-defined]
+            start = stream.read(BLOCK_BYTES)
     except (OSError, EOFError, zlib.error):
         return False
     lines = (line.split() for line in start.removeprefix(BYTE_ORDER_MARK).splitlines())
@@ -151,9 +151,9 @@ def read_rows(file: TrecFile) -> TrecRows:
     return rows
 
 
-def read_queries(file: TrecFile, begin: int, end: int, block_bytes: int = BLOCK_BYTES) -> Iterator[TrecRows]:
+def read_queries(file: TrecFile, begin: int, end: int) -> Iterator[TrecRows]:
     """The rows of data[begin:end], some whole queries at a time, in arrays that the next ones overwrite."""
-    arrays = _arrays(0, file.judgments)
+    arrays, block_bytes = _arrays(0, file.judgments), BLOCK_BYTES
     while begin < end:
         stop = trec.line_end(file.data, min(begin + block_bytes, end) - 1)
         if len(arrays[0]) < (stop - begin) // SHORTEST_LINE + 1:
@@ -202,16 +202,17 @@ def _parse(file: TrecFile, begin: int, end: int, arrays: list[NDArray[Any]]) -> 
             trec.LONG_FIELD: "a field has more than 1048576 bytes",
         }[fault]
         raise file.error(at, what)
-    rows, queries = [array[:count] for array in arrays[:4]], [array[:stretches] for array in arrays[4:]]
-    return TrecRows(file, *rows, *queries, file.text(run_at, run_size))
+    columns = [array[:count] for array in arrays[:4]] + [array[:stretches] for array in arrays[4:]]
+    return TrecRows(file, file.text(run_at, run_size), *columns)
 
 
 def _without_last(rows: TrecRows) -> TrecRows:
     """Without the last stretch."""
     count = int(rows.query_row[-1])
-    columns = [column[:count] for column in (rows.item_at, rows.item_size, rows.item_hash, rows.values)]
-    queries = [column[:-1] for column in (rows.query_row, rows.query_at, rows.query_size)]
-    return TrecRows(rows.file, *columns, *queries, rows.run_name)
+    columns: list[NDArray[Any]] = [rows.item_at, rows.item_size, rows.item_hash, rows.values]
+    queries: list[NDArray[Any]] = [rows.query_row, rows.query_at, rows.query_size]
+    kept = [column[:count] for column in columns] + [column[:-1] for column in queries]
+    return TrecRows(rows.file, rows.run_name, *kept)
 
 
 def _table(rows: TrecRows, value: str) -> pa.Table:

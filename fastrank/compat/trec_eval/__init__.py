@@ -110,7 +110,7 @@ def evaluate(
         values = list(threads.map(lambda lists: _values(lists, wanted), joined.parts))
     queries = [query for lists in joined.parts for query in lists.queries]
     count = joined.judged_queries if rules.complete else len(queries)
-    known = {"run": joined.run_name, "queries": count}
+    known: dict[str, bytes | int] = {"run": joined.run_name, "queries": count}
     if rules.complete:
         known["judgments"] = joined.relevant  # the one sum that takes the queries without rows too
     columns: list[Column] = []

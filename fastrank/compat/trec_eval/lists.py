@@ -204,8 +204,8 @@ def _ordered(ranked: _Ranked, ids: list[bytes]) -> _Ranked:
         return ranked
     begins = np.cumsum(ranked.sizes) - ranked.sizes
     row = _rows_of(begins[order], ranked.sizes[order])
-    queries = (column[order] for column in (ranked.number, ranked.retrieved, ranked.sizes))
-    return _Ranked(*queries, ranked.ranks[row], ranked.relevance[row])
+    number, retrieved, sizes, ranks, relevance = ranked
+    return _Ranked(number[order], retrieved[order], sizes[order], ranks[row], relevance[row])
 
 
 def _lists(whole: _Ranked, judged: _Judgments, rules: Rules, begin: int, end: int) -> Lists:

@@ -147,7 +147,8 @@ def _utility(lists: Lists, worth: tuple[float, ...]) -> Values:
     both, retrieved, relevant = lists.relevant_retrieved, lists.retrieved, lists.relevant
     neither = lists.rules.collection + both - retrieved - relevant
     a, b, c, d = worth
-    return a * both + b * (retrieved - both) + c * (relevant - both) + d * neither
+    total: Values = a * both + b * (retrieved - both) + c * (relevant - both) + d * neither
+    return total
 
 
 def _relevance_text(lists: Lists, lengths: tuple[float, ...]) -> Values:
@@ -286,7 +287,7 @@ def _request(measure: Measure, text: str) -> Request:
 def _parsed(measure: Measure, words: list[str]) -> tuple[Any, ...]:
     if measure.kind == "gains":
         pairs = [word.partition("=") for word in words]
-        if not all(level.isascii() and level.isdigit() for level, _, _ in pairs):
+        if not all(level.isascii() and level.isdigit() and equals for level, equals, _ in pairs):
             raise ValueError("gains are written level=gain, with levels that are integers from 0")
         gains = tuple((int(level), _number(gain)) for level, _, gain in pairs)
         _check_distinct([level for level, _ in gains])
