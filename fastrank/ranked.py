@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fastrank.lists import Lists
 
-__all__ = ["TIES", "ListRules", "RankedLists", "Runs", "rank"]
+__all__ = ["LEAST_LABEL", "TIES", "ListRules", "RankedLists", "Runs", "rank"]
 
 
 # Up to this cut-off the kernels order the top of a list alone, and for labels in bytes.
