@@ -20,6 +20,7 @@ from fastrank.evaluator import Evaluator
 from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
+from fastrank.sources import open_source
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from fastrank._kernels.judge import digest, find_labels, gather_labels
 
-GOLDEN = int(0x9E3779B97F4A7C15)
 # Few small ids, so that items meet; ids of which one slot of the table gets many; any.
 item_ids = st.one_of(st.integers(0, 12), st.integers(0, 5).map(lambda x: x << 60), st.integers(0, 2**64 - 1))
 judged = st.lists(st.dictionaries(item_ids, st.integers(0, 31), max_size=40), max_size=6)
