@@ -20,8 +20,8 @@ from fastrank.evaluator import Evaluator
 from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
-from fastrank.sources import open_source
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
+from fastrank.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

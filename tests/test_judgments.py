@@ -467,7 +467,7 @@ def test_judgments_without_rows_and_of_several_types():
         read_judgments(pa.table({"query": [1], "item": [1], "label": [1]}).slice(0, 0))
     with pytest.raises(EmptyInputError, match="no item"):
         read_judgments({"a": {}})
-    with pytest.raises(FastrankError, match="nowhere[.]qrels: No such file"):
+    with pytest.raises(FastrankError, match=r"nowhere[.]qrels: No such file"):
         evaluate(RUN, "nowhere.qrels", "map")
     with pytest.raises(ColumnTypeError, match="label"):
         read_judgments({"query": [1], "item": [1], "label": ["relevant"]})
