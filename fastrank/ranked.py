@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastrank.lists import Lists
 
-__all__ = ["TIES", "ListRules", "RankedLists", "Runs", "rank"]
+__all__ = ["LEAST_LABEL", "TIES", "ListRules", "RankedLists", "Runs", "rank"]
 
 
 # Up to this cut-off the kernels order the top of a list alone, and for labels in bytes.
@@ -260,18 +260,13 @@ class RankedLists:
         result: tuple[NDArray[np.int64], NDArray[np.int64]] = self.derived[key]
         return result
 
-    def check_order(self, what: str, k: int, *, by_row: bool, told: bool = True) -> None:
+    def check_order(self, what: str, k: int, *, by_row: bool) -> None:
         """TiesError where rows tie among the first k ranks and the measure has no expected value over their orders;
-        rows of one label may tie (or of labels up to 0, which are the same unless `told` apart), unless it matters
-        `by_row` which one stands where."""
+        rows of one label may tie, unless it matters `by_row` which one stands where."""
         if TIES[self.rules.ties] != order.AVERAGE:
             return
         runs = self.runs()
-        several = runs.opens == 0
-        if by_row:
-            several |= runs.counts > 1
-        elif not told:
-            several[1:] &= np.maximum(runs.labels[1:], 0.0) != np.maximum(runs.labels[:-1], 0.0)
+        several = (runs.counts > 1) | (runs.opens == 0) if by_row else runs.opens == 0
         if not several.any():
             return
         above = np.cumsum(runs.counts) - runs.counts

@@ -77,11 +77,13 @@ def measured(lists: Lists, rules: ListRules, name: str, options: tuple[tuple[str
     key = (rules, name, options)
     if key not in lists.derived:
         definition, given = MEASURES[name], dict(options)
-        under_rules = rank(lists, rules, told=definition.told)
+        has_form = definition.closed_form(given)
+        # A measure that takes no ties takes none between rows of label 0 and rows that nobody judged.
+        under_rules = rank(lists, rules, told=definition.told or not has_form)
         if rules.ties == "error":
             under_rules.check_order(name, definition.depth(given), by_row=True)
-        elif not definition.closed_form(given):
-            under_rules.check_order(name, definition.depth(given), by_row=definition.by_row, told=definition.told)
+        elif not has_form:
+            under_rules.check_order(name, definition.depth(given), by_row=definition.by_row)
         lists.derived[key] = definition.function(under_rules, **given)
     result: Values = lists.derived[key]
     return result

@@ -10,6 +10,7 @@ from fastrank._kernels import ranked
 from fastrank.domains import UNJUDGED
 from fastrank.measures.base import Values, divided, measure, relevant_of
 from fastrank.measures.propensity import mean_weight, most, top_sums, weights_of
+from fastrank.ranked import LEAST_LABEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,8 +159,9 @@ def r_precision(lists: RankedLists, *, relevance_level: float) -> Values:
 def fallout(lists: RankedLists, *, k: int | None, relevance_level: float) -> Values:
     others = ranked.count_labels(lists.judged_labels, lists.judged_offsets, UNJUDGED, relevance_level)
     if lists.lists.judged is not None:
-        # Judgments know nothing of the retrieved rows that nobody judged.
-        others = others + ranked.count_labels(lists.labels, lists.offsets, UNJUDGED, 0.0)
+        # Judgments know nothing of the retrieved rows that nobody judged, ranked or not.
+        rows = lists.lists if lists.rules.unjudged == "drop" else lists
+        others = others + ranked.count_labels(rows.labels, rows.offsets, UNJUDGED, LEAST_LABEL)
     return Values(divided(_inside(lists, k) - _hits(lists, k, relevance_level), others), others > 0)
 
 

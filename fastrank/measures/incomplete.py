@@ -20,14 +20,14 @@ __all__: list[str] = []
 ELEVEN_POINTS = np.arange(11) / 10
 
 
-@measure(depth=lambda _: 0, closed_form=False, told=True)
+@measure(depth=lambda _: 0, closed_form=False)
 def bpref(lists: RankedLists, *, relevance_level: float, guard: bool) -> Values:
     relevant = relevant_of(lists, relevance_level)
     others = ranked.count_labels(lists.judged_labels, lists.judged_offsets, 0.0, relevance_level)
     return Values(untied.bpref(*lists.runs(), relevance_level, relevant, others, guard), relevant > 0)
 
 
-@measure(depth=lambda _: 0, closed_form=False, told=True)
+@measure(depth=lambda _: 0, closed_form=False)
 def infap(lists: RankedLists, *, relevance_level: float) -> Values:
     relevant = relevant_of(lists, relevance_level)
     return Values(untied.inferred_ap(*lists.runs(), relevance_level, relevant), relevant > 0)
