@@ -17,7 +17,8 @@ from fastrank.columns import Columns, RowSet
 from fastrank.domains import ID, RANK, WEIGHT
 from fastrank.errors import MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
-from fastrank.metrics.base import Metric, MetricFactory, parse
+from fastrank.metrics.base import Metric, MetricFactory
+from fastrank.metrics.reading import parse
 from fastrank.result import COLUMNS
 from fastrank.scattered import ScatteredQueries
 from fastrank.shapes import ROW_NUMBERS, WholeLists, flatten, is_list
