@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from fastrank.columns import RowSet
 from fastrank.domains import ID, RANK, WEIGHT
 from fastrank.errors import ParameterError
-from fastrank.metrics.base import Metric, MetricFactory, parse
+from fastrank.metrics.base import Metric, MetricFactory
+from fastrank.metrics.reading import parse
 from fastrank.result import COLUMNS
 from fastrank.shapes import LABELS, RANKS, ROW_NUMBERS
 from fastrank.where import Where

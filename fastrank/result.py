@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastrank.errors import FastrankError, UnknownResultError, near_names
-from fastrank.metrics.base import parse
+from fastrank.metrics.reading import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import fastrank as fr
 from fastrank import metrics as m
-from fastrank.errors import ParameterError
+from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
 from fastrank.metrics.parameters import Background, Choice, Gain, Number, WholeNumber
 
@@ -157,6 +157,102 @@ SPELLINGS = {
 def test_aliases(canonical):
     for text in (canonical, *SPELLINGS[canonical]):
         assert [metric.canonical for metric in m.parse(text)] == [canonical], text
+
+
+# Canonical spelling -> what trec_eval, ir_measures, ranx, Spark and others call it.
+PEER_SPELLINGS = {
+    "ndcg@10": ["ndcg_cut_10", "ndcg_cut.10", "nDCG@10", "NDCG@10", "ndcgAt(10)", "nDCG(cutoff=10)",
+                "nDCG(dcg='log2')@10"],
+    "ndcg(gain=exp2)@10": ["nDCG(dcg='exp-log2')@10", "ndcg_burges@10", "nDCG(dcg='exp-log2', cutoff=10)"],
+    "ndcg(relevance_level=2)@10": ["ndcg@10-l2", "nDCG(rel=2)@10"],
+    "dcg(gain=exp2)": ["dcg_burges"],
+    "map": ["AP", "MAP", "meanAveragePrecision"],
+    "map@10": ["map_cut_10", "map_cut.10", "AP@10", "MAP@10", "meanAveragePrecisionAt(10)"],
+    "map(relevance_level=2)@10": ["AP(rel=2)@10", "map@10-l2", "AP(cutoff=10, rel=2)"],
+    "map(relevance_level=2)": ["AP(rel=2)", "map-l2"],
+    "map(aggregation=geometric)": ["gm_map"],
+    "map(unjudged=drop)": ["AP(judged_only=True)"],
+    "mrr": ["recip_rank", "RR", "MRR", "mrr"],
+    "mrr@10": ["RR@10", "MRR@10", "mrr@10"],
+    "precision@5": ["P_5", "P.5", "P@5", "precision@5", "Precision@5", "precisionAt(5)", "P(cutoff=5)"],
+    "precision(relevance_level=2)@5": ["P(rel=2)@5", "precision@5-l2", "P_5(rel=2)"],
+    "precision": ["set_P", "SetP"],
+    "recall": ["set_recall", "SetR"],
+    "recall@100": ["recall_100", "R@100", "recall@100", "Recall@100", "recallAt(100)"],
+    "f_beta": ["set_F", "SetF", "f1"],
+    "f_beta@5": ["f1@5", "F1Beta@5"],
+    "hit_rate@1": ["success_1", "Success@1", "hit_rate@1", "HitRate@1"],
+    "rbp(p=0.9)": ["rbp.p=0.9", "RBP(p=0.9)", "rbp.90", "rbp.0.9", "rbp.9"],
+    "rbp(p=0.95)": ["rbp.95"],
+    "rbp@10": ["RBP@10", "rbp(k=10)"],
+    "rbp(p=0.9)@10": ["RBP(p=0.9)@10"],
+    "iprec(recall=0.1)": ["iprec_at_recall_0.10", "iprec_at_recall.0.10", "iprec_at_recall..10", "IPrec@0.1",
+                          "iprec(0.1)"],
+    "iprec(recall=1)": ["iprec_at_recall_1.00", "IPrec@1.0", "IPrec@1", "iprec(1)"],
+    "iprec": ["iprec_at_recall_0.00"],
+    "r_precision": ["Rprec", "r-precision", "r_precision"],
+    "r_precision(relevance_level=2)": ["Rprec(rel=2)", "r-precision-l2"],
+    "bpref": ["bpref", "Bpref"],
+    "infap": ["infAP"],
+    "judged@10": ["Judged@10", "judged@10"],
+    "11pt_avg": ["11pt_avg"],
+    "num_ret": ["num_ret", "NumRet"],
+    "num_rel": ["num_rel", "NumRel"],
+    "num_rel_ret": ["num_rel_ret"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("canonical", PEER_SPELLINGS)
+def test_names_of_peers(canonical):
+    for text in (canonical, *PEER_SPELLINGS[canonical]):
+        assert [metric.canonical for metric in m.parse(text)] == [canonical], text
+
+
+def test_several_numbers_as_in_trec_eval():
+    assert m.parse("P.5,10") == m.parse("P_5,10") == [m.precision(k=5), m.precision(k=10)]
+    assert m.parse("iprec_at_recall..1,.2") == m.parse("IPrec@0.1,0.2") == [m.iprec(recall=0.1), m.iprec(recall=0.2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("num_q", r"^'num_q': the number of queries is the column `queries` of every result$"),
+        ("NumQ", r"the number of queries is the column `queries`"),
+        ("ndgc_cut_10", r"^no metric is called 'ndgc_cut' \(near: .*ndcg_cut"),
+        ("unj_10", r"^no metric is called 'unj'"),
+        ("ndcg@0.5", r"the cut-off after @ is '0.5'; allowed: integers from 1"),
+        ("ndcg_cut_.5", r"the cut-off after @ is '.5'"),
+        ("bpref@10", r"^'bpref@10': bpref has no cut-off @k$"),
+        ("iprec@x", r"^'iprec@x': 'x' is no number$"),
+        ("iprec@1.5", r"^iprec: recall=1.5; allowed: a number from 0 and to 1$"),
+        ("iprec(0.1, 0.2)", r"a metric is spelled name\("),
+        ("iprec(0.1)@0.2", r"a metric is spelled name\("),
+        ("iprec(0.1, recall=0.2)", r"recall is given twice$"),
+        ("precision(0.1)", r"a metric is spelled name\("),
+        ("rbp(*p)", r"a metric is spelled name\("),
+        ("rbp.p=", r"no metric is called 'rbp.p='"),
+        ("rbp.p=0..9", r"^'rbp.p=0..9': 0..9 is no number"),
+        ("rbp.q=0.9", r"^rbp has no parameter 'q'"),
+        ("P(rel=2, relevance_level=1)@5", r"relevance_level is given twice$"),
+        ("precision(relevance_level=2)@5-l2", r"relevance_level is given twice$"),
+        ("P(cutoff=5)@5", r"^'P\(cutoff=5\)@5': k is given twice$"),
+        ("nDCG(dcg='exp')@5", r"^\"nDCG\(dcg='exp'\)@5\": dcg='exp'; allowed: 'log2', 'exp-log2'$"),
+        ("P(dcg='log2')@5", r"^precision has no parameter 'dcg'"),
+        ("auc-l2", r"^auc has no parameter 'relevance_level'"),
+        ("SetF(beta=2)", r"^'SetF\(beta=2\)': beta is given twice: SetF stands for f_beta\(beta=1\)$"),
+    ],
+)
+def test_what_peers_do_not_say(text, message):
+    with pytest.raises((ParameterError, UnknownMetricError), match=message):
+        m.parse(text)
+
+
+def test_an_alias_changes_no_rules():
+    for name, texts in PEER_SPELLINGS.items():
+        for text in texts:
+            (metric,) = m.parse(text)
+            rules = {rule: value for rule, value in metric.parameters.items() if f"{rule}=" not in name and rule != "k"}
+            assert rules == {rule: metric.definition.defaults[rule] for rule in rules}
 
 
 def test_every_alias_and_preset_is_read():

@@ -4,10 +4,11 @@ spellings."""
 from __future__ import annotations
 
 from fastrank.metrics import calibration, classification, ranking, recommendation, regression, retrieval
-from fastrank.metrics.base import Metric, definition_of, list_metrics, parse
+from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.ranking import *
+from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
 from fastrank.metrics.retrieval import *

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastrank.errors import ParameterError, UnknownMetricError, near_names
 from fastrank.metrics.docs import document
-from fastrank.metrics.spelling import read_spelling, read_trec_name, spell
+from fastrank.metrics.spelling import spell
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from fastrank.domains import Domain
     from fastrank.metrics.parameters import Kind
 
-__all__ = ["ROLES", "Definition", "Metric", "MetricFactory", "Value", "list_metrics", "metric", "parse"]
+__all__ = [
+    "ALIASES",
+    "ROLES",
+    "Definition",
+    "Metric",
+    "MetricFactory",
+    "Value",
+    "definition_of",
+    "list_metrics",
+    "metric",
+    "resolve",
+]
 
 # What a metric may be told to take from another column than the whole evaluation does.
 ROLES = ("label", "score", "rank", "weight", "query", "query_weight", "item")
@@ -63,6 +74,7 @@ class Definition:
     without_query: str
     conflict: Callable[[Any], str]
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+    number: str = ""
 
     def base(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The values of parameters that are not given: the defaults, or the rules of the peer named by `preset`."""
@@ -96,7 +108,7 @@ class Definition:
 
 
 _REGISTRY: dict[str, MetricFactory] = {}
-_ALIASES: dict[str, tuple[str, Mapping[str, Any]]] = {}
+ALIASES: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +266,7 @@ def metric(
     common: Mapping[str, tuple[Kind, Any]] | None = None,
     conflict: Callable[[Any], str] = lambda _: "",
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
+    number: str = "",
 ) -> Callable[[Callable[..., Any]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
@@ -261,7 +274,8 @@ def metric(
     states.  `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are
     parameters that many metrics share, with their defaults; with a `finalize` of its own the function below only says
     what the metric is.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
-    the parameter `preset`, the rules of a peer from the parameters that are given.
+    the parameter `preset`, the rules of a peer from the parameters that are given.  `number` is the parameter that a
+    number without a name stands for, as in `iprec(0.1)`, where it can be no cut-off.
     """
 
     def declare(function: Callable[..., Any]) -> MetricFactory:
@@ -293,13 +307,14 @@ def metric(
             without_query=without_query,
             conflict=conflict,
             peers=peers or {},
+            number=number,
         )
         factory = MetricFactory(definition)
         plain: dict[str, Mapping[str, Any]] = {alias: {} for alias in (definition.name, *aliases)}
         for alias, preset in {**plain, **definition.presets}.items():
-            if alias.lower() in _ALIASES:
+            if alias.lower() in ALIASES:
                 raise TypeError(f"two metrics are called {alias!r}")
-            _ALIASES[alias.lower()] = definition.name, preset
+            ALIASES[alias.lower()] = definition.name, preset
         _REGISTRY[definition.name] = factory
         return factory
 
@@ -325,56 +340,21 @@ def list_metrics() -> list[str]:
 
 def definition_of(name: str) -> Definition:
     """The definition behind a name or an alias."""
-    return _REGISTRY[_resolve(name)[0]].definition
+    return resolve(name)[0].definition
 
 
-def parse(text: str) -> list[Metric]:
-    """Metrics from a spelling: `name(parameter=value, ...)@k`; `@1,5,10` makes three.
-
-    Parameters
-    ----------
-    text : str
-        Case does not matter in names; peers' names are accepted (`nDCG@10`, `P_5`, `recip_rank`).
-
-    Returns
-    -------
-    list of Metric
-
-    Raises
-    ------
-    UnknownMetricError
-        No metric of that name; the message gives the nearest.
-    ParameterError
-        A parameter does not exist or has a value that is not allowed.
-
-    Examples
-    --------
-    >>> from fastrank import metrics
-    >>> metrics.parse("NDCG(gain=exp2)@5,10")
-    [ndcg(gain=exp2)@5, ndcg(gain=exp2)@10]
-    """
-    name, arguments, cutoffs = read_spelling(text)
-    trec = read_trec_name(name)
-    if trec and cutoffs == [None] and name.lower() not in _ALIASES:
-        name, cutoffs = trec[0], [trec[1]]
-    canonical, preset = _resolve(name)
-    factory = _REGISTRY[canonical]
-    if cutoffs != [None] and "k" not in factory.definition.parameters:
-        raise ParameterError(f"{text!r}: {canonical} has no cut-off @k")
-    twice = [n for n in arguments if n in preset or (n == "k" and cutoffs != [None])]
-    if twice:
-        raise ParameterError(f"{text!r}: {twice[0]} is given twice")
-    return [factory(**{**preset, **arguments, **({} if k is None else {"k": k})}) for k in cutoffs]
-
-
-def _resolve(name: str) -> tuple[str, Mapping[str, Any]]:
-    try:
-        return _ALIASES[name.strip().lower()]
-    except KeyError:
-        raise UnknownMetricError(
-            f"no metric is called {name.strip()!r}{_near(name.strip().lower(), list(_ALIASES))}; "
-            "`fastrank metrics` and fastrank.list_metrics() list all"
-        ) from None
+def resolve(name: str) -> tuple[MetricFactory, Mapping[str, Any]]:
+    """The factory behind a name or an alias, and the parameters that the alias stands for."""
+    given = name.strip().lower()
+    if given in ALIASES:
+        canonical, preset = ALIASES[given]
+        return _REGISTRY[canonical], preset
+    if given in ("num_q", "numq"):
+        raise UnknownMetricError(f"{name.strip()!r}: the number of queries is the column `queries` of every result")
+    raise UnknownMetricError(
+        f"no metric is called {name.strip()!r}{_near(given, list(ALIASES))}; "
+        "`fastrank metrics` and fastrank.list_metrics() list all"
+    )
 
 
 def _near(name: str, known: list[str]) -> str:

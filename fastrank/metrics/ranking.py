@@ -171,7 +171,7 @@ def mrr(
             "relevant rows among the first k.",
         ),
     },
-    aliases=("ap", "map_cut", "mean_average_precision", "retrieval_map"),
+    aliases=("ap", "map_cut", "mean_average_precision", "meanAveragePrecision", "retrieval_map"),
     presets={"gm_map": {"aggregation": "geometric"}},
     source="Harman 1992 (TREC-1); as trec_eval's map and map_cut; Spark and RePlay divide by min(R, k)",
 )
@@ -191,7 +191,7 @@ def map(*, k: int | None = None, relevance_level: float = 1.0, ap_denominator: s
 @list_metric(
     parameters={**CUTOFF, **LEVEL, **_RANKS, **PROPENSITIES, **_SELF_NORMALIZED},
     conflict=_self_normalized_needs_propensity,
-    aliases=("p", "retrieval_precision"),
+    aliases=("p", "set_P", "SetP", "retrieval_precision"),
     without_query=_without_query("precision"),
     source="Cleverdon 1967; as trec_eval's P",
 )
@@ -223,7 +223,7 @@ def precision(
         "recall_denominator": Choice(("rel", "min_rel_k"), doc="Divide by R, or by min(R, k)."),
         **PROPENSITIES,
     },
-    aliases=("r", "retrieval_recall"),
+    aliases=("r", "set_recall", "SetR", "retrieval_recall"),
     without_query=_without_query("recall"),
     source="Cleverdon 1967; as trec_eval's recall",
 )
@@ -254,7 +254,9 @@ def recall(
         **LEVEL,
         **_RANKS,
     },
-    aliases=("f1", "f_measure", "setf"),
+    aliases=("f1", "f1beta", "f_measure"),
+    # What they call beta is its square: only with 1 is it the same.
+    presets={"set_F": {"beta": 1.0}, "SetF": {"beta": 1.0}},
     without_query=_without_query("f1"),
     source="van Rijsbergen 1979; as ranx's f1 and RecTools' F1Beta",
 )
@@ -291,7 +293,7 @@ def hit_rate(*, k: int | None = None, relevance_level: float = 1.0) -> None:
 
 @list_metric(
     parameters=LEVEL,
-    aliases=("rprec", "rprecision", "retrieval_r_precision"),
+    aliases=("Rprec", "r-precision", "rprecision", "retrieval_r_precision"),
     source="as trec_eval's Rprec, which divides by R also where fewer rows were retrieved",
 )
 def r_precision(*, relevance_level: float = 1.0) -> None:

@@ -106,6 +106,7 @@ def err(*, k: int | None = None, max_grade: int = 4) -> None:
         **_MAX_GRADE,
         **LEVEL,
     },
+    number="p",
     aliases=("rank_biased_precision",),
     source="Moffat and Zobel 2008; ranx adds the labels themselves (raw)",
 )
@@ -133,6 +134,7 @@ def rbp(
         **_RECALL_POINT,
         **LEVEL,
     },
+    number="recall",
     aliases=("iprec_at_recall",),
     source="Salton and McGill 1983; as trec_eval's iprec_at_recall",
 )
@@ -180,7 +182,7 @@ def judged(*, k: int | None = None) -> None:
     """
 
 
-@list_metric(**_COUNT, source="as trec_eval's num_ret")
+@list_metric(**_COUNT, aliases=("NumRet",), source="as trec_eval's num_ret")
 def num_ret() -> None:
     """Number of retrieved rows, summed over queries.
 
@@ -192,7 +194,7 @@ def num_ret() -> None:
     """
 
 
-@list_metric(**_COUNT, parameters=LEVEL, source="as trec_eval's num_rel")
+@list_metric(**_COUNT, parameters=LEVEL, aliases=("NumRel",), source="as trec_eval's num_rel")
 def num_rel(*, relevance_level: float = 1.0) -> None:
     """Number of relevant rows, retrieved or not, summed over queries.
 

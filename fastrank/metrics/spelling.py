@@ -1,70 +1,120 @@
-"""The spelling of metrics: `name(parameter=value, ...)@k`, as text and back."""
+"""The spelling of metrics: `name(parameter=value, ...)@k`, as text and back, and the forms that peers give it."""
 
 from __future__ import annotations
 
 import ast
 import keyword
 import re
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import ParameterError
 
-__all__ = ["read_spelling", "read_trec_name", "spell"]
+if TYPE_CHECKING:
+    from collections.abc import Container
 
-_AT = re.compile(r"^(?P<call>.*?)@(?P<k>[^@()]*)$", re.DOTALL)
+__all__ = ["PEER_ARGUMENTS", "Spelling", "read_spelling", "spell"]
+
+# `-l2` after the cut-off is ranx's relevance level.
+_WHOLE = re.compile(r"^(?P<call>.*?)(?:@(?P<numbers>[^@()]*?))?(?:-l(?P<level>\d+))?$", re.DOTALL)
 _WORD = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_TREC = re.compile(r"^(?P<name>.+?)[_.](?P<k>\d+)$")
+# P_5, ndcg_cut.10, recall.20,100, iprec_at_recall_0.10, rbp.90
+_TREC = re.compile(r"^(?P<name>.+?)(?P<mark>[_.])(?P<numbers>\d*\.?\d+(?:,\d*\.?\d+)*)$", re.ASCII)
+# rbp.p=0.9
+_TREC_PARAMETER = re.compile(r"^(?P<name>\w+)\.(?P<parameter>[A-Za-z_]\w*)=(?P<value>[^=]+)$")
+# ndcgAt(10)
+_SPARK = re.compile(r"^(?P<name>\w+)At\(\s*(?P<k>\d+)\s*\)$", re.ASCII)
+
+# What peers call parameters -> what they are here, and their values where these differ too.
+PEER_ARGUMENTS: dict[str, tuple[str, dict[Any, Any] | None]] = {
+    "rel": ("relevance_level", None),
+    "cutoff": ("k", None),
+    "top_k": ("k", None),
+    "dcg": ("gain", {"log2": "linear", "exp-log2": "exp2"}),
+    "judged_only": ("unjudged", {True: "drop", False: "nonrelevant"}),
+}
 
 
-def read_spelling(text: str) -> tuple[str, dict[str, Any], list[int | None]]:
-    """(name, arguments, cut-offs) of a spelling; one cut-off None where there is no @k."""
-    match = _AT.match(text.strip())
-    cutoffs: list[int | None] = [None]
-    call = text.strip()
-    if match:
-        call = match["call"]
-        cutoffs = [_cutoff(text, part) for part in match["k"].split(",")]
-    name, arguments = _parse_call(text, call)
-    return name, arguments, cutoffs
+@dataclass
+class Spelling:
+    """A spelling, taken apart.
+
+    `numbers` are those after @ or at the end of the name, of which an integer is a cut-off; where `fraction`, `90` is
+    0.90.  `bare` are values in brackets that have no name.
+    """
+
+    text: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    numbers: list[str] = field(default_factory=list)
+    fraction: bool = False
+    bare: list[Any] = field(default_factory=list)
+
+    def add(self, parameter: str, value: Any) -> None:
+        """Adds an argument; ParameterError where it has been given."""
+        if parameter in self.arguments:
+            raise ParameterError(f"{self.text!r}: {parameter} is given twice")
+        self.arguments[parameter] = value
+
+    def no_call(self) -> ParameterError:
+        """The error that says how a metric is spelled."""
+        return ParameterError(f"{self.text!r}: a metric is spelled name(parameter=value, ...)@k")
 
 
-def read_trec_name(name: str) -> tuple[str, int] | None:
-    """(name, cut-off) of a name such as P_5 or ndcg_cut.10."""
-    match = _TREC.match(name)
-    return (match["name"], int(match["k"])) if match else None
+def read_spelling(text: str, known: Container[str]) -> Spelling:
+    """Takes a spelling apart; names that are `known`, in lower case, are not taken apart."""
+    whole = _WHOLE.match(text.strip())
+    assert whole is not None
+    call = whole["call"].strip()
+    spelling = Spelling(text, call)
+    if whole["numbers"] is not None:
+        spelling.numbers = whole["numbers"].split(",")
+    if (spark := _SPARK.match(call)) and not spelling.numbers:
+        spelling.name, spelling.numbers = spark["name"], [spark["k"]]
+    elif "(" in call:
+        _read_call(spelling, call)
+    if not spelling.numbers and spelling.name.lower() not in known:
+        _read_trec(spelling)
+    if whole["level"] is not None:
+        spelling.add("relevance_level", int(whole["level"]))
+    return spelling
 
 
-def _cutoff(text: str, part: str) -> int:
-    if not (part.strip().isascii() and part.strip().isdigit()):
-        raise ParameterError(
-            f"{text!r}: the cut-off after @ is {part.strip()!r}; allowed: integers from 1, as in @1,5,10"
-        )
-    return int(part)
+def _read_trec(spelling: Spelling) -> None:
+    if trec := _TREC_PARAMETER.match(spelling.name):
+        spelling.name = trec["name"]
+        spelling.add(trec["parameter"].lower(), _literal(spelling.text, trec["value"]))
+    elif trec := _TREC.match(spelling.name):
+        spelling.name, spelling.numbers = trec["name"], trec["numbers"].split(",")
+        spelling.fraction = trec["mark"] == "."
 
 
-def _parse_call(text: str, call: str) -> tuple[str, dict[str, Any]]:
-    name, bracket, _ = call.partition("(")
-    if not bracket:
-        return call.strip(), {}
+def _read_call(spelling: Spelling, call: str) -> None:
+    name, _, _ = call.partition("(")
+    spelling.name = name.strip()
     try:
         # The name may be no Python name (11pt_avg); only the arguments are parsed as a call's.
         node = ast.parse("f" + call[len(name) :].strip(), mode="eval").body
     except (SyntaxError, MemoryError, RecursionError):
         # The last two are the parser's answer to thousands of brackets or signs.
         node = None
-    plain = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args
-    if not isinstance(node, ast.Call) or not plain or any(given.arg is None for given in node.keywords):
-        raise ParameterError(f"{text!r}: a metric is spelled name(parameter=value, ...)@k")
-    arguments: dict[str, Any] = {}
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise spelling.no_call()
+    if any(given.arg is None for given in node.keywords) or any(isinstance(each, ast.Starred) for each in node.args):
+        raise spelling.no_call()
+    spelling.bare = [_literal_node(spelling.text, each) for each in node.args]
     for given in node.keywords:
-        key = str(given.arg).lower()
-        if key in arguments:
-            raise ParameterError(f"{text!r}: {key} is given twice")
-        arguments[key] = _literal(text, given.value)
-    return name.strip(), arguments
+        spelling.add(str(given.arg).lower(), _literal_node(spelling.text, given.value))
 
 
-def _literal(text: str, node: ast.expr) -> Any:
+def _literal(text: str, value: str) -> Any:
+    try:
+        return _literal_node(text, ast.parse(value.strip(), mode="eval").body)
+    except (SyntaxError, MemoryError, RecursionError):
+        raise ParameterError(f"{text!r}: {value} is no number, word, quoted text or {{label: gain}}") from None
+
+
+def _literal_node(text: str, node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
         return node.id
     try:
