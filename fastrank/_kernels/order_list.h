@@ -36,22 +36,31 @@ FR_BODY void FR_BODY_NAMED(fr_gather)(const FR_REAL *scores, int64_t n, int64_t 
     *count = found;
 }
 
-/* Orders n <= FR_SHORT rows by words of as much of the score as there is room for, label and index. */
+/* Orders n <= FR_SHORT rows by words of as much of the score as there is room for, label and index.  Where lanes is
+   above 0, there are as many rows to read, n <= lanes of them of the list: then loops have a fixed length. */
 FR_BODY void FR_NAMED(fr_add_short)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                    int64_t depth) {
+                                    int64_t depth, const int lanes) {
     uint64_t key[FR_SHORT], words[FR_SHORT + FR_LANE], least = UINT64_MAX, most = 0;
+    const int64_t room = lanes ? lanes : n;
     int cut = 0;
     fr_reader reader = fr_before_rows(runs);
-    for (int64_t i = 0; i < n; i++) {
-        key[i] = FR_NAMED(fr_key)(scores[i]);
-        least = key[i] < least ? key[i] : least;
-        most = key[i] > most ? key[i] : most;
+    for (int64_t i = 0; i < room; i++) key[i] = FR_NAMED(fr_key)(scores[i]);
+    if (FR_REAL_IS_FLOAT) {
+        least = 0;
+    } else {
+        for (int64_t i = 0; i < room; i++) {
+            uint64_t x = key[i < n ? i : 0];
+            least = x < least ? x : least;
+            most = x > most ? x : most;
+        }
+        if ((most - least) >> FR_SHORT_BITS) cut = fr_width(most - least) - FR_SHORT_BITS;
     }
-    if (FR_REAL_IS_FLOAT) least = 0;
-    else if ((most - least) >> FR_SHORT_BITS) cut = fr_width(most - least) - FR_SHORT_BITS;
-    for (int64_t i = 0; i < n; i++)
-        words[i] = ((key[i] - least) >> cut << FR_LABEL_BITS | fr_label_key(labels[i])) << FR_INDEX_BITS | (uint64_t)i;
-    fr_order_words(words, n);
+    for (int64_t i = 0; i < room; i++) {
+        uint64_t word = (key[i] - least) >> cut << FR_LABEL_BITS | fr_label_key(labels[i]);
+        words[i] = i < n ? word << FR_INDEX_BITS | (uint64_t)i : INT64_MAX;
+    }
+    if (lanes) fr_order_lanes(words, lanes);
+    else fr_order_counted(words, n);
     for (int64_t i = 1; cut > 0 && i < n; i++) {
         /* Rows that differ in the bits that were cut off. */
         uint64_t word = words[i];
@@ -93,10 +102,14 @@ FR_BODY void FR_NAMED(fr_add_sorted)(fr_runs *runs, const FR_REAL *scores, const
     }
 }
 
+/* The first n rows of `readable` that are in memory. */
 FR_BODY void FR_NAMED(fr_add_rows)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                   fr_top_job *job) {
-    if (n <= FR_SHORT) FR_NAMED(fr_add_short)(runs, scores, labels, n, job->depth);
-    else FR_NAMED(fr_add_sorted)(runs, scores, labels, n, job->depth, job->pairs, job->spare);
+                                   int64_t readable, fr_top_job *job) {
+    int64_t depth = job->depth;
+    if (n <= 8 && readable >= 8) FR_NAMED(fr_add_short)(runs, scores, labels, n, depth, 8);
+    else if (n <= 16 && readable >= 16) FR_NAMED(fr_add_short)(runs, scores, labels, n, depth, 16);
+    else if (n <= FR_SHORT) FR_NAMED(fr_add_short)(runs, scores, labels, n, depth, 0);
+    else FR_NAMED(fr_add_sorted)(runs, scores, labels, n, depth, job->pairs, job->spare);
 }
 
 /* Counts the gathered rows tied at the bound by label, and copies the others; returns their number. */
@@ -125,26 +138,27 @@ FR_BODY void FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const ui
     if (found > FR_FEW && above < job->depth) {
         /* Most rows are tied at the bound: their group is the last. */
         above = FR_NAMED(fr_split_tied)(scores, labels, rows, found, bound, counts, kept_scores, kept_labels);
-        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, above, job);
+        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, above, above, job);
         fr_add_group(runs, counts);
     } else {
         for (int64_t i = 0; i < found; i++) {
             kept_scores[i] = scores[rows[i]];
             kept_labels[i] = labels[rows[i]];
         }
-        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, found, job);
+        FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, found, found, job);
     }
 }
 
 FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
     fr_runs runs = job->runs, ideal = job->ideal;
+    int64_t end = job->offsets[job->lists];
     for (int64_t q = 0; q < job->lists; q++) {
         const FR_REAL *scores = (const FR_REAL *)job->scores + job->offsets[q];
         const uint8_t *labels = job->labels + job->offsets[q];
         int64_t n = job->offsets[q + 1] - job->offsets[q];
         job->run_offsets[q] = runs.size;
         job->ideal_offsets[q] = ideal.size;
-        if (n <= job->depth || n < FR_GATHERED) FR_NAMED(fr_add_rows)(&runs, scores, labels, n, job);
+        if (n <= job->depth || n < FR_GATHERED) FR_NAMED(fr_add_rows)(&runs, scores, labels, n, end - job->offsets[q], job);
         else FR_NAMED(fr_add_top)(&runs, scores, labels, n, job);
         fr_add_ideal(&ideal, labels, n);
     }

@@ -21,7 +21,6 @@ enum {
     FR_LANE = 8,      /* 64-bit integers of the widest vector */
     FR_GATHERED = 24, /* shorter lists are ordered whole */
     FR_FEW = 32,      /* fewer rows are ordered at once, without a look for ties */
-    FR_NETWORK = 16,  /* most rows of a network */
     FR_SHORT = 48,    /* most rows ordered by counting, quadratic but vectorised; above it a sort is faster */
     FR_INDEX_BITS = 8,
     FR_INDEX = (1 << FR_INDEX_BITS) - 1,
@@ -157,8 +156,6 @@ FR_BODY uint32_t fr_key_f32(float x) {
 FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
 
 /* Batcher's networks (Sorting Networks and Their Applications, 1968). */
-#define FR_NETWORK_4 \
-    FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(1, 2);
 #define FR_NETWORK_8 \
     FR_SWAP(0, 4); FR_SWAP(1, 5); FR_SWAP(2, 6); FR_SWAP(3, 7); FR_SWAP(0, 2); FR_SWAP(1, 3); FR_SWAP(4, 6); \
     FR_SWAP(5, 7); FR_SWAP(2, 4); FR_SWAP(3, 5); FR_SWAP(0, 1); FR_SWAP(2, 3); FR_SWAP(4, 5); FR_SWAP(6, 7); \
@@ -182,29 +179,28 @@ FR_BODY uint64_t fr_key_f64(double x) { return fr_descending(x); }
         words[j] = y < x ? x : y;            \
     } while (0)
 
-/* Orders n <= FR_SHORT words below 2^63, no two of which are equal; there is room for FR_LANE more. */
-FR_BODY void fr_order_words(uint64_t *words, int64_t n) {
-    int64_t room = n <= 4 ? 4 : n <= 8 ? 8 : FR_NETWORK;
-    for (int64_t i = n; i < room; i++) words[i] = INT64_MAX;
-    if (n <= 4) {
-        FR_NETWORK_4
-    } else if (n <= 8) {
+/* Orders 8 or 16 words. */
+FR_BODY void fr_order_lanes(uint64_t *words, const int lanes) {
+    if (lanes == 8) {
         FR_NETWORK_8
-    } else if (n <= FR_NETWORK) {
-        FR_NETWORK_16
     } else {
-        /* The place of a word is the number of words before it. */
-        int64_t given[FR_SHORT + FR_LANE] = {0};
-        for (int64_t i = 0; i < n; i++) given[i] = (int64_t)words[i];
-        for (int64_t i = 0; i < n; i += FR_LANE) {
-            int64_t place[FR_LANE] = {0};
-            for (int64_t j = 0; j < n; j++)
-                for (int l = 0; l < FR_LANE; l++) place[l] += given[j] < given[i + l];
-            for (int64_t l = 0; l < FR_LANE && i + l < n; l++) words[place[l]] = (uint64_t)given[i + l];
-        }
+        FR_NETWORK_16
     }
 }
 #undef FR_SWAP
+
+/* Orders n <= FR_SHORT words below 2^63, no two of which are equal; there is room for FR_LANE more.  The place of a
+   word is the number of words before it. */
+FR_BODY void fr_order_counted(uint64_t *words, int64_t n) {
+    int64_t given[FR_SHORT + FR_LANE] = {0};
+    for (int64_t i = 0; i < n; i++) given[i] = (int64_t)words[i];
+    for (int64_t i = 0; i < n; i += FR_LANE) {
+        int64_t place[FR_LANE] = {0};
+        for (int64_t j = 0; j < n; j++)
+            for (int l = 0; l < FR_LANE; l++) place[l] += given[j] < given[i + l];
+        for (int64_t l = 0; l < FR_LANE && i + l < n; l++) words[place[l]] = (uint64_t)given[i + l];
+    }
+}
 
 #define FR_REAL float
 #define FR_WHOLE int32_t
