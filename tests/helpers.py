@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
-from fastrank.metrics.parameters import Background, Choice, Gain, Kind, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, WholeNumber
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
 LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
@@ -51,6 +52,12 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         # Items that several queries show, each once in a query.
         "product": pa.array([int(x) for size in sizes for x in rng.permutation(max(60, size))[:size]], pa.int64()),
         "category": pa.array(rng.choice(np.array(["news", "sport", "art", "é"]), count).tolist(), pa.string()),
+        "group": pa.array(rng.integers(0, 3, count).tolist(), pa.int8()),
+        "popularity": floats(rng.choice(np.array([0.125, 0.3, 1.0]), count)),
+        "age": floats(rng.choice(np.array([0.0, 1.5, 30.0]), count)),
+        "propensity": floats(rng.choice(np.array([0.01, 0.25, 1 / 3, 1.0]), count)),
+        # Of no query, so that a rank stands once in each.
+        "rank": pa.array((1 + rng.permutation(count)).tolist(), pa.int32()),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
 
@@ -106,14 +113,42 @@ def reordered(rows: pa.RecordBatch, rng: np.random.Generator) -> pa.RecordBatch:
     return rows.take(pa.array(order.tolist(), pa.int64()))
 
 
+def incomplete(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
+    """The same rows; some of them nobody judged, or not even found, and of some queries all or none is."""
+    rng = np.random.default_rng(seed)
+    query = np.array(rows["query"].to_pylist())
+    fate = dict(zip(np.unique(query).tolist(), rng.random(np.unique(query).size).tolist(), strict=True))
+    of_query = np.array([fate[q] for q in query.tolist()])
+    draw = rng.random((2, rows.num_rows))
+    columns = {name: rows[name].to_pylist() for name in rows.schema.names}
+    for i in range(rows.num_rows):
+        if of_query[i] < 0.15 or draw[0, i] < 0.15:
+            columns["grade"][i] = None
+        elif draw[0, i] < 0.3:
+            columns["grade"][i] = -1
+        if of_query[i] > 0.85 or draw[1, i] < 0.2:
+            columns["p"][i] = columns["rank"][i] = None
+    return pa.RecordBatch.from_pydict(columns, schema=rows.schema)
+
+
 def values_of(kind: Kind) -> list[Any]:
     """Spellings of values of a parameter that are worth a test; every kind must be named here."""
     if isinstance(kind, Choice):
         return list(kind.words)
+    if isinstance(kind, Flag):
+        return [False, True]
+    if isinstance(kind, ColumnName):
+        # The others are called as their columns.
+        return ["propensity"] if kind.optional else []
     if isinstance(kind, WholeNumber):
+        if not kind.optional:
+            return [kind.low + 3, kind.high]
+        if kind.high is None:
+            return [None, 1000]
         return [None, 1, 3, 100] if kind.low == 1 else [None, kind.low, kind.low + 3]
     if isinstance(kind, Number):
-        return [1e-3, 0.25] if kind.high <= 0.5 else [1.0, 2.0, 2.5]
+        ends = [end for end, closed in ((kind.low, "low"), (kind.high, "high")) if closed in kind.closed]
+        return [*([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
@@ -121,29 +156,76 @@ def values_of(kind: Kind) -> list[Any]:
     raise TypeError(f"no values for parameters of kind {type(kind).__name__}")
 
 
+# What refuses the rows that are made up: they have ties, and queries without a relevant row.
+REFUSING = [{"ties": "error"}, {"no_relevant": "error"}]
+# Parameters that need another to matter, or to be allowed.
+NEEDS: dict[str, dict[str, Any]] = {
+    "clip": {"propensity": "propensity"},
+    "self_normalized": {"propensity": "propensity"},
+    "level_gates_gain": {"relevance_level": 2.0},
+    "max_grade": {"rbp_gain": "scaled"},
+}
+# Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
+WITHOUT_CLOSED_FORM = {
+    "11pt_avg", "alpha_ndcg", "bpref", "coverage", "err", "infap", "intra_list_diversity", "iprec", "item_gini",
+}  # fmt: skip
+WITHOUT_CLOSED_FORM_UNDER = {"self_normalized": True, "ap_denominator": "hits"}
+PAIRS = 12
+
+
+def has_closed_form(name: str, parameters: Any) -> bool:
+    """Whether the metric has an expected value over the orders of tied rows."""
+    lost = any(parameters.get(n) == value for n, value in WITHOUT_CLOSED_FORM_UNDER.items())
+    return name not in WITHOUT_CLOSED_FORM and not lost
+
+
 def variants(name: str) -> list[Metric]:
-    """The metric with its defaults, with each other value of each parameter, and with two such at once."""
-    kinds = definition_of(name).parameters
-    single = [{n: value} for n, kind in kinds.items() for value in values_of(kind)]
-    double = [{**a, **b} for a in single for b in single[::3] if a.keys() != b.keys()]
-    texts = [", ".join(f"{n}={value}" for n, value in chosen.items()) for chosen in [{}, *single, *double]]
-    return list(dict.fromkeys(metric for text in texts for metric in parse(f"{name}({text})")))
+    """The metric with its defaults, with each other value of each parameter, and with two such at once: with some of
+    these pairs, always the same.  Where a rule of ties is needed it has one."""
+    definition = definition_of(name)
+    single = [
+        {**{n: x for n, x in NEEDS.get(parameter, {}).items() if n in definition.parameters}, parameter: value}
+        for parameter, kind in definition.parameters.items()
+        for value in values_of(kind)
+    ]
+    double = [{**a, **b} for i, a in enumerate(single) for b in single[:i] if not a.keys() & b.keys()]
+    some = np.random.default_rng(list(name.encode())).permutation(len(double))[:PAIRS].tolist()
+    found = {}
+    for chosen in [{}, *single, *(double[i] for i in some)]:
+        given = {n: value for n, value in chosen.items() if value is not None}
+        if given.get("idcg") == "full_k":
+            given["k"] = 3
+        parameters = {**definition.base(given), **given}
+        if parameters.get("ties") == "average" and not has_closed_form(name, parameters):
+            given["ties"] = parameters["ties"] = "item_desc"
+        if definition.conflict(SimpleNamespace(**parameters)) or any(
+            parameters.get(n) == value for refused in REFUSING for n, value in refused.items()
+        ):
+            continue
+        (metric,) = parse(f"{name}({', '.join(f'{n}={value}' for n, value in given.items())})")
+        # A preset may come to the same as parameters that are given.
+        found.setdefault(tuple((n, value) for n, value in metric.parameters.items() if n != "preset"), metric)
+    return list(found.values())
 
 
-def with_label(metric: Metric) -> Metric:
-    """The metric on the label column that suits it."""
-    domain = metric.domains["label"].name
-    column = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
-    return type(metric)(metric.definition, metric.parameters, {"label": column})
+def on_columns(metric: Metric) -> Metric:
+    """The metric on the columns that suit it."""
+    columns = {"item": "product"} if "item" in metric.domains else {}
+    if "label" in metric.domains:
+        domain = metric.domains["label"].name
+        columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
+    return type(metric)(metric.definition, metric.parameters, columns)
 
 
-def every_metric(*, ties_input: bool = False) -> list[Metric]:
-    """All variants of all metrics, each on its label column.
+def is_in_order(metric: Metric) -> bool:
+    """Whether the metric keeps the order of the source."""
+    return any(getattr(state, "in_order", False) for state in metric.states(()).values())
 
-    ties="input" keeps the order of the source, so it is left out where the order changes.
-    """
-    found = [with_label(metric) for name in list_metrics() for metric in variants(name)]
-    return [metric for metric in found if (metric.parameters.get("ties") == "input") == ties_input]
+
+def every_metric(*, in_order: bool = False) -> list[Metric]:
+    """All variants of all metrics, each on its columns; those that keep the order of the source, or all others."""
+    found = [on_columns(metric) for name in list_metrics() for metric in variants(name)]
+    return [metric for metric in found if is_in_order(metric) == in_order]
 
 
 def bits(value: Any) -> Any:

@@ -24,7 +24,7 @@ from fastrank.errors import QueryOrderError, StateMismatchError
 
 SETTINGS = settings(max_examples=40, deadline=None)
 ALL = helpers.every_metric()
-IN_ORDER = helpers.every_metric(ties_input=True)
+IN_ORDER = helpers.every_metric(in_order=True)
 ROLES = {"query": "query", "item": "item", "score": ["p", "p2"]}
 OPTIONS: list[dict[str, Any]] = [
     {},

@@ -41,12 +41,31 @@ METRICS = {
     ],
     "score_histogram": ["auc(bits=12, label=clicked)", "auc(bits=14, label=clicked)"],
     "score_runs": ["auc(label=clicked)"],
-    "ranked_list_sums": [
+    "list_sums": [
         "ndcg(label=grade)@3",
         "ndcg(gain=exp2, ties=item_desc, label=grade)",
         "map(no_relevant=skip, label=grade)",
+        "map(aggregation=geometric, label=grade)",
         "mrr(ties=pessimistic, relevance_level=3, label=grade)@2",
         "recall(no_relevant=one, label=grade)@2",
+        "dcg(propensity=propensity, clip=0.1, self_normalized=true, ties=item_asc, label=grade)@3",
+        "bpref(ties=optimistic, label=grade)",
+        "num_rel(relevance_level=2, label=grade)",
+        "popularity@3",
+    ],
+    "list_moments": [
+        "ndcg(aggregation=std, label=grade)@3",
+        "dcg(aggregation=std, gain=exp2, no_relevant=skip, label=grade)",
+    ],
+    "list_extremes": [
+        "rbp(aggregation=min, rbp_gain=raw, label=grade)",
+        "precision(aggregation=max, propensity=propensity, label=grade)@2",
+        "map(aggregation=max, no_relevant=nan, relevance_level=3, label=grade)",
+    ],
+    "list_values": [
+        "ndcg(aggregation=median, label=grade)@3",
+        "mrr(aggregation=median, no_relevant=nan, label=grade)",
+        "recall(aggregation=median, score_dtype=float32, no_relevant=skip, relevance_level=3, label=grade)@2",
     ],
     "item_counts": [
         "coverage(item=product)",

@@ -165,7 +165,7 @@ def test_a_metric_equals_its_reference(name, sizes, seed, shape, dtype, weighted
     rows = shaped(helpers.make_rows(sizes, seed, dtype), shape)
     choices = helpers.variants(name)
     places = np.random.default_rng(seed).permutation(len(choices))[:8].tolist()
-    metrics = [metric for metric in (helpers.with_label(choices[i]) for i in places) if fits(metric, shape)]
+    metrics = [metric for metric in (helpers.on_columns(choices[i]) for i in places) if fits(metric, shape)]
     for metric, row in zip(metrics, evaluated(metrics, rows, weighted) if metrics else [], strict=True):
         check(metric, row, arguments_of(metric, rows, weighted))
 
@@ -174,7 +174,7 @@ def test_a_metric_equals_its_reference(name, sizes, seed, shape, dtype, weighted
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_variants_of_all_metrics_equal_their_references(shape, weighted):
     rows = shaped(helpers.make_rows([4, 25, 1, 9, 2, 40, 6], 11), shape)
-    every = [*helpers.every_metric(), *helpers.every_metric(ties_input=True)]
+    every = [*helpers.every_metric(), *helpers.every_metric(in_order=True)]
     metrics = [metric for metric in every if fits(metric, shape)]
     for metric, row in zip(metrics, evaluated(metrics, rows, weighted), strict=True):
         check(metric, row, arguments_of(metric, rows, weighted))
