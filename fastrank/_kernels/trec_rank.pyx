@@ -103,7 +103,7 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
         size *= 2
     if size > <uint64_t> 2**32:
         raise ValueError(f"{longest + deepest} items in a query are too many")
-    a = <fr_pair *> malloc((2 * longest + 1) * sizeof(fr_pair))
+    a = <fr_pair *> malloc((3 * longest + 1) * sizeof(fr_pair))
     slots = <fr_item_slot *> malloc(size * sizeof(fr_item_slot))
     if a == NULL or slots == NULL:
         free(a)
