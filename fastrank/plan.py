@@ -182,7 +182,13 @@ class Plan:
 
     def has_lists(self, schema: pa.Schema) -> bool:
         """Whether ranked lists stand in list columns."""
-        names = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role in _LISTED_ROLES}
+        names = {
+            column
+            for row_set in self.distinct_row_sets
+            if any(role == "query" for role, _, _ in row_set.roles)
+            for role, column, _ in row_set.roles
+            if role in _LISTED_ROLES
+        }
         return any(is_list(schema.field(name).type) for name in names if schema.get_field_index(name) >= 0)
 
     def _require_queries(self) -> None:

@@ -43,12 +43,18 @@ def _column(name: str, values: Any) -> Any:
             return values
         if hasattr(values, "__arrow_c_stream__"):
             return pa.chunked_array(values)
+        if isinstance(values, list | tuple) and any(isinstance(value, list | tuple | np.ndarray) for value in values):
+            return pa.array(values)  # lists, which may differ in length
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
         if array.dtype.kind in "US" and array is not values and not hasattr(values, "dtype"):
             # NumPy has turned the numbers of a mixed list into text.
             array = np.array(values, dtype=object)
+        if array.ndim == 2:
+            return pa.FixedSizeListArray.from_arrays(_from_numpy(array.reshape(-1)), array.shape[1])
         if array.ndim != 1:
-            raise ParameterError(f"column {name!r} has {array.ndim} dimensions; arrays must have one")
+            raise ParameterError(
+                f"column {name!r} has {array.ndim} dimensions; arrays have one, or two where each row is a ranked list"
+            )
         return _from_numpy(array)
     except ParameterError:
         raise
