@@ -158,7 +158,8 @@ FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
         int64_t n = job->offsets[q + 1] - job->offsets[q];
         job->run_offsets[q] = runs.size;
         job->ideal_offsets[q] = ideal.size;
-        if (n <= job->depth || n < FR_GATHERED) FR_NAMED(fr_add_rows)(&runs, scores, labels, n, end - job->offsets[q], job);
+        if (n <= job->depth || n < FR_GATHERED)
+            FR_NAMED(fr_add_rows)(&runs, scores, labels, n, end - job->offsets[q], job);
         else FR_NAMED(fr_add_top)(&runs, scores, labels, n, job);
         fr_add_ideal(&ideal, labels, n);
     }

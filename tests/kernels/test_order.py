@@ -254,31 +254,32 @@ def test_find_tied_at_every_size(kind: str, dtype: Any) -> None:
         assert found[a:b].tolist() == (counts[same] > 1).astype(int).tolist()
 
 
-@pytest.mark.parametrize("n", [13, 63, 64, 65, 200, 3000, 70_000])
+@pytest.mark.parametrize("n", [5, 13, 20, 40, 63, 64, 200, 3000, 70_000])
 @pytest.mark.parametrize("kind", ["outlier", "few", "one bit apart", "wide", "outliers among few"])
 def test_scores_that_defeat_the_first_digits(kind: str, n: int) -> None:
-    """The sort looks at the first bits of the range of the scores: here they are all the same, or nearly."""
+    """The sorts look at the first bits of the range of the scores: here they are all the same, or nearly."""
     rng = np.random.default_rng(n)
-    close = 1 + rng.integers(0, 4 * n, n) * 2.0**-52
+    rows = 3 * n
+    lists, offsets = np.repeat(np.arange(3), n), np.arange(0, rows + 1, n)
     scores = {
-        "outlier": lambda: np.where(np.arange(n) == n // 3, 1e300, close),
-        "few": lambda: rng.choice(rng.standard_normal(5), n),
-        "one bit apart": lambda: 1 + rng.integers(0, 2, n) * 2.0**-52,
-        "wide": lambda: rng.choice([-1, 1], n) * 10.0 ** rng.integers(-300, 300, n),
-        "outliers among few": lambda: rng.choice([-1e300, 1e300, 1.0, 1 + 2.0**-52, 1 + 2.0**-51], n),
+        "outlier": lambda: np.where(np.arange(rows) % n == n // 3, 1e300, 1 + rng.integers(0, 4 * n, rows) * 2.0**-52),
+        "few": lambda: rng.choice(rng.standard_normal(5), rows),
+        "one bit apart": lambda: 1 + rng.integers(0, 2, rows) * 2.0**-52,
+        "wide": lambda: rng.choice([-1, 1], rows) * 10.0 ** rng.integers(-300, 300, rows),
+        "outliers among few": lambda: rng.choice([-1e300, 1e300, 1.0, 1 + 2.0**-52, 1 + 2.0**-51], rows),
     }[kind]()
-    items = rng.permutation(n)
-    _, rows = order.rank_rows(scores, np.zeros(n), np.array([0, n]), order.ITEM_DESC, items, 0)
-    assert rows.tolist() == np.lexsort((-items, -scores)).tolist()
-    labels = rng.integers(0, 3, n)
+    items = rng.permutation(rows)
+    _, found = order.rank_rows(scores, np.zeros(rows), offsets, order.ITEM_DESC, items, 0)
+    assert found.tolist() == np.lexsort((-items, -scores, lists)).tolist()
+    labels = rng.integers(0, 3, rows)
     for real in (scores, np.clip(scores, -1e38, 1e38).astype(np.float32)):
-        by_score = np.lexsort((-labels, -real.astype(float)))
+        by_score = np.lexsort((-labels, -real.astype(float), lists))
         _, run_label, run_count, run_opens, *_ = order.rank_all(
-            real, labels.astype(np.uint8), np.array([0, n]), order.AVERAGE, None, 0
+            real, labels.astype(np.uint8), offsets, order.AVERAGE, None, 0
         )
         assert np.repeat(run_label, run_count).tolist() == labels[by_score].tolist()
-        assert run_opens.sum() == np.unique(real).size
-        assert run_label.size == np.unique(np.stack([real, labels]), axis=1).shape[1]
+        assert run_opens.sum() == np.unique(np.stack([lists, real]), axis=1).shape[1]
+        assert run_label.size == np.unique(np.stack([lists, real, labels]), axis=1).shape[1]
 
 
 @settings(max_examples=100, deadline=None)
