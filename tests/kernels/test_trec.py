@@ -147,6 +147,14 @@ def test_every_float_comes_back(value: float) -> None:
         assert score_of(f"{value:.19f}") == float(f"{value:.19f}")
 
 
+def test_many_long_decimals_round_correctly() -> None:
+    # One in some thousands lies so near the middle of two floats that only what a division leaves over decides.
+    rng = np.random.default_rng(0)
+    texts = [f"{m}e{e}" for m, e in zip(rng.integers(2**53, 2**63, 50_000), rng.integers(-27, 28, 50_000), strict=True)]
+    rows, _ = parsed("".join(f"q Q0 d 1 {text} r\n" for text in texts).encode())
+    assert [score for _, _, score in rows] == [float(text) for text in texts]
+
+
 @pytest.mark.parametrize("text", [".5", "5.", "+1.e1", "Inf", "-INFINITY", "00012", "1e00000000000000000000000000001"])
 def test_forms_of_numbers(text: str) -> None:
     assert score_of(text) == float(text)
