@@ -529,6 +529,7 @@ def test_ties_are_told_once():
     # No warning where a rule was named, nothing ties, or the labels were in the rows.
     fr.evaluate(tied, ["mrr(preset=trec_eval)", "map(ties=item_asc)"], qrels={"a": {"x": 1}})
     fr.evaluate({"a": {"x": 1.0, "y": 0.5}}, "mrr", qrels={"a": {"x": 1}})
+    fr.evaluate(tied, "ndcg(preset=sklearn)", qrels={"a": {"x": 1}})
     rows = {"query": [1, 1], "score": [1, 1], "label": [0, 1]}
     fr.evaluate(rows, "mrr", query="query", score="score", label="label")
 
