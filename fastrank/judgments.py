@@ -98,10 +98,7 @@ class Judgments:
     def row_labels(
         self, bounds: Bounds, items: NDArray[np.uint64], offsets: NDArray[np.int64], *, told: bool
     ) -> NDArray[Any]:
-        """The label of each row of lists; where nobody judged it -inf if it is to be told from 0, else 0.0 or the
-        byte 0."""
-        # Labels that are no bytes may be negative, and are told from -inf in any case.
-        told = told or self.labels.dtype != np.uint8
+        """The label of each row of lists; where nobody judged it -inf if it is to be told from 0, else 0."""
         return judge.find_labels(items, offsets, *bounds, self.items, self.labels, told)
 
     def list_labels(self, bounds: Bounds) -> tuple[NDArray[Any], NDArray[np.int64]]:

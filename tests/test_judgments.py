@@ -462,7 +462,7 @@ def test_bad_judgments(batch_rows, role, values, told):
         read_judgments({**good, role: values}, batch_rows=batch_rows)
 
 
-def test_judgments_without_rows_and_of_several_types():
+def test_judgments_without_rows_and_of_several_types(tmp_path):
     with pytest.raises(EmptyInputError, match="no rows"):
         read_judgments(pa.table({"query": [1], "item": [1], "label": [1]}).slice(0, 0))
     with pytest.raises(EmptyInputError, match="no item"):
@@ -471,6 +471,27 @@ def test_judgments_without_rows_and_of_several_types():
         evaluate(RUN, "nowhere.qrels", "map")
     with pytest.raises(ColumnTypeError, match="label"):
         read_judgments({"query": [1], "item": [1], "label": ["relevant"]})
+    for name, items in (("a", ["x"]), ("b", [1])):
+        pa.parquet.write_table(pa.table({"query": [name], "item": items, "label": [1]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(
+        ColumnTypeError, match=r"'item' \(item\) of the judgments is of type int64 from row 0 of .*b"
+    ):
+        read_judgments(str(tmp_path))
+    with pytest.raises(InvalidValueError, match=r"\(label\) of the judgments: row 0 holds null"):
+        read_judgments({"query": [1, None], "item": [1, 1], "label": [None, 1]})
+
+
+def test_the_digest_is_of_all_there_is():
+    rows = {"query": [1, 2], "item": [1, 2], "label": [1, 0]}
+    several = [
+        rows,
+        {**rows, "item": pa.array([1, 2], pa.date32())},
+        {**rows, "w": [1.0, 2.0]},
+        {**rows, "w": [1.0, 3.0]},
+    ]
+    assert len({read_judgments(each, query_weight="w").digest for each in several}) == 4
+    again = {name: list(reversed(values)) for name, values in rows.items()}
+    assert read_judgments(again).digest == read_judgments(rows).digest
 
 
 def test_labels_that_a_metric_does_not_take():
@@ -508,6 +529,7 @@ def test_ties_are_told_once():
     # No warning where a rule was named, nothing ties, or the labels were in the rows.
     fr.evaluate(tied, ["mrr(preset=trec_eval)", "map(ties=item_asc)"], qrels={"a": {"x": 1}})
     fr.evaluate({"a": {"x": 1.0, "y": 0.5}}, "mrr", qrels={"a": {"x": 1}})
+    fr.evaluate(tied, "ndcg(preset=sklearn)", qrels={"a": {"x": 1}})
     rows = {"query": [1, 1], "score": [1, 1], "label": [0, 1]}
     fr.evaluate(rows, "mrr", query="query", score="score", label="label")
 
@@ -520,6 +542,14 @@ def test_a_metric_does_not_depend_on_the_others():
     for metrics in (["err@3"], ["err@3", "judged@3"], ["map", "err@3"]):
         with pytest.raises(TiesError, match="err: query 'a'"):
             evaluate(run, qrels, metrics)
+
+
+def test_an_item_that_nobody_judged_counts_once():
+    run = {"query": [1, 1, 1], "item": [7, 7, 8], "score": [3.0, 2.0, 1.0]}
+    rows = {**run, "label": [None, None, 0]}
+    for metric in ("fallout(duplicates=first)@1", "fallout(duplicates=max_score, unjudged=nonrelevant)@2"):
+        found = evaluate(run, {1: {8: 0}}, metric)
+        assert facts(found) == facts(fr.evaluate(rows, metric, label="label", **ROLES))
 
 
 # ---- the command line
