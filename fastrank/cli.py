@@ -124,10 +124,11 @@ def metrics_(name: str | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("metric", "family", "parameters", "what it is"):
+    for heading in ("metric", "family", "parameters (... and those that metrics of lists share)", "what it is"):
         table.add_column(heading, no_wrap=heading != "what it is")
     for each in map(definition_of, list_metrics()):
-        table.add_row(each.name, each.family, ", ".join(each.parameters), each.summary)
+        own = [name for name in each.parameters if name not in each.shared] + ["..."] * bool(each.shared)
+        table.add_row(each.name, each.family, ", ".join(own), each.summary)
     _print(table)
 
 

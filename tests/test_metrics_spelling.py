@@ -224,7 +224,7 @@ def test_several_numbers_as_in_trec_eval():
         ("ndcg_cut_.5", r"the cut-off after @ is '.5'"),
         ("bpref@10", r"^'bpref@10': bpref has no cut-off @k$"),
         ("iprec@x", r"^'iprec@x': 'x' is no number$"),
-        ("iprec@1.5", r"^iprec: recall=1.5; allowed: a number from 0 and to 1$"),
+        ("iprec@1.5", r"^iprec: recall=1.5; allowed: a number from 0 to 1$"),
         ("iprec(0.1, 0.2)", r"a metric is spelled name\("),
         ("iprec(0.1)@0.2", r"a metric is spelled name\("),
         ("iprec(0.1, recall=0.2)", r"recall is given twice$"),
@@ -367,18 +367,31 @@ def test_the_document_says_all(name):
     assert definition.summary.endswith(".")
     found = sections(document)
     named = {
-        title: re.findall(r"^(\w+) : .+$", found.get(title, ""), re.MULTILINE) for title in ("Columns", "Parameters")
+        title: re.findall(r"^(\w+) : .+$", found.get(title, ""), re.MULTILINE)
+        for title in ("Columns", "Parameters", "Other Parameters")
     }
-    assert named["Parameters"] == list(definition.parameters)
+    assert [*named["Parameters"], *named["Other Parameters"]] == list(definition.parameters)
+    assert named["Other Parameters"] == list(definition.shared)
+    assert re.findall(r"^(\w+)$", found.get("Presets", ""), re.MULTILINE) == list(definition.peers)
     required = list(m.parse(name)[0].domains)
     assert named["Columns"] == [*required, *definition.optional]
     for title in ("Returns", "Undefined", "State", "Source", "Examples"):
         assert len(found[title].strip()) > 10, title
     assert ("optional" in found["Columns"]) == bool(definition.optional)
-    for line in re.findall(r"^\w+ : (.+)$", found.get("Parameters", ""), re.MULTILINE):
+    both = found.get("Parameters", "") + "\n" + found.get("Other Parameters", "")
+    for line in re.findall(r"^\w+ : (.+)$", both, re.MULTILINE):
         assert re.search(r"; default .+$", line)
     assert ".." not in document.replace("...", "")
     assert max(map(len, document.splitlines())) < 200
+
+
+def test_the_document_names_what_each_preset_sets():
+    presets = sections(m.mrr.__doc__)["Presets"]
+    assert "trec_eval\n    ties=item_desc, missing_query=skip, score_dtype=float32\n" in presets
+    assert "ir_measures\n    ties=item_desc, score_dtype=float32\n    with k: ties=item_asc\n" in presets
+    assert "\nsklearn\n    negative_rel=error\n" in presets
+    assert "\nrectools\n    ties=input, no_relevant=skip\n" in presets
+    assert "no_relevant" not in sections(m.dcg.__doc__)["Presets"].partition("\nsklearn\n")[0]
 
 
 @pytest.mark.parametrize("name", NAMES)

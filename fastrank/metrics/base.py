@@ -75,6 +75,7 @@ class Definition:
     conflict: Callable[[Any], str]
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
     number: str = ""
+    shared: tuple[str, ...] = ()
 
     def base(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The values of parameters that are not given: the defaults, or the rules of the peer named by `preset`."""
@@ -308,6 +309,7 @@ def metric(
             conflict=conflict,
             peers=peers or {},
             number=number,
+            shared=tuple(common or {}),
         )
         factory = MetricFactory(definition)
         plain: dict[str, Mapping[str, Any]] = {alias: {} for alias in (definition.name, *aliases)}

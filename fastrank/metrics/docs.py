@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import textwrap
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastrank.domains import ID, WEIGHT
+from fastrank.metrics.spelling import spell
 
 if TYPE_CHECKING:
     from fastrank.metrics.base import Definition
@@ -19,34 +20,47 @@ _OPTIONAL = {
     "query_weight": (WEIGHT, "Weight of the query, the same on all its rows."),
     "item": (ID, 'Checked to be distinct within a query; orders tied rows for ties="item_desc" and "item_asc".'),
 }
-_ROLE_NOTES = {"query": "Rows of a query are adjacent."}
+_ROLE_NOTES = {
+    "score": "A column of ranks, integers from 1, may stand in its place (rank=).",
+    "query": "Rows of a query are adjacent, or stand anywhere (see `fastrank.evaluate`).",
+}
+# What the rules of a peer may depend on.
+_CASES: tuple[dict[str, Any], ...] = ({"k": 1}, {"gain": "exp2"})
+WIDTH = 100
 
 
 def document(definition: Definition) -> str:
     """A numpydoc docstring: what the finalizer's own docstring says, then what its declaration says."""
     body, _, examples = definition.doc.partition("\nExamples\n--------\n")
     sections = [("Columns", _columns(definition))]
-    if definition.parameters:
-        sections.append(("Parameters", _parameters(definition)))
+    own = [name for name in definition.parameters if name not in definition.shared]
+    sections.append(("Parameters", [_parameter(definition, name) for name in own]))
+    sections.append(("Other Parameters", [_parameter(definition, name) for name in definition.shared]))
+    sections.append(("Presets", _presets(definition)))
     sections += [
         ("Returns", [_returns(definition)]),
         ("Undefined", [f"NaN where {definition.undefined}."]),
         ("State", _states(definition)),
-        ("Source", [definition.source + "."]),
+        ("Source", [textwrap.fill(definition.source + ".", WIDTH)]),
     ]
-    parts = [body.strip(), *(f"{title}\n{'-' * len(title)}\n" + "\n".join(lines) for title, lines in sections)]
+    texts = [f"{title}\n{'-' * len(title)}\n" + "\n".join(lines) for title, lines in sections if lines]
+    parts = [body.strip(), *texts]
     return "\n\n".join([*parts, f"Examples\n--------\n{examples.strip()}"])
 
 
 def _entry(head: str, *texts: str) -> str:
-    text = " ".join(text for text in texts if text)
-    return head + "\n" + textwrap.fill(text, 100, initial_indent="    ", subsequent_indent="    ")
+    """A name with its text below; lines of the text but the first stand by themselves."""
+    first, *more = " ".join(text for text in texts if text).split("\n")
+    lines = [textwrap.fill(first, WIDTH, initial_indent="    ", subsequent_indent="    ")]
+    lines += [textwrap.fill(line, WIDTH, initial_indent="    ", subsequent_indent="        ") for line in more]
+    return "\n".join([head, *lines])
 
 
 def _columns(definition: Definition) -> list[str]:
     required = definition.columns(SimpleNamespace(**definition.defaults))
+    notes = _ROLE_NOTES if "rank" in definition.overrides else {}
     lines = [
-        _entry(f"{role} : {domain.types}, shape (n_rows,)", f"{_sentence(domain.allowed)}", _ROLE_NOTES.get(role, ""))
+        _entry(f"{role} : {domain.types}, shape (n_rows,)", f"{_sentence(domain.allowed)}", notes.get(role, ""))
         for role, domain in required.items()
     ]
     for role in definition.optional:
@@ -55,11 +69,30 @@ def _columns(definition: Definition) -> list[str]:
     return lines
 
 
-def _parameters(definition: Definition) -> list[str]:
-    return [
-        _entry(f"{name} : {kind.allowed}; default {definition.defaults[name]!r}", kind.doc)
-        for name, kind in definition.parameters.items()
-    ]
+def _parameter(definition: Definition, name: str) -> str:
+    kind = definition.parameters[name]
+    return _entry(f"{name} : {kind.allowed}; default {definition.defaults[name]!r}", kind.doc)
+
+
+def _presets(definition: Definition) -> list[str]:
+    """The values that each preset sets, where they are not the defaults."""
+    lines = []
+    for peer in definition.peers:
+        rules = _rules(definition, peer, {})
+        text = rules or "the defaults"
+        for given in _CASES:
+            name, value = next(iter(given.items()))
+            if name in definition.parameters and _rules(definition, peer, given) != _rules(definition, peer, {}, name):
+                condition = "k" if name == "k" else f"{name}={spell(value)}"
+                text += f"\nwith {condition}: {_rules(definition, peer, given) or 'the defaults'}"
+        lines.append(_entry(peer, text))
+    return lines
+
+
+def _rules(definition: Definition, peer: str, given: dict[str, Any], but: str = "") -> str:
+    rules = definition.base({"preset": peer, **given})
+    changed = {name: value for name, value in rules.items() if value != definition.defaults[name]}
+    return ", ".join(f"{name}={spell(value)}" for name, value in changed.items() if name not in (*given, but))
 
 
 def _returns(definition: Definition) -> str:

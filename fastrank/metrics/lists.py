@@ -36,17 +36,24 @@ COMMON: dict[str, tuple[Kind, Any]] = {
     "ties": (
         Choice(
             tuple(TIES),
-            doc="Order of rows of equal score: the expected value over all orders; the order of the source; by item "
-            "descending (as trec_eval) or ascending; lower label first; higher label first; an error.",
+            doc="Order of rows of equal score.\naverage: the expected value over all orders\ninput: the order of the "
+            "source\nitem_desc, item_asc: by item, descending (as trec_eval) or ascending\npessimistic, optimistic: "
+            "the lower or the higher label first\nerror: there may be none",
         ),
         "average",
     ),
     "no_relevant": (
-        Choice(("zero", "one", "skip", "nan", "error"), doc="What a query without a relevant row counts."),
+        Choice(
+            ("zero", "one", "skip", "nan", "error"),
+            doc="What a query without a relevant row counts (skip: it does not).",
+        ),
         "zero",
     ),
     "missing_query": (
-        Choice(("zero", "skip", "error"), doc="What a judged query counts of which no row was retrieved."),
+        Choice(
+            ("zero", "skip", "error"),
+            doc="What a judged query counts of which no row was retrieved (skip: it does not).",
+        ),
         "zero",
     ),
     "extra_query": (
@@ -56,23 +63,24 @@ COMMON: dict[str, tuple[Kind, Any]] = {
     "unjudged": (
         Choice(
             ("nonrelevant", "drop", "error"),
-            doc="Rows that nobody judged (null labels, and negative ones) rank as not relevant, or are taken out "
-            "before ranking; or a null label is an error.",
+            doc="Rows that nobody judged: null labels, and negative ones.\nnonrelevant: they rank as not relevant\n"
+            "drop: they are taken out before ranking\nerror: a null label is an error",
         ),
         "nonrelevant",
     ),
     "negative_rel": (
         Choice(
             ("unjudged", "nonrelevant", "error"),
-            doc="A negative label means pooled but not judged (as trec_eval), or not relevant, or is an error.",
+            doc="What a negative label means.\nunjudged: pooled, and not judged (as trec_eval)\n"
+            "nonrelevant: not relevant\nerror: there may be none",
         ),
         "unjudged",
     ),
     "duplicates": (
         Choice(
             ("error", "first", "max_score", "count"),
-            doc="Where an item stands twice in a query: an error; the first row counts; the one of the highest score; "
-            "all count.",
+            doc="Where an item stands several times in a query.\nerror: it may not\nfirst: its first row counts\n"
+            "max_score: its row of the highest score counts\ncount: all its rows count",
         ),
         "error",
     ),
@@ -83,7 +91,8 @@ COMMON: dict[str, tuple[Kind, Any]] = {
     "nan_score": (
         Choice(
             ("error", "last", "drop"),
-            doc="A NaN score is an error, ranks with negative infinity, or means that the row was not retrieved.",
+            doc="What a NaN score means.\nerror: there may be none\nlast: it ranks with negative infinity\n"
+            "drop: the row was not retrieved",
         ),
         "error",
     ),
@@ -94,14 +103,16 @@ COMMON: dict[str, tuple[Kind, Any]] = {
     "aggregation": (
         Choice(
             ("mean", "sum", "std", "min", "max", "geometric", "median"),
-            doc="Of the values of queries.  std divides by the number of queries; geometric is "
-            "exp(mean(log(max(value, 1e-5)))); the state of median grows with the number of distinct values.",
+            doc="Of the values of queries.\nstd: divides by the number of queries\n"
+            "geometric: exp(mean(log(max(value, 1e-5))))\nmedian: its state grows with the number of distinct values",
         ),
         "mean",
     ),
     "preset": (
         Choice(
-            tuple(PEERS), optional=True, doc="A peer whose rules stand in for the defaults of parameters not given."
+            tuple(PEERS),
+            optional=True,
+            doc="A peer whose rules stand in for the defaults of parameters not given (see Presets).",
         ),
         None,
     ),

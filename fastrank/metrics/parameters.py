@@ -98,7 +98,8 @@ class Number:
         """What is allowed, in words."""
         low = "from" if "low" in self.closed else "above"
         high = "to" if "high" in self.closed else "below"
-        return f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f" and {high} {self.high:g}")
+        both = " and" if self.closed != "low high" else ""
+        return f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f"{both} {high} {self.high:g}")
 
     def check(self, value: Any) -> float:
         """A float."""

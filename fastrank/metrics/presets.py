@@ -14,7 +14,8 @@ __all__ = ["PEERS", "rules_of_peer"]
 
 _TREC_EVAL = {"ties": "item_desc", "score_dtype": "float32", "missing_query": "skip", "p": 0.9}
 
-# Peer -> rules for all metrics.
+# Peer -> rules for all metrics.  Those with idcg="listed" know only the rows that they are given: to match their other
+# metrics too, leave out rows that were not retrieved.
 PEERS: dict[str, dict[str, Any]] = {
     # Version 9, which pytrec_eval wraps; skips judged queries that the run lacks, as without -c.
     "trec_eval": _TREC_EVAL,

@@ -29,7 +29,8 @@ _SELF_NORMALIZED: dict[str, Kind] = {
 _RANKS: dict[str, Kind] = {
     "precision_denominator": Choice(
         ("k", "min_k_len", "min_k_rel"),
-        doc="Divide by k (the length where un-cut), by min(k, length), or by min(k, R).",
+        doc="What hits are divided by.\nk: k, or the length without it\nmin_k_len: min(k, length)\nmin_k_rel: "
+        "min(k, R)",
     )
 }
 _GAINS: dict[str, Kind] = {
@@ -73,8 +74,9 @@ def _ideal_needs(p: Any) -> str:
         **_GAINS,
         "idcg": Choice(
             ("judged", "listed", "full_k", "label_order"),
-            doc="The ideal is that of all judged rows; of the retrieved rows only; k rows of gain 1; the rows with a "
-            "gain in the order of the source (as Spark).",
+            doc="The ideal list that DCG is divided by.\njudged: all judged rows, best first\nlisted: the retrieved "
+            "rows, best first\nfull_k: k rows of gain 1 (as RecTools)\nlabel_order: the rows with a gain, in the order "
+            "of the source (as Spark)",
         ),
         **PROPENSITIES,
     },
@@ -167,8 +169,8 @@ def mrr(
         **LEVEL,
         "ap_denominator": Choice(
             ("rel", "min_rel_k", "min_rel_k_len", "k", "hits"),
-            doc="Divide by R; by min(R, k); by min(R, k, length); by k (the length where un-cut); by the number of "
-            "relevant rows among the first k.",
+            doc="What the sum of precisions is divided by.\nrel: R\nmin_rel_k: min(R, k)\nmin_rel_k_len: "
+            "min(R, k, length)\nk: k, or the length without it\nhits: the number of relevant rows among the first k",
         ),
     },
     aliases=("ap", "map_cut", "mean_average_precision", "meanAveragePrecision", "retrieval_map"),

@@ -19,7 +19,8 @@ __all__ = ["avg_11pt", "bpref", "err", "infap", "iprec", "judged", "num_rel", "n
 _RECALL_POINT: dict[str, Kind] = {
     "recall_point": Choice(
         ("plus_0_9", "round"),
-        doc="Recall r is reached with int(r R + 0.9) relevant rows (trec_eval 9), or with r R rounded (trec_eval 10).",
+        doc="How many relevant rows reach recall r.\nplus_0_9: int(r R + 0.9) (trec_eval 9)\nround: r R, rounded "
+        "(trec_eval 10)",
     )
 }
 _MAX_GRADE: dict[str, Kind] = {"max_grade": WholeNumber(1, 52, doc="The highest label there may be.")}
@@ -101,7 +102,8 @@ def err(*, k: int | None = None, max_grade: int = 4) -> None:
         "p": Number(0.0, 1.0, doc="How likely a user goes on to the next rank."),
         "rbp_gain": Choice(
             ("binary", "scaled", "raw"),
-            doc="A rank gains 1 where relevant; label / max_grade; or the label where relevant (as ranx).",
+            doc="What a row gains.\nbinary: 1 where relevant\nscaled: label / max_grade\nraw: the label where relevant "
+            "(as ranx)",
         ),
         **_MAX_GRADE,
         **LEVEL,

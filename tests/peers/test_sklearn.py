@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow.compute as pc
 import pytest
 from peer_rows import GRADED, check, make_collection, per_query, spelled
 from sklearn.metrics import dcg_score, ndcg_score
@@ -30,3 +31,13 @@ def test_negative_labels_are_refused_as_by_ndcg_score():
         ndcg_score([[-1, 1]], [[1, 2]])
     with pytest.raises(fr.FastrankError, match="not negative"):
         per_query(make_collection(26, grades=(-1, 0, 1), complete=True).rows, "ndcg(preset=sklearn)")
+
+
+@pytest.mark.parametrize("peer", ["sklearn", "torchmetrics", "lightgbm", "xgboost"])
+def test_peers_that_know_only_the_rows_they_are_given(peer):
+    rows = make_collection(32).only(GRADED.run).rows
+    retrieved = rows.filter(pc.is_valid(rows["score"]))
+    given = retrieved.set_column(2, "label", pc.fill_null(retrieved["label"], 0.0))
+    for metric in ("ndcg", "ndcg@5"):
+        check(per_query(rows, spelled(metric, peer)), per_query(given, spelled(metric, peer)))
+        assert per_query(rows, metric) != per_query(given, metric)

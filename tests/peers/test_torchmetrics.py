@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pyarrow as pa
 import pytest
 from peer_rows import GRADED, UNTIED, check, golden, make_collection, per_query, spelled
 
@@ -32,3 +35,17 @@ def test_negative_labels_are_refused_as_by_its_binary_measures():
     rows = make_collection(26, grades=(-1, 0, 1), complete=True).rows
     with pytest.raises(fr.FastrankError, match="not negative"):
         per_query(rows, "map(preset=torchmetrics)")
+
+
+def pair(labels: list[int], scores: list[float]) -> pa.Table:
+    return pa.table({"query": [1, 1], "item": [1, 2], "label": labels, "score": scores})
+
+
+def test_scores_are_float32():
+    found = per_query(pair([1, 0], [0.975230281, 0.975230282]), "ndcg(preset=torchmetrics)")
+    assert found[1] == pytest.approx((1 + 1 / math.log2(3)) / 2)
+
+
+def test_tied_rows_stay_in_the_order_of_the_source():
+    assert per_query(pair([1, 0], [0.5, 0.5]), "map(preset=torchmetrics)") == {1: 1.0}
+    assert per_query(pair([0, 1], [0.5, 0.5]), "map(preset=torchmetrics)") == {1: 0.5}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from peer_rows import BINARY, GRADED, check, golden, make_collection, per_query, spelled
 
@@ -23,3 +24,8 @@ def test_measures(name):
 def test_negative_labels_are_refused():
     with pytest.raises(fr.FastrankError, match="not negative"):
         per_query(make_collection(26, grades=(-1, 0, 1), complete=True).rows, "ndcg(preset=xgboost)")
+
+
+def test_scores_are_float32():
+    rows = pa.table({"query": [1, 1], "item": [1, 2], "label": [1, 0], "score": [0.975230281, 0.975230282]})
+    assert per_query(rows, "ndcg(preset=xgboost)") == {1: 1.0}
