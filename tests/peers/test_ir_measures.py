@@ -88,6 +88,11 @@ def test_scores_that_differ_in_float64_only():
     for metric, measure in {"mrr": RR, "mrr@5": RR @ 5, "judged@1": Judged @ 1, "map": AP}.items():
         check(per_query(collection.rows, spelled(metric, "ir_measures")), answers(measure, collection))
     assert answers(RR, collection) != answers(RR @ 5, collection)
+    check(per_query(collection.rows, spelled("err@5", "ir_measures")), answers(ERR @ 5, collection), tolerance=5.1e-6)
+    # Where they tie as float32, ascending items put a first.
+    collection = Collection({"1": {"b": 1}}, {"1": {"a": 0.975230281, "b": 0.975230282}})
+    for metric, measure in {"mrr@5": RR @ 5, "judged@1": Judged @ 1}.items():
+        check(per_query(collection.rows, spelled(metric, "ir_measures")), answers(measure, collection))
 
 
 def test_rr_goes_to_two_providers_that_order_ties_differently():

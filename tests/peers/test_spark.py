@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pyarrow as pa
 import pytest
 from peer_rows import Collection, check, make_collection, per_query, spelled
 
@@ -91,3 +92,13 @@ def test_an_ideal_in_the_wrong_order_gives_more_than_1():
     (found,) = per_query(collection.rows, "ndcg(preset=spark)@2").values()
     assert found == pytest.approx(ndcg_at(["b", "a"], {"a": 1, "b": 3}, 2))
     assert found > 1
+
+
+def test_an_item_that_is_recommended_twice_counts_twice():
+    run = pa.table({"query": ["1", "1", "1"], "item": ["a", "a", "b"], "score": [3.0, 2.0, 1.0]})
+    qrels = pa.table({"query": ["1", "1"], "item": ["a", "b"], "label": [1, 1]})
+    roles = {"label": "label", "score": "score", "query": "query", "item": "item"}
+    for name, measure in MEASURES.items():
+        (found,) = fr.evaluate(run, spelled(f"{name}@3", "spark"), qrels=qrels, **roles).to_dict()["value"]
+        assert found == pytest.approx(measure(["a", "a", "b"], {"a": 1, "b": 1}, 3), rel=1e-12)
+        assert found > 1 or name == "precision"
