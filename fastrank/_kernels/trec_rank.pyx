@@ -94,10 +94,10 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
     counts, offsets = np.zeros(n, np.int64), np.zeros(n + 1, np.int64)
     hit_ranks, hit_relevance = np.empty(room, np.int64), np.empty(room, np.int64)
     cdef int64_t[::1] retrieved = counts, offset = offsets, hit_rank = hit_ranks, hit_value = hit_relevance
+    if score.shape[0] + deepest >= <int64_t> 2**32 or longest + deepest >= <int64_t> 2**31:
+        raise ValueError(f"{score.shape[0]} rows, {longest} of a query, are too many for slots of 32 bits")
     while size < <uint64_t> (2 * (longest + deepest)):
         size *= 2
-    if size > <uint64_t> 2**32:
-        raise ValueError(f"{longest + deepest} items in a query are too many")
     a = <uint64_t *> malloc((2 * longest + 1) * 8)
     slots = <fr_item_slot *> malloc(size * sizeof(fr_item_slot))
     if a == NULL or slots == NULL:
