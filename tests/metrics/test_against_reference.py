@@ -59,13 +59,13 @@ def each_query(columns: Columns, metric: Metric, **rules: str) -> np.ndarray:
     options = {name: value for name, value in options_of(metric, columns).items() if name != "aggregation"}
     columns = {name: values for name, values in columns.items() if name != "query_weight"}
     each = getattr(reference, reference_name(metric) + "_per_query")(**columns, **{**options, **rules})
-    return np.array(list(each.values()))
+    return np.array(list(each.values()), np.float64)
 
 
 def counts_no_query(columns: Columns, metric: Metric) -> bool:
     # A sum of nothing is 0; NaN is contagious.
     rule, summed = metric.parameters.get("no_relevant", "zero"), metric.parameters["aggregation"] == "sum"
-    lacking = np.isnan(each_query(columns, metric, **({} if rule == "zero" else {"no_relevant": "nan"})))
+    lacking = np.isnan(each_query(columns, metric, **({"no_relevant": "nan"} if rule == "skip" else {})))
     return bool(lacking.all() and not summed) if rule == "skip" else bool(lacking.any() or not (lacking.size or summed))
 
 
@@ -85,8 +85,13 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "no row is shown": shows_nothing,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
-STRETCHED = {"aggregation": ("sum", "std"), "propensity": ("propensity",), "rbp_gain": ("raw",), "preset": ("ranx",),
-    "idcg": ("full_k", "label_order", "listed")}
+STRETCHED: dict[str, tuple[Any, ...]] = {
+    "aggregation": ("sum", "std"),
+    "propensity": ("propensity",),
+    "rbp_gain": ("raw",),
+    "idcg": ("full_k", "label_order", "listed"),
+    "drop_nonpositive": (True,),
+}
 
 
 def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
@@ -109,14 +114,13 @@ def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
 
 def fits(metric: Metric, shape: str) -> bool:
     """Whether the metric takes such labels."""
-    return shape != "wild" or not metric.domains["label"].name.startswith(("integer grade", "grade of"))
+    limited = "label" in metric.domains and metric.domains["label"].name.startswith(("integer grade", "grade of"))
+    return shape != "wild" or not (limited or metric.parameters.get("negative_rel") == "error")
 
 
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
     """The columns of a metric by role; `background` is that of a column of rates."""
     names = [*metric.domains, *metric.definition.optional]
-    if "label" not in metric.domains and "query" in names:
-        names.append("label")
     roles = {**dict(zip(names, names, strict=True)), **metric.overrides, "score": "p"}
     if "background" in roles:
         roles["background"] = metric.parameters["background"]
@@ -137,7 +141,8 @@ def options_of(metric: Metric, columns: Columns) -> dict[str, Any]:
 
 
 def expected(metric: Metric, columns: Columns) -> float:
-    value = getattr(reference, reference_name(metric))(**columns, **options_of(metric, columns))
+    # The reference takes labels everywhere, None where a metric reads none.
+    value = getattr(reference, reference_name(metric))(**{"label": None, **columns}, **options_of(metric, columns))
     assert isinstance(value, float)
     return value
 
