@@ -43,7 +43,9 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         "grade": pa.array(grade.tolist(), pa.int64()),
         "target": pa.array(rng.normal(size=count).tolist()),
         "p": floats(p),
-        "p2": floats(np.where(rng.random(count) < 0.5, p, rng.random(count).round(1)).astype(dtype)),
+        "p2": floats(
+            np.where((rng.random(count) < 0.5) | (np.arange(count) < 2), p, rng.random(count).round(1)).astype(dtype)
+        ),
         "base": floats(rng.uniform(0.1, 0.9, count)),
         "weight": floats(rng.choice(np.array([0.0, 0.1, 1.0, 2.5, 2.0**-60, 1e6]), count)),
         "query_weight": floats(rng.choice(np.array([0.1, 1.0, 3.7]), len(sizes))[query - first_query]),
