@@ -134,8 +134,8 @@ class RankedLists:
         """The column in a role, of the judged rows; ParameterError where these are not rows of the lists."""
         if self.lists.judged is not None:
             raise ParameterError(
-                f"{role}=: what was judged (qrels=) and not retrieved has no {role}, which recall and ideal orders need; "
-                f"join the judgments to the run before, so that such rows have a {role} and a null score"
+                f"{role}=: what was judged (qrels=) and not retrieved has no {role}, which recall and ideal "
+                f"orders need; join the judgments to the run before, so that such rows have a {role} and a null score"
             )
         return self._take(role, self.rows if self._all_judged_are_ranked else self._judged_rows)
 

@@ -72,11 +72,12 @@ def alpha_ndcg(lists: RankedLists, *, k: int | None, alpha: float, relevance_lev
     key = ("subtopics", relevance_level, category)
     if key not in lists.derived:
         # Rules may take rows out, or take a row that ranks for not relevant which counts in the ideal all the same.
-        listed = id_spans(lists.column("category"), lists.labels >= relevance_level)
-        judged = id_spans(lists.judged_column("category"), lists.judged_labels >= relevance_level)
-        lists.derived[key] = listed, judged
-    listed, judged = lists.derived[key]
+        lists.derived[key] = (
+            id_spans(lists.column("category"), lists.labels >= relevance_level),
+            id_spans(lists.judged_column("category"), lists.judged_labels >= relevance_level),
+        )
+    (starts, topics), (judged_starts, judged_topics) = lists.derived[key]
     high, low = LOGARITHMIC.up_to(np.maximum(lists.sizes, np.diff(lists.judged_offsets)), k)
-    ideal = diversity.ideal_alpha_dcg(lists.judged_offsets, *judged, alpha, high, low, k or 0)
-    values = diversity.alpha_dcg(*lists.top_rows(k or 0), *listed, alpha, high, low)
+    ideal = diversity.ideal_alpha_dcg(lists.judged_offsets, judged_starts, judged_topics, alpha, high, low, k or 0)
+    values = diversity.alpha_dcg(*lists.top_rows(k or 0), starts, topics, alpha, high, low)
     return Values(divided(values, ideal), ideal > 0)
