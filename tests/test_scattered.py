@@ -241,7 +241,8 @@ def test_the_lowest_bad_row_is_named(monkeypatch, seed, column, limit):
     assert len(bad) > 5
     row, value, query = bad[0], rows[column][bad[0]].as_py(), rows["query"][bad[0]].as_py()
     why = {
-        "item": "an item stands twice in a query; allowed: each item once in a query",
+        "item": "an item stands twice in a query; allowed: each item once in a query; "
+        'duplicates="first", "max_score" or "count" accepts more',
         "query_weight": "the row before has another; allowed: one weight for all its rows",
     }[column]
     message = f"column '{column}' ({column}): row {row} holds {value!r} in query {query}: {why}"
