@@ -263,7 +263,14 @@ class ListMoments(MeasuredLists):
     def add(
         self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
     ) -> None:
-        """Adds values and their squares, each square as two exact terms."""
+        """Adds values and their squares, each square as two exact terms.
+
+        Values are multiples of 2^-481, so that these terms are exact, and at most 2^500.
+        """
+        if (np.abs(values) > LARGEST_SQUARED).any():
+            raise InvalidValueError(f'{self.measure}: a value is above 2^500; aggregation="std" allows none')
+        tiny = np.abs(values) < LEAST_SQUARED
+        values = np.where(tiny, (values + LEAST_SQUARED) - LEAST_SQUARED, values)
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
         for part in _exact_squares(values):
             exact_sum.add_values(part, weights, slices, self.square_digits, self.special)
@@ -277,10 +284,11 @@ class ListMoments(MeasuredLists):
 
 
 SPLITTER = 2.0**27 + 1.0  # Dekker 1971
+LEAST_SQUARED, LARGEST_SQUARED = 2.0**-428, 2.0**500
 
 
 def _exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Two float64 whose sum is the square of a value, for values from 2^-450 to 2^500 in size."""
+    """Two float64 whose sum is the square of a value, for multiples of 2^-481 up to 2^500."""
     square = values * values
     scaled = SPLITTER * values
     high = scaled - (scaled - values)
