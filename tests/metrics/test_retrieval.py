@@ -114,10 +114,10 @@ def test_measures_without_an_expected_value_refuse_ties(metric: str) -> None:
     assert value(metric, [1, 1, 0], [5, 5, 1]) > 0
     with pytest.raises(TiesError) as caught:
         value(metric, [1, 0, 1, 0], [9, 5, 5, 1])
-    name = {"11pt_avg": "avg_11pt"}.get(m.parse(metric)[0].definition.name, m.parse(metric)[0].definition.name)
+    name = "avg_11pt" if metric == "11pt_avg" else m.parse(metric)[0].definition.name
     assert str(caught.value) == (
-        f"{name}: query 7 (column 'q') has rows of equal score from rank 2 on; their expected value over all orders has "
-        'no closed form: tell them apart by ties="item_desc" or "item_asc" (with item=), "input", "pessimistic" or '
+        f"{name}: query 7 (column 'q') has rows of equal score from rank 2 on; their expected value over all orders "
+        'has no closed form: tell them apart by ties="item_desc" or "item_asc" (with item=), "input", "pessimistic" or '
         '"optimistic"'
     )
     for ties in ("item_desc", "item_asc", "input", "pessimistic", "optimistic"):
@@ -135,7 +135,7 @@ def test_ties_below_the_cut_do_not_matter() -> None:
 def test_ties_error() -> None:
     assert value("ndcg(ties=error)", [1, 0], [2, 1]) == 1.0
     for label in ([1, 0], [1, 1]):
-        with pytest.raises(TiesError, match='from rank 1 on; ties="error" allows none$'):
+        with pytest.raises(TiesError, match=r'from rank 1 on; ties="error" allows none$'):
             value("ndcg(ties=error)", label, [5, 5])
     assert value("ndcg(ties=error)@1", [1, 0, 0], [9, 5, 5]) == 1.0
 
