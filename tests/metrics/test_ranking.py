@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -126,3 +127,107 @@ def test_slices_rank_within_the_slice() -> None:
 def test_precision_without_a_query_names_the_metric_of_rows(name: str) -> None:
     with pytest.raises(ValueError, match=f"name the query column.*binary_{name}"):
         fr.evaluate({"y": [0, 1], "s": [1, 2]}, f"{name}@1", label="y", score="s")
+
+
+# By rank: labels 0, 1, 2, 0, 1 (ranks 2, 3, 5 are relevant), and a row of label 2 and one of 0 that were not retrieved.
+SEEN, RANKED = [*LABEL, 2, 0], [*SCORE, None, None]
+
+
+def close(metric: str, expected: float, label: object = SEEN, score: object = RANKED) -> bool:
+    rows = {"y": label, "s": score, "q": [7] * len(label)}
+    (found,) = fr.evaluate(rows, metric, label="y", score="s", query="q").table["value"].to_pylist()
+    return found == pytest.approx(expected, rel=1e-14)
+
+
+def log2(*numbers: float) -> list[float]:
+    return [math.log2(number) for number in numbers]
+
+
+def test_dcg() -> None:
+    log3, log6 = log2(3, 6)
+    assert close("dcg", 1 / log3 + 2 / 2 + 1 / log6)
+    assert close("dcg@2", 1 / log3)
+    assert close("dcg(gain=exp2)@3", 1 / log3 + 3 / 2)
+    assert close("dcg(gain={1: 0.5, 2: 0})", 0.5 / log3 + 0.5 / log6)
+    assert close("dcg(relevance_level=2)", 1 / log3 + 2 / 2 + 1 / log6)
+    assert close("dcg(relevance_level=2, level_gates_gain=true)", 2 / 2)
+    assert close("dcg(no_relevant=one, gain={1: 0, 2: 0})", 1.0)
+
+
+def test_ideals_of_ndcg() -> None:
+    log3, log5, log6 = log2(3, 5, 6)
+    dcg = 1 / log3 + 2 / 2 + 1 / log6
+    # All judged rows: 2, 2, 1, 1; the retrieved ones: 2, 1, 1; k rows of gain 1; as they stand in the source.
+    assert close("ndcg", dcg / (2 + 2 / log3 + 1 / 2 + 1 / log5))
+    assert close("ndcg(idcg=listed)", dcg / (2 + 1 / log3 + 1 / 2))
+    assert close("ndcg(idcg=full_k)@3", (1 / log3 + 2 / 2) / (1 + 1 / log3 + 1 / 2))
+    # The source has 1, 0, 2, 1, 0 and then 2: rows without a gain take no rank.
+    assert close("ndcg(idcg=label_order)", dcg / (1 + 2 / log3 + 1 / 2 + 2 / log5))
+    assert close("ndcg(relevance_level=2, level_gates_gain=true)", (2 / 2) / (2 + 2 / log3))
+    with pytest.raises(ValueError, match='idcg="full_k" is the DCG of k relevant rows: give k'):
+        m.ndcg(idcg="full_k")
+    with pytest.raises(ValueError, match="idcg='listed' is not allowed with it"):
+        m.ndcg(idcg="listed", propensity="p")
+
+
+def test_denominators() -> None:
+    # 3 of 4 relevant rows on 5 ranks.
+    assert close("precision@4", 2 / 4)
+    assert close("precision@10", 3 / 10)
+    assert close("precision(precision_denominator=min_k_len)@10", 3 / 5)
+    assert close("precision(precision_denominator=min_k_rel)@10", 3 / 4)
+    assert close("precision(precision_denominator=min_k_rel)@3", 2 / 3)
+    assert close("recall@3", 2 / 4)
+    assert close("recall(recall_denominator=min_rel_k)@3", 2 / 3)
+    assert close("recall(recall_denominator=min_rel_k)", 3 / 4)
+    hits = 1 / 2 + 2 / 3 + 3 / 5
+    assert close("map", hits / 4)
+    assert close("map(ap_denominator=hits)", hits / 3)
+    assert close("map(ap_denominator=hits)@2", (1 / 2) / 1)
+    assert close("map(ap_denominator=hits)@1", 0.0)
+    assert close("map(ap_denominator=k)@10", hits / 10)
+    assert close("map(ap_denominator=k)", hits / 5)
+    assert close("map(ap_denominator=min_rel_k)@2", (1 / 2) / 2)
+    assert close("map(ap_denominator=min_rel_k_len)@10", hits / 4)
+    assert close("map(ap_denominator=min_rel_k_len)@10", (1 / 1) / 1, label=[1, 1, 1], score=[5, None, None])
+
+
+def test_f_beta() -> None:
+    # P = 2/4 and R = 2/4 at 4; at 3, P = 2/3 and R = 2/4.
+    assert close("f_beta@4", 1 / 2)
+    assert close("f_beta@3", 2 * (2 / 3) * (2 / 4) / (2 / 3 + 2 / 4))
+    assert close("f_beta(beta=2)@3", 5 * (2 / 3) * (2 / 4) / (4 * 2 / 3 + 2 / 4))
+    assert close("f_beta(beta=0.5)@3", 1.25 * (2 / 3) * (2 / 4) / (0.25 * 2 / 3 + 2 / 4))
+    assert close("f_beta(precision_denominator=min_k_len)@10", 2 * (3 / 5) * (3 / 4) / (3 / 5 + 3 / 4))
+    assert close("f_beta(relevance_level=2)@3", 2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
+    assert close("f1@1", 0.0)
+
+
+def test_r_precision_and_fallout() -> None:
+    # R = 4: two of the first four.  From 2 on R = 2: none of the first two.
+    assert close("r_precision", 2 / 4)
+    assert close("r_precision(relevance_level=2)", 0.0)
+    # Fewer rows than R were retrieved.
+    assert close("r_precision", 1 / 3, label=[1, 1, 1], score=[5, None, None])
+    # Two rows tie for the second of two ranks.
+    assert close("r_precision", (1 + 1 / 2) / 2, label=[1, 1, 0], score=[5, 1, 1])
+    # Not relevant: 3, of which ranks 1 and 4 were retrieved.
+    assert close("fallout@1", 1 / 3)
+    assert close("fallout@3", 1 / 3)
+    assert close("fallout", 2 / 3)
+    assert close("fallout(relevance_level=2)@3", 2 / 5)
+    # A row that nobody judged is not relevant.
+    assert close("fallout@1", 1 / 2, label=[None, 1, 0], score=[3, 2, 1])
+    # no_relevant is about queries without a row that is not relevant.
+    assert close("fallout(no_relevant=one)", 1.0, label=[1, 1], score=[2, 1])
+    assert close("fallout", 0.0, label=[1, 1], score=[2, 1])
+
+
+@pytest.mark.parametrize("name", ["dcg", "f_beta", "fallout", "r_precision", "rbp", "judged"])
+def test_expected_values_of_more_metrics(name: str) -> None:
+    # The mean over all orders of the three tied rows, which stand on ranks 2 to 4, where the cut is at 3.
+    label = [0, 1, 0, 2, 1]
+    cut = "" if name == "r_precision" else "@3"
+    found = fr.evaluate({"y": label, "s": [9, 5, 5, 5, 1], "q": [7] * 5}, name + cut, label="y", score="s", query="q")
+    orders = [value(m.parse(name + cut)[0], label, [9, *places, 0]) for places in permutations([1, 2, 3])]
+    assert found.table["value"].to_pylist() == [pytest.approx(sum(orders) / 6, rel=1e-14)]
