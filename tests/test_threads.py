@@ -72,5 +72,5 @@ def test_the_first_bad_row_is_told(rows: pa.Table) -> None:
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
 def test_bad_numbers_of_threads(rows: pa.Table, threads: object) -> None:
-    with pytest.raises(ParameterError, match="threads=.*allowed: an integer from 1"):
+    with pytest.raises(ParameterError, match=r"threads=.*allowed: an integer from 1"):
         fr.evaluate(rows, METRICS, **ROLES, threads=threads)
