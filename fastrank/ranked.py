@@ -15,7 +15,7 @@ import numpy as np
 from fastrank._kernels import checks, order, ranked
 from fastrank.buffers import to_arrow
 from fastrank.domains import UNJUDGED
-from fastrank.errors import InvalidValueError, TiesError
+from fastrank.errors import InvalidValueError, ParameterError, TiesError
 from fastrank.ids import ordered_codes
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ class RankedLists:
         return self._take(role, self.rows)
 
     def judged_column(self, role: str) -> Any:
-        """The column in a role, of the judged rows, where these are rows of the lists and not of other judgments."""
+        """The column in a role, of the judged rows; ParameterError where these are not rows of the lists."""
+        if self.lists.judged is not None:
+            raise ParameterError(
+                f"{role}=: what was judged (qrels=) and not retrieved has no {role}, which recall and ideal "
+                f"orders need; join the judgments to the run before, so that such rows have a {role} and a null score"
+            )
         return self._take(role, self.rows if self._all_judged_are_ranked else self._judged_rows)
 
     def _take(self, role: str, rows: NDArray[np.intp] | None) -> Any:

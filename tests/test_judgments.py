@@ -473,9 +473,7 @@ def test_judgments_without_rows_and_of_several_types(tmp_path):
         read_judgments({"query": [1], "item": [1], "label": ["relevant"]})
     for name, items in (("a", ["x"]), ("b", [1])):
         pa.parquet.write_table(pa.table({"query": [name], "item": items, "label": [1]}), tmp_path / f"{name}.parquet")
-    with pytest.raises(
-        ColumnTypeError, match=r"'item' \(item\) of the judgments is of type int64 from row 0 of .*b"
-    ):
+    with pytest.raises(ColumnTypeError, match=r"'item' \(item\) of the judgments is of type int64 from row 0 of .*b"):
         read_judgments(str(tmp_path))
     with pytest.raises(InvalidValueError, match=r"\(label\) of the judgments: row 0 holds null"):
         read_judgments({"query": [1, None], "item": [1, 1], "label": [None, 1]})

@@ -10,11 +10,6 @@ from libc.string cimport memset
 
 import numpy as np
 
-cdef extern from "order_sort.h" nogil:
-    ctypedef struct fr_pair:
-        uint64_t key
-        int64_t row
-
 cdef extern from "trec_rank.h" nogil:
     ctypedef struct fr_items:
         const uint8_t *data
@@ -25,7 +20,7 @@ cdef extern from "trec_rank.h" nogil:
         uint32_t hash
         uint32_t place
     void fr_rank_rows(
-        const fr_items *items, const double *score, int64_t begin, int64_t n, fr_pair *a, fr_pair *spare
+        const fr_items *items, const double *score, int64_t begin, int64_t n, uint64_t *a, uint64_t *spare
     )
     fr_item_slot *fr_find_item(
         fr_item_slot *slots, uint64_t mask, const fr_items *judged, int64_t judged_begin, int64_t judgments,
@@ -82,10 +77,10 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
     cdef const double[::1] score = run[4]
     cdef const int64_t[::1] relevance = judged[4]
     cdef Py_ssize_t q, n = queries.shape[0]
-    cdef int64_t longest, deepest, begin, count, first, judging, value, i, r, used = 0, wrong = -1
+    cdef int64_t longest, deepest, begin, count, first, judging, value, row, i, r, used = 0, wrong = -1
     cdef uint64_t mask, size = 4
     cdef int fault = 0
-    cdef fr_pair *a
+    cdef uint64_t *a
     cdef fr_item_slot *slots
     cdef fr_item_slot *slot
     if queries.shape[1] != 4 or score.shape[0] != len(run[1]) or relevance.shape[0] != len(judged[1]):
@@ -99,11 +94,11 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
     counts, offsets = np.zeros(n, np.int64), np.zeros(n + 1, np.int64)
     hit_ranks, hit_relevance = np.empty(room, np.int64), np.empty(room, np.int64)
     cdef int64_t[::1] retrieved = counts, offset = offsets, hit_rank = hit_ranks, hit_value = hit_relevance
+    if score.shape[0] + deepest >= <int64_t> 2**32 or longest + deepest >= <int64_t> 2**31:
+        raise ValueError(f"{score.shape[0]} rows, {longest} of a query, are too many for slots of 32 bits")
     while size < <uint64_t> (2 * (longest + deepest)):
         size *= 2
-    if size > <uint64_t> 2**32:
-        raise ValueError(f"{longest + deepest} items in a query are too many")
-    a = <fr_pair *> malloc((3 * longest + 1) * sizeof(fr_pair))
+    a = <uint64_t *> malloc((2 * longest + 1) * 8)
     slots = <fr_item_slot *> malloc(size * sizeof(fr_item_slot))
     if a == NULL or slots == NULL:
         free(a)
@@ -130,18 +125,19 @@ def rank(run, judged, const int64_t[:, ::1] queries, int64_t most, bint judged_o
             for i in range(count):
                 if fault:
                     break
-                slot = fr_find_item(slots, mask, &judgments, first, judging, &rows, &rows, a[i].row)
+                row = begin + <int64_t> (a[i] & <uint64_t> 0xFFFFFFFF)
+                slot = fr_find_item(slots, mask, &judgments, first, judging, &rows, &rows, row)
                 if slot.place > <uint32_t> judging:
-                    fault, wrong = 1, a[i].row
+                    fault, wrong = 1, row
                     break
                 if slot.place == 0:
                     r += not judged_only
-                    slot.hash = rows.hash[a[i].row]
-                    slot.place = <uint32_t> (judging + a[i].row + 1)
+                    slot.hash = rows.hash[row]
+                    slot.place = <uint32_t> (judging + row + 1)
                     continue
                 # From here on the slot stands for the row.
                 value = relevance[first + slot.place - 1]
-                slot.place = <uint32_t> (judging + a[i].row + 1)
+                slot.place = <uint32_t> (judging + row + 1)
                 if value < 0 and judged_only:
                     continue
                 hit_rank[used] = r

@@ -321,8 +321,9 @@ class ListExtremes(MeasuredLists):
             values, slices = values[weights > 0], None if slices is None else slices[weights > 0]
         where = np.zeros(values.size, np.int32) if slices is None else slices
         values = values + 0.0  # so that -0.0 is 0.0
-        np.minimum.at(self.least, where, values)
-        np.maximum.at(self.greatest, where, values)
+        with np.errstate(invalid="ignore"):  # a NaN makes both NaN
+            np.minimum.at(self.least, where, values)
+            np.maximum.at(self.greatest, where, values)
 
     def at(self, s: int) -> Extremes:
         """The extremes of slice s."""

@@ -80,7 +80,7 @@ class ListValues(MeasuredLists):
         weights = np.ones(values.size) if weights is None else weights
         present = weights > 0
         columns = [(values + 0.0)[present], *_limbs(weights[present])]
-        if slices is None:
+        if slices is None or not columns[0].size:
             self._append(0, columns)
             return
         slices = slices[present]

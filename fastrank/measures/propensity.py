@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank._kernels import order, ranked
-from fastrank.errors import ParameterError
 from fastrank.measures.base import divided
 from fastrank.measures.discounts import FLAT
 
@@ -29,12 +28,7 @@ def weights_of(lists: RankedLists, clip: float) -> NDArray[np.float64]:
 
 
 def judged_weights(lists: RankedLists, clip: float) -> NDArray[np.float64]:
-    """The weight of each judged row; ParameterError where those that were not retrieved have no propensity."""
-    if lists.lists.judged is not None:
-        raise ParameterError(
-            "propensity=: what was judged (qrels=) and not retrieved has no propensity, which recall and ndcg need; "
-            "join the judgments to the run before, so that such rows have a propensity and a null score"
-        )
+    """The weight of each judged row."""
     return _inverse(lists.judged_column("propensity"), clip)
 
 

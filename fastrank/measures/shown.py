@@ -69,14 +69,15 @@ def intra_list_diversity(lists: RankedLists, *, k: int | None, category: str) ->
 
 @measure(closed_form=False, by_row=True, reads=("category",))
 def alpha_ndcg(lists: RankedLists, *, k: int | None, alpha: float, relevance_level: float, category: str) -> Values:
-    everything = lists.lists
     key = ("subtopics", relevance_level, category)
     if key not in lists.derived:
-        lists.derived[key] = id_spans(everything.rows["category"], everything.labels >= relevance_level)
-    starts, topics = lists.derived[key]
-    offsets, rows = lists.top_rows(k or 0)
-    documents = rows if lists.rows is None else lists.rows[rows].astype(np.int64)
-    high, low = LOGARITHMIC.up_to(np.diff(everything.offsets), k)
-    ideal = diversity.ideal_alpha_dcg(everything.offsets, starts, topics, alpha, high, low, k or 0)
-    values = diversity.alpha_dcg(offsets, documents, starts, topics, alpha, high, low)
+        # Rules may take rows out, or take a row that ranks for not relevant which counts in the ideal all the same.
+        lists.derived[key] = (
+            id_spans(lists.column("category"), lists.labels >= relevance_level),
+            id_spans(lists.judged_column("category"), lists.judged_labels >= relevance_level),
+        )
+    (starts, topics), (judged_starts, judged_topics) = lists.derived[key]
+    high, low = LOGARITHMIC.up_to(np.maximum(lists.sizes, np.diff(lists.judged_offsets)), k)
+    ideal = diversity.ideal_alpha_dcg(lists.judged_offsets, judged_starts, judged_topics, alpha, high, low, k or 0)
+    values = diversity.alpha_dcg(*lists.top_rows(k or 0), starts, topics, alpha, high, low)
     return Values(divided(values, ideal), ideal > 0)

@@ -28,7 +28,7 @@ _COUNT: dict[str, Any] = {
     "range": (0.0, math.inf),
     "aggregation": "sum",
     "exactness": "sums of counts are exact",
-    "undefined": "there are no queries and the aggregation is none of sum, min and max",
+    "undefined": "there are no queries and the aggregation is not sum",
     "unit": "rows",
 }
 

@@ -27,7 +27,7 @@ class Rules:
                       "average"      the expected value of the measure over all orders of the tied rows
                       "input"        they stay in the order of the source
                       "item_desc"    by item from the highest down, strings by their bytes; "item_asc" up
-                      "pessimistic"  lower labels first; "optimistic" higher labels first
+                      "pessimistic"  lower labels first, of these lower weights; "optimistic" higher ones first
                       "error"        an error
     unjudged          rows that nobody judged are "nonrelevant"; "drop": not ranked; or an "error"
     negative_rel      a label below 0 is of a row that was in the pool, but "unjudged"; or "nonrelevant"; or an "error"
@@ -155,6 +155,11 @@ def _item_key(row: Row) -> Any:
     return row.item.encode() if isinstance(row.item, str) else row.item
 
 
+def _label_and_weight(row: Row) -> tuple[float, float]:
+    # The higher the propensity, the lower the weight.
+    return row.label, -row.columns.get("propensity", 1.0)
+
+
 def _ordered(rows: list[Row], ties: str) -> list[list[Row]]:
     # Sorting is stable, with reverse=True too: of rows of equal score the one placed earlier here ranks higher.
     if ties in ("item_desc", "item_asc"):
@@ -163,7 +168,7 @@ def _ordered(rows: list[Row], ties: str) -> list[list[Row]]:
         rows = sorted(rows, key=lambda row: row.label, reverse=True)
         rows = sorted(rows, key=_item_key, reverse=ties == "item_desc")
     elif ties in ("pessimistic", "optimistic"):
-        rows = sorted(rows, key=lambda row: row.label, reverse=ties == "optimistic")
+        rows = sorted(rows, key=_label_and_weight, reverse=ties == "optimistic")
     elif ties not in ("average", "error", "input"):
         raise ValueError(f"unknown rule for ties: {ties!r}")
     rows = sorted(rows, key=lambda row: row.score, reverse=True)

@@ -9,6 +9,7 @@ paths     which files a path, a folder or a glob stands for
 files     Parquet, Arrow IPC and CSV
 tables    tables and streams of Arrow
 arrays    a dict of arrays as a table
+trec      TREC runs and judgments as tables
 ========  ============================================================
 """
 

@@ -161,7 +161,7 @@ def test_forms_of_numbers(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", ".", "-", "e5", "1e", "1e+", "1_000", "0x10", "1,5", "1.2.3", ".inf", "infinit", "+-1"]
+    "text", ["", ".", "-", "e5", "1e", "1e+", "1_000", "0x10", "1,5", "1.2.3", ".inf", "infin", "+-1"]
 )
 def test_no_numbers(text: str) -> None:
     with pytest.raises(Fault):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 
 from fastrank import Evaluator, Metric, list_metrics, reference
 from fastrank import metrics as m
+from fastrank.errors import InvalidValueError
 from fastrank.metrics import definition_of
+from fastrank.metrics.base import MetricFactory
+from fastrank.metrics.parameters import ColumnName
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
@@ -50,14 +54,23 @@ def sums_to_zero(columns: Columns, metric: Metric) -> bool:
     return math.fsum(weights * columns["label"]) == 0
 
 
+def each_query(columns: Columns, metric: Metric, **rules: str) -> np.ndarray:
+    """The value of each query by the reference."""
+    options = {name: value for name, value in options_of(metric, columns).items() if name != "aggregation"}
+    columns = {name: values for name, values in columns.items() if name != "query_weight"}
+    each = getattr(reference, reference_name(metric) + "_per_query")(**columns, **{**options, **rules})
+    return np.array(list(each.values()), np.float64)
+
+
 def counts_no_query(columns: Columns, metric: Metric) -> bool:
-    if metric.parameters["no_relevant"] != "skip":
-        return not columns["query"].size
-    if metric.definition.name != "ndcg":
-        return not (columns["label"] >= metric.parameters["relevance_level"]).any()
-    gain = metric.parameters["gain"]
-    gainful = [label for label, value in gain if value] if isinstance(gain, tuple) else None
-    return not (np.isin(columns["label"], gainful) if gainful is not None else columns["label"] > 0).any()
+    # A sum of nothing is 0; NaN is contagious.
+    rule, summed = metric.parameters.get("no_relevant", "zero"), metric.parameters["aggregation"] == "sum"
+    lacking = np.isnan(each_query(columns, metric, **({"no_relevant": "nan"} if rule == "skip" else {})))
+    return bool(lacking.all() and not summed) if rule == "skip" else bool(lacking.any() or not (lacking.size or summed))
+
+
+def shows_nothing(columns: Columns, metric: Metric) -> bool:
+    return not columns["query"].size and metric.parameters.get("aggregation") != "sum"
 
 
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
@@ -67,6 +80,17 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,
+    'there are no queries, or none with a row that is not relevant under no_relevant="skip"': counts_no_query,
+    "there are no queries and the aggregation is not sum": counts_no_query,
+    "no row is shown": shows_nothing,
+}
+# Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
+STRETCHED: dict[str, tuple[Any, ...]] = {
+    "aggregation": ("sum", "std"),
+    "propensity": ("propensity",),
+    "rbp_gain": ("raw",),
+    "idcg": ("full_k", "label_order", "listed"),
+    "drop_nonpositive": (True,),
 }
 
 
@@ -90,7 +114,8 @@ def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
 
 def fits(metric: Metric, shape: str) -> bool:
     """Whether the metric takes such labels."""
-    return shape != "wild" or not metric.domains["label"].name.startswith(("integer grade", "grade of"))
+    limited = "label" in metric.domains and metric.domains["label"].name.startswith(("integer grade", "grade of"))
+    return shape != "wild" or not (limited or metric.parameters.get("negative_rel") == "error")
 
 
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
@@ -105,9 +130,19 @@ def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Column
     return {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
 
 
+def reference_name(metric: Metric) -> str:
+    return {"11pt_avg": "avg_11pt"}.get(metric.definition.name, metric.definition.name)
+
+
+def options_of(metric: Metric, columns: Columns) -> dict[str, Any]:
+    """The parameters that are not columns."""
+    names = {name for name, kind in metric.definition.parameters.items() if isinstance(kind, ColumnName)}
+    return {name: x for name, x in metric.parameters.items() if name not in {*names, *columns, "preset"}}
+
+
 def expected(metric: Metric, columns: Columns) -> float:
-    parameters = {name: value for name, value in metric.parameters.items() if name not in columns}
-    value = getattr(reference, metric.definition.name)(**columns, **parameters)
+    # The reference takes labels everywhere, None where a metric reads none.
+    value = getattr(reference, reference_name(metric))(**{"label": None, **columns}, **options_of(metric, columns))
     assert isinstance(value, float)
     return value
 
@@ -130,6 +165,14 @@ def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> li
     return table
 
 
+def agree(metric: Metric, value: float, right: float) -> None:
+    # A spread of values that are nearly equal is what their rounding makes it.
+    absolute = TOLERANCE if metric.parameters.get("aggregation") == "std" else 0.0
+    assert math.isnan(value) == math.isnan(right), metric
+    close = math.isclose(value, right, rel_tol=TOLERANCE, abs_tol=absolute)
+    assert math.isnan(value) or close, (metric, value, right)
+
+
 def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     """A value against the reference, the range, and where it is declared undefined."""
     value, right, definition = row["value"], expected(metric, columns), metric.definition
@@ -137,19 +180,20 @@ def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     if definition.name in EXACT:
         assert helpers.bits(value) == helpers.bits(right), metric
     else:
-        assert math.isnan(value) == math.isnan(right), metric
-        assert math.isnan(value) or math.isclose(value, right, rel_tol=TOLERANCE), (metric, value, right)
+        agree(metric, value, right)
     low, high = definition.range
-    assert math.isnan(value) or low - TOLERANCE <= value <= high + TOLERANCE, (metric, value)
+    stretched = any(metric.parameters.get(name) in values for name, values in STRETCHED.items())
+    assert math.isnan(value) or stretched or low - TOLERANCE <= value <= high + TOLERANCE, (metric, value)
     assert row["rows_clipped"] == clipped(metric, columns), metric
 
 
 @pytest.mark.parametrize("name", list_metrics())
 def test_every_metric_has_a_reference_of_its_parameters(name):
-    parameters = inspect.signature(getattr(reference, name)).parameters
-    assert set(definition_of(name).parameters) <= set(parameters)
-    defaults = {n: parameters[n].default for n in definition_of(name).parameters}
-    assert defaults == dict(definition_of(name).defaults)
+    definition = definition_of(name)
+    parameters = inspect.signature(getattr(reference, {"11pt_avg": "avg_11pt"}.get(name, name))).parameters
+    assert set(definition.parameters) - {"preset"} <= set(parameters)
+    options = {n for n, kind in definition.parameters.items() if n != "preset" and not isinstance(kind, ColumnName)}
+    assert {n: parameters[n].default for n in options} == {n: definition.defaults[n] for n in options}
 
 
 @pytest.mark.parametrize("name", list_metrics())
@@ -178,6 +222,75 @@ def test_all_variants_of_all_metrics_equal_their_references(shape, weighted):
     metrics = [metric for metric in every if fits(metric, shape)]
     for metric, row in zip(metrics, evaluated(metrics, rows, weighted), strict=True):
         check(metric, row, arguments_of(metric, rows, weighted))
+
+
+LISTS = [name for name in list_metrics() if {"unjudged", "missing_query"} <= set(definition_of(name).parameters)]
+
+
+def outcome(function: Callable[[], float]) -> float | str:
+    """The value, or "refused"."""
+    try:
+        return function()
+    except (InvalidValueError, ValueError):
+        return "refused"
+
+
+def both_agree(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> str:
+    """Checks that the metric and its reference refuse the same rows, or have the same value; says which."""
+    columns = arguments_of(metric, rows, weighted)
+    value, right = (
+        outcome(lambda: evaluated([metric], rows, weighted)[0]["value"]),
+        outcome(lambda: expected(metric, columns)),
+    )
+    assert (value == "refused") == (right == "refused"), (metric, value, right)
+    if value != "refused":
+        agree(metric, value, right)
+    return "refused" if value == "refused" else "evaluated"
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_incomplete_lists_equal_their_reference(name, weighted):
+    met = Counter()
+    for seed in range(2):
+        rows = helpers.incomplete(helpers.make_rows([4, 9, 1, 6, 2, 12, 3, 5, 7], seed), seed)
+        for metric in map(helpers.on_columns, helpers.variants(name)):
+            if "gain" not in metric.parameters or isinstance(metric.parameters["gain"], str):
+                met[both_agree(metric, rows, weighted)] += 1
+    assert met["evaluated"] > met["refused"] > 0
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_scores_that_are_nan_equal_their_reference(name):
+    rows = helpers.make_rows([4, 9, 1, 6, 2], 3)
+    p = np.array(rows["p"].to_pylist())
+    p[np.random.default_rng(0).random(p.size) < 0.3] = math.nan
+    p[22:] = math.nan
+    rows = rows.set_column(rows.schema.get_field_index("p"), "p", helpers.floats(p))
+    for rule in ("last", "drop", "error"):
+        for options in ({}, {"missing_query": "skip"}, {"unjudged": "drop", "aggregation": "max"}):
+            metric = with_options(name, {"nan_score": rule, **options})
+            assert both_agree(metric, rows, weighted=True) == ("refused" if rule == "error" else "evaluated")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_repeated_items_equal_their_reference(name):
+    rows = helpers.incomplete(helpers.make_rows([4, 9, 1, 6, 12], 5), 5)
+    product = pa.array(np.random.default_rng(1).integers(0, 4, rows.num_rows).tolist(), pa.int64())
+    rows = rows.set_column(rows.schema.get_field_index("item"), "item", product)
+    for rule in ("first", "max_score", "count", "error"):
+        for ties in ("input", "item_desc", "item_asc"):
+            metric = with_options(name, {"duplicates": rule, "ties": ties})
+            assert both_agree(metric, rows, weighted=False) == ("refused" if rule == "error" else "evaluated")
+
+
+def with_options(name: str, options: dict[str, Any]) -> Metric:
+    """The metric with those of the options that it has, and a rule of ties where it needs one."""
+    definition = definition_of(name)
+    given = {n: value for n, value in options.items() if n in definition.parameters}
+    if not helpers.has_closed_form(name, definition.defaults):
+        given = {"ties": "item_desc", **given}
+    return helpers.on_columns(MetricFactory(definition)(**given))
 
 
 @settings(max_examples=40, deadline=None)
