@@ -54,6 +54,7 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
         rows_clipped=value.clipped,
         **{name: counts.get(name) for name in QUERY_COUNTS},
         undefined=int(math.isnan(value.value)),
+        curve=value.curve,
     )
 
 

@@ -217,7 +217,9 @@ def grades(
     def view(array: pa.Array) -> Column:
         values, invalid = _grade(array)
         refused = []
-        if values.dtype == np.float64 and top is not None:
+        if top is not None and values.dtype == np.uint8:
+            refused.append(values > top)
+        elif top is not None:
             refused.append((values > top) | (values != np.floor(values)))
         if values.dtype == np.float64 and not negative:
             refused.append(values < 0)

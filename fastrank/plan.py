@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.columns import Columns
-from fastrank.errors import MissingColumnError, ParameterError, StateMismatchError
+from fastrank.errors import ColumnTypeError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.requests import Identity, bind
 from fastrank.scattered import ScatteredQueries
@@ -181,15 +181,24 @@ class Plan:
         return self.roles.columns.get("ranking"), self.roles.columns.get("relevant")
 
     def has_lists(self, schema: pa.Schema) -> bool:
-        """Whether ranked lists stand in list columns."""
-        names = {
-            column
+        """Whether ranked lists stand in list columns; ColumnTypeError where some do and others do not."""
+        roles = {
+            column: role
             for row_set in self.distinct_row_sets
             if any(role == "query" for role, _, _ in row_set.roles)
             for role, column, _ in row_set.roles
-            if role in _LISTED_ROLES
+            if role in _LISTED_ROLES and schema.get_field_index(column) >= 0
         }
-        return any(is_list(schema.field(name).type) for name in names if schema.get_field_index(name) >= 0)
+        kinds = {name: schema.field(name).type for name in roles}
+        listed = [name for name, kind in kinds.items() if is_list(kind)]
+        for name, kind in kinds.items():
+            if listed and name not in listed:
+                first = listed[0]
+                raise ColumnTypeError(
+                    f"column {first!r} ({roles[first]}) is of type {kinds[first]}, column {name!r} ({roles[name]}) of "
+                    f"type {kind}; allowed: lists in both, a row a query, or in none"
+                )
+        return bool(listed)
 
     def _require_queries(self) -> None:
         """ParameterError where a metric of lists lacks its column of queries."""

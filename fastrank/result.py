@@ -24,7 +24,7 @@ __all__ = ["COLUMNS", "MetricValue", "Result"]
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric in a slice.  Fields are columns of the result's table; None where they do not apply."""
+    """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply."""
 
     metric: str
     model: str | None
@@ -42,6 +42,7 @@ class MetricValue:
     queries_tied: int | None
     queries_split: int | None
     undefined: int
+    curve: Mapping[str, Any] | None = None
 
 
 _TYPES = {
@@ -97,6 +98,36 @@ class Result:
         if found[0].model is None:
             return found[0].value
         return {str(entry.model): entry.value for entry in found}
+
+    def curve(self, name: str, where: Mapping[str, Any] | None = None, *, model: str | None = None) -> pa.Table:
+        """The curve or table that a metric sums up, such as the share of each group behind `exposure`.
+
+        Parameters
+        ----------
+        name : str
+            A metric.
+        where : mapping of str to value, optional
+            A slice; default: all rows.
+        model : str, optional
+            The score column, where there are several.
+
+        Returns
+        -------
+        pyarrow.Table
+
+        Raises
+        ------
+        UnknownResultError
+            There is no such metric or slice, or the metric has no curve.
+        """
+        found = [entry for entry in self._values[self._slice(where or {})] if entry.metric == self._name(name)]
+        chosen = [entry for entry in found if model is None or entry.model == model]
+        if len(chosen) != 1:
+            models = ", ".join(str(entry.model) for entry in found)
+            raise UnknownResultError(f"{name!r} has a curve for each model: name one (model=) of {models}")
+        if chosen[0].curve is None:
+            raise UnknownResultError(f"{name!r} is a number only; it has no curve")
+        return pa.table({column: pa.array(values) for column, values in chosen[0].curve.items()})
 
     def _name(self, name: str) -> str:
         names = list(dict.fromkeys(entry.metric for entry in self._values[0]))

@@ -87,12 +87,17 @@ KEY = "integer, string, binary, bool, date, time, timestamp, decimal"
     ("columns", "message"),
     [
         ({"clicked": list("abcd")}, f"column 'clicked' (label) is of type string; allowed: {NUMBER}"),
-        ({"p": [[0.5]] * 4}, f"column 'p' (score) is of type list<item: double>; allowed: {NUMBER}"),
+        (
+            {"p": [[0.5]] * 4},
+            "column 'p' (score) is of type list<item: double>, column 'clicked' (label) of type int64; allowed: lists "
+            "in both, a row a query, or in none",
+        ),
         ({"w": list("1111")}, f"column 'w' (weight) is of type string; allowed: {NUMBER}"),
         ({"user": [1.0, 1.0, 2.0, 2.0]}, f"column 'user' (query) is of type double; allowed: {KEY} or dictionary"),
         (
             {"item": [[1], [2], [1], [2]]},
-            f"column 'item' (item) is of type list<item: int64>; allowed: {KEY} or dictionary",
+            "column 'item' (item) is of type list<item: int64>, column 'clicked' (label) of type int64; allowed: lists "
+            "in both, a row a query, or in none",
         ),
         (
             {"country": [1.0, 2.0, 1.0, 2.0]},
@@ -111,7 +116,10 @@ def test_a_type_that_cannot_play_its_role(columns, message):
 @pytest.mark.parametrize("role", ["query", "item", "by"])
 def test_types_of_which_no_id_is_made_are_refused(kind, role):
     column = {"query": "user", "item": "item", "by": "country"}[role]
-    message = re.compile(rf"^column '{column}' \({role}\) is of type {re.escape(str(kind))}; allowed: integer, string,")
+    allowed = "; allowed: integer, string,"
+    if role == "item" and pa.types.is_list(kind):
+        allowed = ", column 'clicked' (label) of type int64; allowed: lists in both"
+    message = re.compile(rf"^column '{column}' \({role}\) is of type {re.escape(str(kind) + allowed)}")
     check(table(**{column: pa.nulls(4, kind)}), ["auc", "ndcg@5"], ColumnTypeError, message, **ALL)
 
 
@@ -120,6 +128,8 @@ def test_types_of_which_no_id_is_made_are_refused(kind, role):
 
 
 BINARY, REAL, SCORE = "0 or 1", "a finite number, neither null nor NaN", "a number, neither null nor NaN"
+UNJUDGED = ", or null where nobody judged the row; not NaN"
+RETRIEVED = "a number, or null where the row was judged but not retrieved; not NaN"
 PROBABILITY, WEIGHT, ID = "a probability in [0, 1]", "a weight from 0 to 2^20 (1048576)", "an id that is not null"
 # (metric, column, role, bad value, as the message shows it, what is allowed)
 INVALID = [
@@ -128,14 +138,21 @@ INVALID = [
     ("log_loss", "clicked", "label", 0.5, "0.5", BINARY),
     ("auc", "clicked", "label", math.nan, "nan", BINARY),
     ("auc", "clicked", "label", None, "null", BINARY),
-    ("ndcg@5", "clicked", "label", math.inf, "inf", REAL),
-    ("ndcg@5", "clicked", "label", None, "null", REAL),
+    ("ndcg@5", "clicked", "label", math.inf, "inf", "a finite number" + UNJUDGED),
+    ("ndcg@5", "clicked", "label", math.nan, "nan", "a finite number" + UNJUDGED),
+    ("ndcg(unjudged=error)@5", "clicked", "label", None, "null", REAL),
+    ("map(negative_rel=error)", "clicked", "label", -1, "-1", "a finite number, not negative" + UNJUDGED),
     ("mse", "clicked", "label", -math.inf, "-inf", REAL),
-    ("ndcg(gain=exp2)@5", "clicked", "label", 53, "53", "an integer up to 52"),
-    ("ndcg(gain=exp2)@5", "clicked", "label", 0.5, "0.5", "an integer up to 52"),
-    ("ndcg(gain={1: 3})@5", "clicked", "label", 2, "2", "a label that has a gain: 0, 1"),
+    ("ndcg(gain=exp2)@5", "clicked", "label", 53, "53", "an integer up to 52" + UNJUDGED),
+    ("ndcg(gain=exp2)@5", "clicked", "label", 0.5, "0.5", "an integer up to 52" + UNJUDGED),
+    ("err", "clicked", "label", 5, "5", "an integer up to 4" + UNJUDGED),
+    ("rbp(rbp_gain=scaled, max_grade=1)", "clicked", "label", 2, "2", "an integer up to 1" + UNJUDGED),
+    ("ndcg(gain={1: 3})@5", "clicked", "label", 2, "2", "a label that has a gain: 0, 1" + UNJUDGED),
     ("auc", "p", "score", math.nan, "nan", SCORE),
-    ("ndcg@5", "p", "score", None, "null", SCORE),
+    ("ndcg@5", "p", "score", math.nan, "nan", RETRIEVED + '; nan_score="last" or "drop" accepts NaN'),
+    ("mrr(propensity=w)", "w", "propensity", 0.0, "0.0", "a probability above 0, up to 1"),
+    ("mrr(propensity=w)", "w", "propensity", 1.5, "1.5", "a probability above 0, up to 1"),
+    ("mrr(propensity=w)", "w", "propensity", None, "null", "a probability above 0, up to 1"),
     ("log_loss", "p", "score", 1.2, "1.2", PROBABILITY),
     ("brier", "p", "score", -0.1, "-0.1", PROBABILITY),
     ("nce", "p", "score", math.nan, "nan", PROBABILITY),
@@ -330,13 +347,6 @@ def test_the_parameters_that_a_message_lists_are_those_that_are_taken():
 @pytest.mark.parametrize(
     ("metric", "options", "message"),
     [
-        (
-            "precision@5",
-            {},
-            r"^precision ranks the rows of each query: name the query column \(query=, --query\).*binary_precision",
-        ),
-        ("recall@5", {}, r"^recall ranks .* binary_recall"),
-        ("ndcg@5", {}, r"^ndcg@5 needs a query column: name it \(query=, --query\)$"),
         ("auc", {"label": None}, r"^auc needs a label column: name it \(label=, --label\)$"),
         ("auc", {"score": None}, r"^auc needs a score column: name it \(score=, --score\)$"),
         (
@@ -357,6 +367,26 @@ def test_the_parameters_that_a_message_lists_are_those_that_are_taken():
 def test_roles_that_are_missing_or_wrong_are_told_before_anything_is_read(metric, options, message):
     with pytest.raises(ParameterError, match=message):
         fr.Evaluator(metric, **{**ROLES, **options})
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (
+            "precision@5",
+            r"^precision ranks the rows of each query: name the query column \(query=, --query\).*binary_precision",
+        ),
+        ("recall@5", r"^recall ranks .* binary_recall"),
+        ("f1@5", r"^f1 ranks .* binary_f1"),
+        ("ndcg@5", r"^ndcg@5 needs a query column: name it \(query=, --query\)$"),
+    ],
+)
+def test_long_rows_need_a_query_column(metric, message):
+    # Lists need none, so that only the first batch tells.
+    with pytest.raises(ParameterError, match=message):
+        fr.Evaluator(metric, **ROLES).update(table().to_batches()[0])
+    with pytest.raises(ParameterError, match=message):
+        fr.evaluate(table(), ["auc", metric], **ROLES)
 
 
 @pytest.mark.parametrize("batch_rows", [0, -1, 1.5, "many"])

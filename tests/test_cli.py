@@ -231,7 +231,7 @@ def test_the_program_is_installed_and_shows_progress_on_a_terminal_only(clicks: 
 
 
 def test_ctrl_c_gives_130_and_leaves_nothing(clicks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("fastrank.cli.run", interrupt)

@@ -30,6 +30,8 @@ COUNTS = [
     "rows_clipped",
     "queries",
     "queries_without_relevant",
+    "queries_missing",
+    "queries_extra",
     "queries_tied",
     "queries_split",
     "undefined",
@@ -126,7 +128,7 @@ def test_the_table(result):
     assert overall["auc"] == {**dict.fromkeys(names), **said, "grouping": ""}
     assert table["grouping"].to_pylist()[4::4] == ["c"] * 3 + ["c, n"] * 4
     ndcg = overall["ndcg@2"]
-    assert [ndcg[name] for name in COUNTS] == [6, 0, None, 3, 0, 1, 1, 0]
+    assert [ndcg[name] for name in COUNTS] == [6, 0, None, 3, 0, 0, 0, 1, 1, 0]
     assert overall["loss"]["rows_clipped"] == 1
     bits = overall["auc(bits=12)"]
     assert bits["bound_lower"] <= overall["auc"]["value"] <= bits["bound_upper"]
@@ -193,3 +195,16 @@ def test_names_are_shown_as_they_are():
     for text in ("[b]", "<i>", "&", "[red]auc[/red] <b>"):
         assert text in str(found)
         assert html.escape(text, quote=False) in found._repr_html_()
+
+
+def test_the_table_behind_a_metric():
+    rows = {"q": [1, 1, 2, 2], "s": [0.9, 0.5, 0.8, 0.1], "t": [0.1, 0.5, 0.1, 0.8], "g": ["a", "b", "b", "a"]}
+    result = fr.evaluate(rows, ["exposure(group=g)@1", "mrr(label=q)"], score=["s", "t"], query="q", by="q")
+    # The first row of query 1 is of group a under s, of b under t; that of query 2 the other way round.
+    curve = result.curve("exposure(group=g)@1", {"q": 1}, model="s")
+    assert curve.to_pydict() == {"group": ["a", "b"], "exposure": [1.0, 0.0], "share": [1.0, 0.0]}
+    assert result.curve("exposure(group=g)@1", model="t")["share"].to_pylist() == [0.5, 0.5]
+    with pytest.raises(fr.FastrankError, match=r"name one \(model=\) of s, t"):
+        result.curve("exposure(group=g)@1")
+    with pytest.raises(KeyError, match="is a number only; it has no curve"):
+        result.curve("mrr(label=q)", model="s")

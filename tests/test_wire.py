@@ -18,7 +18,7 @@ from fastrank.errors import ParameterError, SourceError, StateMismatchError
 
 METRICS = ["auc", "auc(bits=12)", "log_loss", "ndcg@2"]
 OPTIONS = {"label": "y", "score": "p", "query": "q", "by": "c"}
-KINDS = ["score_runs", "score_histogram", "exact_sum", "exact_sum", "ranked_list_sums", "query_stream"]
+KINDS = ["score_runs", "score_histogram", "exact_sum", "exact_sum", "list_sums", "query_stream"]
 
 
 def rows(first_query: int = 0, countries: str = "abab", labels: tuple = (0, 1, 0, 1)) -> pa.RecordBatch:
@@ -69,7 +69,7 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
         assert pa.types.is_struct(table.schema.field(name).type)
         # The first and the last query may go on elsewhere: they wait in the stream, in no sum yet.
         if kind_of(name) != "query_stream":
-            count = [1, 1, 0] if kind_of(name) == "ranked_list_sums" else [4, 2, 2]
+            count = [1, 1, 0] if kind_of(name) == "list_sums" else [4, 2, 2]
             assert pc.struct_field(table[name], "rows").to_pylist() == count
 
 
@@ -316,7 +316,7 @@ DAMAGED: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
     ),
     "large digit": (
         "^the state is damaged: .*, field 'weight_digits', ",
-        change("ranked_list_sums", "weight_digits", digits(70, 1 << 32)),
+        change("list_sums", "weight_digits", digits(70, 1 << 32)),
     ),
     "few digits": (
         SOME,

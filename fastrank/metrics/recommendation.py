@@ -317,11 +317,11 @@ def alpha_ndcg(
     undefined="no row is shown",
     source="Singh and Joachims 2018; position bias 1 / log2(rank + 1)",
 )
-def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", **_: Any) -> float:
+def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", **_: Any) -> Value:
     """Exposure gap: the largest difference between two groups' shares of the exposure of all queries.
 
     A row of rank r up to k has exposure 1 / log2(r + 1), times the weight of its query.  Groups of which no row is
-    shown have share 0; one group alone has no gap: 0.
+    shown have share 0; one group alone has no gap: 0.  `Result.curve` has the share of each group.
 
     Examples
     --------
@@ -330,4 +330,4 @@ def exposure(groups: Exposures, *, k: int | None = None, group: str = "group", *
     >>> round(fr.evaluate(rows, "exposure", score="score", query="q")["exposure"], 6)
     0.407836
     """
-    return groups.gap
+    return Value(groups.gap, curve=groups.table())
