@@ -204,7 +204,7 @@ def run(
 def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
         raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
-    if evaluator.in_order:
+    if evaluator.plan.in_order:
         return 1
     return len(os.sched_getaffinity(0)) if threads is None else int(threads)
 
@@ -236,7 +236,7 @@ def _feed(batches: Batches, evaluator: Evaluator, counter: _Counter) -> None:
 
 def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, restart: bool) -> Evaluator:
     """Feeds the evaluator or, where a query comes back, another that takes rows from anywhere; returns that."""
-    limit = evaluator.memory_limit if restart and evaluator.has_queries else 0
+    limit = evaluator.memory_limit if restart and evaluator.plan.streams else 0
     replay = Replay(source, *evaluator.columns(source.schema), limit)
     try:
         _feed(replay.batches(), evaluator, counter)

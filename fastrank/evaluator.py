@@ -131,11 +131,6 @@ class Evaluator:
         # Told of the complete lists of each stream, after they were added.
         self.watch: Callable[[Identity, Lists], None] | None = None
 
-    @property
-    def has_queries(self) -> bool:
-        """Whether a metric evaluates ranked lists."""
-        return bool(self._plan.streams)
-
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
 
@@ -185,10 +180,7 @@ class Evaluator:
             for code in codes_of[row_set]:
                 accumulator.update(rows_of[row_set], code)
         for identity, stream in self._plan.streams.items():
-            for lists in stream.update(prepared[identity]):
-                self._update_lists(lists, self._plan.list_accumulators(identity))
-                if self.watch is not None:
-                    self.watch(identity, lists)
+            self._add_lists(identity, stream.update(prepared[identity]))
         self._broken = None
         self._row += batch.num_rows
 
@@ -201,10 +193,17 @@ class Evaluator:
         """What is evaluated, and from which columns."""
         return self._plan
 
-    @property
-    def in_order(self) -> bool:
-        """Whether a metric depends on the order of the source, so that it has to be read from end to end."""
-        return any(stream.in_order for stream in self._plan.streams.values())
+    def _settle(self) -> None:
+        """Evaluates what waits, before others see the state."""
+        self._check()
+        for identity, stream in self._plan.streams.items():
+            self._add_lists(identity, stream.drain())
+
+    def _add_lists(self, identity: Identity, complete: Iterable[Lists]) -> None:
+        for lists in complete:
+            self._update_lists(lists, self._plan.list_accumulators(identity))
+            if self.watch is not None:
+                self.watch(identity, lists)
 
     def _check(self) -> None:
         if self._broken is not None:
@@ -252,7 +251,7 @@ class Evaluator:
         """
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
-        self._check()
+        self._settle()
         state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other))
         if state.slices.groupings != self._slices.groupings:
             raise StateMismatchError(
@@ -301,7 +300,7 @@ class Evaluator:
         pyarrow.Table
             Merging states of shards in any order gives the same bits as evaluating all rows at once.
         """
-        self._check()
+        self._settle()
         accumulators = {}
         for identity, accumulator in self._plan.accumulators.items():
             accumulator.grow(self._slices.count)
@@ -309,7 +308,7 @@ class Evaluator:
         return to_table(self._slices, accumulators, {i.text: stream for i, stream in self._plan.streams.items()})
 
     def _as_state(self) -> State:
-        self._check()
+        self._settle()
         return State(
             self._slices,
             {identity.text: accumulator for identity, accumulator in self._plan.accumulators.items()},
@@ -345,7 +344,7 @@ class Evaluator:
         StateMismatchError
             The state does not hold what a metric reads.
         """
-        self._check()
+        self._settle()
         requests = self._plan.requests
         if metrics is not None:
             requests = [request for metric in read_metrics(metrics) for request, _ in bind(metric, self._roles)]
@@ -372,13 +371,8 @@ class Evaluator:
         return accumulators
 
     def open_lists(self) -> Iterator[tuple[Identity, Lists]]:
-        """The lists of each stream that may go on, as if they were complete, and those of judged queries without rows.
-
-        Yields
-        ------
-        Identity, Lists
-            A stream, and lists of it.
-        """
+        """The lists of each stream that may go on, as if they were complete, and those of judged queries without
+        rows."""
         for identity, stream in self._plan.streams.items():
             for lists in stream.last_lists():
                 yield identity, lists

@@ -27,17 +27,10 @@ if TYPE_CHECKING:
 
     from fastrank.ranked import ListRules
 
-__all__ = [
-    "DIFFERENT_QUERIES",
-    "OF_MERGED_STATE",
-    "HandOver",
-    "Piece",
-    "Prepared",
-    "Queries",
-    "QueryStream",
-    "ScatteredRows",
-]
+__all__ = ["HandOver", "Piece", "Prepared", "Queries", "QueryStream", "ScatteredRows"]
 
+# A query that a border of batches cuts is joined and evaluated with others of its like, once they have so many rows.
+WAITING_ROWS = 16_384
 OF_MERGED_STATE = "a row of a merged state"
 DIFFERENT_QUERIES = (
     "one side takes the rows of a query to be adjacent, the other takes them from anywhere: make both with the same "
@@ -89,6 +82,7 @@ class Queries(ABC):
     """Cuts the rows of one row set into lists, one a query, across batches, shards and merges."""
 
     def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+        self.waits_for = WAITING_ROWS  # 0: complete lists do not wait
         self.in_order = False  # whether a metric depends on the order of the source
         self.unique_items = False  # whether an item that stands twice in a query is an error
         self.row_set = row_set
@@ -104,6 +98,10 @@ class Queries(ABC):
     @abstractmethod
     def update(self, prepared: Any) -> Iterator[Lists]:
         """Takes the rows of a batch; yields the lists that are complete."""
+
+    def drain(self) -> Iterator[Lists]:
+        """The lists that are complete and wait to be evaluated."""
+        yield from ()
 
     @abstractmethod
     def open_lists(self) -> Iterator[Lists]:
@@ -202,6 +200,8 @@ class QueryStream(Queries):
         self.open: dict[int, list[Piece]] = {}
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
         self.seen = SeenIds()
+        self._waiting: list[list[Piece]] = []
+        self._waiting_rows = 0
         self._head: int | None = None
         self._current: int | None = None
         self._foreign: set[int] = set()
@@ -228,7 +228,9 @@ class QueryStream(Queries):
         if first:
             self._hold(int(ids[0]), rows.slice(0, int(bounds[1])))
         if first < ids.size:
-            yield from self._close_current()
+            self._close_current()
+            if self.waits_for == 0 or self._waiting_rows >= self.waits_for:
+                yield from self.drain()
             last = ids.size - 1
             if self._head is None:
                 self._head = int(ids[first])
@@ -257,13 +259,20 @@ class QueryStream(Queries):
                 self._hold(int(ids[q]), rows.slice(int(bounds[q]), int(bounds[q + 1])))
             start = q + 1
 
-    def _close_current(self) -> Iterator[Lists]:
+    def _close_current(self) -> None:
         current = self._current
         if current is None or current == self._head or current in self._foreign:
             return
         self.seen.add(np.array([current], np.uint64))
         del self.shards[current]
-        yield self._join([self.open.pop(current)])
+        self._waiting.append(self.open.pop(current))
+        self._waiting_rows += sum(piece.batch.num_rows for piece in self._waiting[-1])
+
+    def drain(self) -> Iterator[Lists]:
+        """The complete lists that were cut by borders of batches, and wait to be evaluated together."""
+        if self._waiting:
+            waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+            yield self._join(waiting)
 
     def _hold(self, query: int, rows: Rows) -> None:
         if query != self._current:

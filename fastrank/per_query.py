@@ -90,6 +90,8 @@ class QueryValues:
             raise FastrankError("the values of queries were read already: evaluate again to read them twice")
         self._started = True
         evaluator, waiting = self._evaluator, []
+        for stream in evaluator.plan.streams.values():
+            stream.waits_for = 0  # values are given as soon as they are known
         evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
         for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
             evaluator.update(batch, describe_row=origin.describe)

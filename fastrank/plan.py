@@ -117,6 +117,11 @@ class Plan:
             self.streams[stream].row_set = self.row_sets[identity]
 
     @property
+    def in_order(self) -> bool:
+        """Whether a metric depends on the order of the source, so that it has to be read from end to end."""
+        return any(stream.in_order for stream in self.streams.values())
+
+    @property
     def distinct_row_sets(self) -> list[RowSet]:
         """The row sets of all requests: what has to be checked in each batch."""
         return list(dict.fromkeys(request.row_set for request in self.requests))

@@ -195,7 +195,15 @@ class RankedLists:
 
     def _order(self, labels: NDArray[Any]) -> tuple[Any, ...]:
         rule, items = self._tie_order()
-        return order.rank_all(self.scores, labels, self.offsets, rule, items, self.depth)
+        return order.rank_all(self.scores, labels, self.offsets, rule, items, self._cut(self.depth))
+
+    def _cut(self, k: int) -> int:
+        """The cut-off, 0 where it cuts no list."""
+        return k if k < self._longest else 0
+
+    @cached_property
+    def _longest(self) -> int:
+        return int(self.sizes.max(initial=0))
 
     def _tie_order(self) -> tuple[int, NDArray[np.int64] | None]:
         """The rule of ties, with the items that it needs as integers of the same order."""
@@ -244,9 +252,19 @@ class RankedLists:
 
     def count_tied(self, k: int) -> NDArray[np.uint8]:
         """1 for each list in which several rows of one score begin among the first k ranks (0: all)."""
+        key = ("tied lists", self._cut(k))
+        if key not in self.derived:
+            self.derived[key] = self._count_tied(self._cut(k))
+        result: NDArray[np.uint8] = self.derived[key]
+        return result
+
+    def _count_tied(self, k: int) -> NDArray[np.uint8]:
         if TIES[self.rules.ties] != order.AVERAGE and not self._tied_rows().size:
             return np.zeros(self.count, np.uint8)
         groups = self._groups()
+        if groups.labels.size == self.scores.size and groups.opens.all():
+            # As many groups as rows.
+            return np.zeros(self.count, np.uint8)
         return ranked.count_tied(groups.offsets, groups.counts, groups.opens, k)
 
     def _tied_rows(self) -> NDArray[np.intp]:

@@ -13,6 +13,7 @@ def count_tied(
 def count_labels(
     labels: NDArray[np.uint8] | NDArray[np.float64], offsets: NDArray[np.int64], low: float, high: float
 ) -> NDArray[np.int64]: ...
+def divide(values: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def hits(
     run_offsets: NDArray[np.int64],
     run_label: NDArray[np.float64],

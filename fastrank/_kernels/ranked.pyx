@@ -266,6 +266,19 @@ def count_tied(const int64_t[::1] run_offsets, const int64_t[::1] run_count, con
     return result
 
 
+def divide(const double[::1] values, const double[::1] by):
+    """values / by; 0 where by is not above 0."""
+    cdef Py_ssize_t i, n = values.shape[0]
+    if by.shape[0] != n:
+        raise ValueError("values and by must have the same length")
+    result = np.empty(n, np.float64)
+    cdef double[::1] out = result
+    with nogil:
+        for i in range(n):
+            out[i] = values[i] / by[i] if by[i] > 0.0 else 0.0
+    return result
+
+
 def hits(
     const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
     const uint8_t[::1] run_opens, double level, int64_t k,

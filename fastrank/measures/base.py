@@ -91,8 +91,8 @@ def measured(lists: Lists, rules: ListRules, name: str, options: tuple[tuple[str
 
 def divided(values: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:
     """values / by, 0 where by is 0."""
-    result: NDArray[np.float64] = np.divide(values, by, out=np.zeros(len(values), np.float64), where=by > 0)
-    return result
+    values, by = (np.ascontiguousarray(array, np.float64) for array in (values, by))
+    return ranked.divide(values, by)
 
 
 def relevant_of(lists: RankedLists, level: float) -> NDArray[np.int64]:
