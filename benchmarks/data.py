@@ -91,8 +91,6 @@ def run(rows: int) -> dict[str, NDArray[Any]]:
     first = RUN_ROWS - found
     label = generator.choice(4, (queries, JUDGED), p=[0.6, 0.2, 0.1, 0.1])
     score = _untied(generator, queries, RUN_ROWS)
-    # Better scores for what is relevant, or else what is found is found by chance.
-    score[:, first:] = np.where(label[:, :found] > 0, np.sqrt(score[:, first:]), score[:, first:])
     order = generator.permuted(np.tile(np.arange(RUN_ROWS), (queries, 1)), axis=1)
     return {
         "query": np.repeat(np.arange(queries), RUN_ROWS),

@@ -40,6 +40,8 @@ def main(path: Path) -> None:
     tables: dict[tuple[str, ...], list[str]] = defaultdict(list)
     speeds = _read(path)
     for case, contestants in speeds.items():
+        if OURS not in contestants:
+            continue  # it failed, or was deselected
         tables[tuple(contestants)].append(case)
     console = Console(width=WIDTH)
     console.print(
