@@ -1,197 +1,236 @@
-"""One table of cases: a metric, its data, and who computes it.
+"""One table of cases: a metric, or several, their data, and who computes them.
 
-Every contestant takes the arrays of the data by name and returns a float; "numpy" is what one writes in NumPy, or the
-readable twin of `fastrank.reference`.  `tolerance` is how far an answer may lie from that, relatively; each is checked
-before it is timed.
+Every contestant takes the arrays of the data by name; "numpy" is what one writes in NumPy, or the readable twin of
+`fastrank.reference`.  Each answer is checked against that before it is timed.  First comes a case of each metric, then
+come those that differ in the shape of the data.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import by_numpy
+import peers
 import pyarrow as pa
-from data import LIST_ROWS, clicks, lists
+from contestants import Case, Contestant
+from data import JUDGED, RUN_ROWS, clicks, lists, named_run, pooled_lists, run, scattered_lists
 
 import fastrank as fr
 from fastrank import reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from contestants import Arrays
 
-__all__ = ["CASES", "Case", "Contestant"]
+__all__ = ["CASES"]
 
-Arrays = dict[str, "NDArray[Any]"]
-TOLERANCE = 1e-12
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """How somebody computes a metric: `prepare` makes its input once, untimed; `run` is timed."""
-
-    run: Callable[[Any], float]
-    prepare: Callable[[Arrays], Any] = field(default=lambda arrays: arrays)
-    tolerance: float = TOLERANCE
-    largest: int | None = None  # rows beyond which it takes too long to be worth the wait
-
-
-@dataclass(frozen=True)
-class Case:
-    """A metric over data; the answers are compared with those of the contestant "numpy"."""
-
-    name: str
-    data: Callable[[int], Arrays]
-    contestants: Mapping[str, Contestant]
-
-
-def _fastrank(metric: str) -> Contestant:
-    """`fastrank.evaluate` over an Arrow table in memory, on one thread."""
-
-    def run(table: pa.Table) -> float:
-        query = "query" if "query" in table.column_names else None
-        return float(fr.evaluate(table, metric, label="label", score="score", query=query)[metric])
-
-    return Contestant(run, pa.table, tolerance=TOLERANCE)
-
-
-def _sklearn(name: str, tolerance: float = TOLERANCE, largest: int | None = None) -> Contestant:
-    def run(arrays: Arrays) -> float:
-        from sklearn import metrics
-
-        return float(getattr(metrics, name)(arrays["label"], arrays["score"]))
-
-    return Contestant(run, tolerance=tolerance, largest=largest)
-
-
-def _dense(arrays: Arrays) -> tuple[NDArray[Any], NDArray[Any]]:
-    return arrays["label"].reshape(-1, LIST_ROWS), arrays["score"].reshape(-1, LIST_ROWS)
-
-
-def _numpy_log_loss(arrays: Arrays) -> float:
-    label, score = arrays["label"], arrays["score"].astype(np.float64)
-    return float(np.mean(-(label * np.log(score) + (1 - label) * np.log1p(-score))))
-
-
-def _numpy_nce(arrays: Arrays) -> float:
-    rate = arrays["label"].mean()
-    return _numpy_log_loss(arrays) / float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
-
-
-def _numpy_squared_error(arrays: Arrays) -> float:
-    return float(np.mean((arrays["score"].astype(np.float64) - arrays["label"]) ** 2))
-
-
-def _numpy_calibration_ratio(arrays: Arrays) -> float:
-    return float(arrays["score"].sum(dtype=np.float64) / arrays["label"].sum(dtype=np.int64))
-
-
-def _numpy_auc(arrays: Arrays) -> float:
-    """By ranks, ties averaged."""
-    label, score = arrays["label"], arrays["score"]
-    order = np.argsort(score)
-    _, first, count = np.unique(score[order], return_index=True, return_counts=True)
-    rank = np.repeat(first + (count + 1) / 2, count)
-    positives = int(label.sum(dtype=np.int64))
-    wins = rank[label[order] == 1].sum() - positives * (positives + 1) / 2
-    return float(wins / (positives * (len(label) - positives)))
-
-
-def _numpy_ndcg(dense: tuple[NDArray[Any], NDArray[Any]], k: int = 10) -> float:
-    """nDCG of a dense matrix, as one writes it in NumPy: ties broken by chance."""
-    label, score = dense
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    order = np.argsort(-score, axis=1)[:, :k]
-    dcg = np.take_along_axis(label, order, 1) @ discount
-    ideal = -np.sort(-label, axis=1)[:, :k] @ discount
-    return float(np.mean(np.divide(dcg, ideal, out=np.zeros_like(dcg), where=ideal > 0)))
-
-
-def _sklearn_ndcg(dense: tuple[NDArray[Any], NDArray[Any]]) -> float:
-    from sklearn.metrics import ndcg_score
-
-    return float(ndcg_score(*dense, k=10, ignore_ties=True))
-
-
-def _reference(name: str, largest: int | None = None, **parameters: Any) -> Contestant:
-    """The readable twin of the metric."""
-
-    def run(arrays: Arrays) -> float:
-        return float(getattr(reference, name)(*arrays.values(), **parameters))
-
-    return Contestant(run, largest=largest)
-
-
+LABELLED = {"label": "label", "score": "score"}
+RANKED = {**LABELLED, "query": "query"}
+RUN = {"query": "query", "item": "item", "score": "score"}
 # Row by row the twins of ranking metrics are Python loops: a small input tells enough.
-SLOW_ROWS = 200_000
+SLOW_ROWS = 50_000
+
+
+def _fastrank(
+    metrics: tuple[str, ...],
+    roles: dict[str, str],
+    prepare: Callable[[Arrays], Any] = pa.table,
+    threads: int = 1,
+    **options: Any,
+) -> Contestant:
+    """`fastrank.evaluate` over an Arrow table in memory."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        result = fr.evaluate(table, list(metrics), **roles, threads=threads, **options)
+        return [float(result[metric]) for metric in metrics]
+
+    return Contestant(evaluate, prepare)
+
+
+def _threads(metrics: tuple[str, ...], roles: dict[str, str], **options: Any) -> dict[str, Contestant]:
+    return {
+        "fastrank": _fastrank(metrics, roles, **options),
+        "fastrank, 2 threads": _fastrank(metrics, roles, threads=2, **options),
+    }
+
+
+def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
+    """A metric of a click log."""
+    peers = {name.replace("_", "-"): contestant for name, contestant in others.items()}
+    return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
+
+
+def _of_lists(
+    metric: str, *columns: str, twin: str = "", data: Callable[[int], Arrays] = lists, **parameters: Any
+) -> Case:
+    """A metric of ranked lists, against its twin, which takes `columns` and has these parameters besides k."""
+    name, _, k = metric.partition("@")
+    if k:
+        parameters["k"] = int(k)
+    specified = getattr(reference, twin or name.partition("(")[0])
+
+    def run(arrays: Arrays) -> float:
+        of_items = {column: arrays[column] for column in columns}
+        return float(specified(arrays["label"], arrays["score"], arrays["query"], **of_items, **parameters))
+
+    roles = {**RANKED, "item": "item"} if "item" in columns else RANKED
+    contestants = {"numpy": Contestant(run, largest=SLOW_ROWS), "fastrank": _fastrank((metric,), roles)}
+    return Case(metric, data, contestants)
+
+
+def _list_columns(arrays: Arrays, width: int = 100) -> pa.Table:
+    """A row a query."""
+    offsets = pa.array(range(0, len(arrays["query"]) + 1, width), pa.int32())
+    columns = {name: pa.ListArray.from_arrays(offsets, pa.array(arrays[name])) for name in ("label", "score")}
+    return pa.table({"query": arrays["query"][::width], **columns})
+
+
+def _judged(ids: str, data: Callable[[int], Arrays], largest: int | None, **peers: Contestant) -> Case:
+    """A run, and judgments apart from it."""
+    metrics = ("ndcg@10", "map")
+
+    def prepare(arrays: Arrays) -> tuple[pa.Table, pa.Table]:
+        judgments = {name: arrays[f"judged_{name}"] for name in ("query", "item", "label")}
+        return pa.table({name: arrays[name] for name in RUN}), pa.table(judgments)
+
+    def evaluate(tables: tuple[pa.Table, pa.Table], threads: int) -> list[float]:
+        result = fr.evaluate(tables[0], list(metrics), **RUN, qrels=tables[1], threads=threads)
+        return [float(result[metric]) for metric in metrics]
+
+    contestants = {
+        "numpy": by_numpy.judged(*metrics, run_rows=RUN_ROWS, judgments=JUDGED, largest=largest),
+        "fastrank": Contestant(partial(evaluate, threads=1), prepare),
+        "fastrank, 2 threads": Contestant(partial(evaluate, threads=2), prepare),
+    }
+    return Case(f"ndcg@10, map: run and judgments, {ids}", data, {**contestants, **peers})
+
+
+SIX = ("ndcg@10", "map@10", "mrr@10", "recall@10", "precision@10", "hit_rate@10")
+UNCUT = ("map", "ndcg")
+LONG = partial(lists, width=1000)
+SHORT = partial(lists, width=5)
+TREC_UNCUT = {"map": "map", "ndcg": "ndcg"}
+TREC_NDCG = {"ndcg_cut.10": "ndcg_cut_10"}
 
 CASES = [
-    Case(
+    _of_rows(
         "log_loss",
-        clicks,
-        {
-            "numpy": Contestant(_numpy_log_loss),
-            "fastrank": _fastrank("log_loss"),
-            # scikit-learn computes float32 probabilities in float32.
-            "scikit-learn": _sklearn("log_loss", tolerance=1e-5),
-        },
+        Contestant(by_numpy.log_loss),
+        # scikit-learn computes float32 probabilities in float32.
+        scikit_learn=peers.sklearn("log_loss", tolerance=1e-5),
     ),
-    Case("nce", clicks, {"numpy": Contestant(_numpy_nce), "fastrank": _fastrank("nce")}),
-    Case(
-        "brier",
-        clicks,
-        {
-            "numpy": Contestant(_numpy_squared_error),
-            "fastrank": _fastrank("brier"),
-            "scikit-learn": _sklearn("brier_score_loss", tolerance=1e-5),
-        },
+    _of_rows("nce", Contestant(by_numpy.nce)),
+    _of_rows(
+        "brier", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("brier_score_loss", tolerance=1e-5)
     ),
-    Case(
-        "mse",
-        clicks,
-        {
-            "numpy": Contestant(_numpy_squared_error),
-            "fastrank": _fastrank("mse"),
-            "scikit-learn": _sklearn("mean_squared_error", tolerance=1e-5),
-        },
+    _of_rows(
+        "mse", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("mean_squared_error", tolerance=1e-5)
     ),
-    Case(
-        "calibration_ratio",
-        clicks,
-        {"numpy": Contestant(_numpy_calibration_ratio), "fastrank": _fastrank("calibration_ratio")},
-    ),
-    Case(
-        "auc",
-        clicks,
-        {"numpy": Contestant(_numpy_auc), "fastrank": _fastrank("auc"), "scikit-learn": _sklearn("roc_auc_score")},
-    ),
-    Case(
+    _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
+    _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
+    _of_rows(
         "auc(bits=20)",
-        clicks,
-        {
-            "numpy": Contestant(_numpy_auc, tolerance=1e-6),
-            "fastrank": _fastrank("auc(bits=20)"),
-            "scikit-learn": _sklearn("roc_auc_score", tolerance=1e-6),
-        },
+        Contestant(by_numpy.auc, tolerance=1e-5),
+        scikit_learn=peers.sklearn("roc_auc_score"),
     ),
+    _of_lists("ndcg"),
+    _of_lists("dcg@10"),
+    _of_lists("map"),
+    _of_lists("map@10"),
+    _of_lists("mrr"),
+    _of_lists("mrr@10"),
+    _of_lists("precision@10"),
+    _of_lists("recall@10"),
+    _of_lists("f_beta@10"),
+    _of_lists("hit_rate@10"),
+    _of_lists("r_precision"),
+    _of_lists("fallout@10"),
+    _of_lists("err@10"),
+    _of_lists("rbp"),
+    _of_lists("iprec(recall=0.3)", recall=0.3),
+    _of_lists("11pt_avg", twin="avg_11pt"),
+    _of_lists("num_ret"),
+    _of_lists("num_rel"),
+    _of_lists("num_rel_ret"),
+    _of_lists("judged@10", data=pooled_lists),
+    _of_lists("bpref", data=pooled_lists),
+    _of_lists("infap", data=pooled_lists),
+    _of_lists("coverage@10", "item", data=pooled_lists),
+    _of_lists("item_gini@10", "item", data=pooled_lists),
+    _of_lists("popularity@10", "popularity", data=pooled_lists),
+    _of_lists("novelty@10", "popularity", data=pooled_lists),
+    _of_lists("freshness@10", "age", data=pooled_lists),
+    _of_lists("intra_list_diversity@10", "category", data=pooled_lists),
+    _of_lists("alpha_ndcg@10", "category", data=pooled_lists),
+    _of_lists("exposure@10", "group", data=pooled_lists),
     Case(
-        "ndcg@10",
+        "ndcg@10: 100 rows a query",
         lists,
         {
-            # Both break the few ties of the data by chance.
-            "numpy": Contestant(_numpy_ndcg, _dense, tolerance=1e-4),
-            "fastrank": _fastrank("ndcg@10"),
-            "scikit-learn": Contestant(_sklearn_ndcg, _dense, tolerance=1e-4),
+            "numpy": by_numpy.ranked("ndcg@10"),
+            **_threads(("ndcg@10",), RANKED),
+            "scikit-learn": peers.sklearn_ndcg(),
+            "ranx": peers.ranx("ndcg@10"),
+            "ranx, building": peers.ranx_building("ndcg@10"),
+            "pytrec_eval": peers.pytrec_eval(TREC_NDCG),
+            "DuckDB": peers.duckdb_ndcg(),
+            "Polars": peers.polars_ndcg(),
         },
     ),
-    *(
-        Case(
-            metric,
-            lists,
-            {"numpy": _reference(metric.partition("@")[0], SLOW_ROWS, k=10), "fastrank": _fastrank(metric)},
-        )
-        for metric in ("mrr@10", "map@10", "precision@10", "recall@10", "hit_rate@10")
+    Case(
+        "ndcg@10, map@10, mrr@10, recall@10, precision@10, hit_rate@10: 100 rows a query",
+        lists,
+        {"numpy": by_numpy.ranked(*SIX), **_threads(SIX, RANKED), "ranx": peers.ranx(*SIX)},
+    ),
+    Case(
+        "map, ndcg: 1,000 rows a query",
+        LONG,
+        {
+            "numpy": by_numpy.ranked(*UNCUT, width=1000),
+            **_threads(UNCUT, RANKED),
+            "ranx": peers.ranx(*UNCUT),
+            "pytrec_eval": peers.pytrec_eval(TREC_UNCUT),
+        },
+    ),
+    Case(
+        "ndcg@10: 5 rows a query",
+        SHORT,
+        {
+            "numpy": by_numpy.ranked("ndcg@10", width=5),
+            **_threads(("ndcg@10",), RANKED),
+            "ranx": peers.ranx("ndcg@10"),
+            "DuckDB": peers.duckdb_ndcg(),
+            "Polars": peers.polars_ndcg(),
+        },
+    ),
+    Case(
+        "map, ndcg: 5 rows a query",
+        SHORT,
+        {"numpy": by_numpy.ranked(*UNCUT, width=5), **_threads(UNCUT, RANKED), "ranx": peers.ranx(*UNCUT)},
+    ),
+    _judged("integer ids", run, None),
+    _judged(
+        "string ids",
+        named_run,
+        1_000_000,
+        ranx=peers.ranx("ndcg@10", "map"),
+        pytrec_eval=peers.pytrec_eval({**TREC_NDCG, "map": "map"}),
+    ),
+    Case(
+        "ndcg@10: scattered queries",
+        scattered_lists,
+        {
+            "numpy": by_numpy.scattered("ndcg@10"),
+            **_threads(("ndcg@10",), RANKED, queries="scattered"),
+            "DuckDB": peers.duckdb_ndcg(),
+            "Polars": peers.polars_ndcg(),
+        },
+    ),
+    Case(
+        "ndcg@10: list columns",
+        lists,
+        {"numpy": by_numpy.ranked("ndcg@10"), **_threads(("ndcg@10",), RANKED, prepare=_list_columns)},
     ),
 ]

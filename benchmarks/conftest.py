@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Peers have one thread; Polars asks for their number when it is imported.
+os.environ["POLARS_MAX_THREADS"] = "1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,4 @@
-"""Seeded data for benchmarks: a click log with a low rate and skewed scores."""
+"""Seeded data for benchmarks: a click log with a low rate and skewed scores, ranked lists, runs with judgments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LIST_ROWS", "clicks", "lists"]
+__all__ = ["JUDGED", "RUN_ROWS", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists"]
 
-LIST_ROWS = 100
+RUN_ROWS = 1000  # rows of a query in a run
+JUDGED = 150  # judgments of a query, two thirds of them of rows of the run
+CATALOGUE = 10_000  # items to show in lists
 
 
 @cache
@@ -24,16 +26,88 @@ def clicks(rows: int) -> dict[str, NDArray[Any]]:
     return {"label": label.astype(np.int8), "score": score.astype(np.float32)}
 
 
+def _untied(generator: np.random.Generator, queries: int, width: int) -> NDArray[np.float32]:
+    """Scores of which no two of a query are equal: then all rules for ties, and their absence, give one answer."""
+    score = generator.random((queries, width), np.float32)
+    while True:
+        tied = (np.diff(np.sort(score, axis=1), axis=1) == 0).any(axis=1)
+        if not tied.any():
+            return score
+        score[tied] = generator.random((int(tied.sum()), width), np.float32)
+
+
 @cache
-def lists(rows: int) -> dict[str, NDArray[Any]]:
-    """Queries of 100 rows each: label int8 (0 to 3, mostly 0), score float32, query int64."""
+def lists(rows: int, width: int = 100) -> dict[str, NDArray[Any]]:
+    """Queries of `width` rows each: label int8 (0 to 3, mostly 0), score float32, query int64."""
     generator = np.random.default_rng(2)
-    queries = rows // LIST_ROWS
-    score = generator.random((queries, LIST_ROWS)).astype(np.float32)
-    relevant = generator.random((queries, LIST_ROWS)) < 0.15 * score
-    label = relevant * generator.integers(1, 4, (queries, LIST_ROWS))
+    queries = rows // width
+    score = _untied(generator, queries, width)
+    relevant = generator.random((queries, width)) < 0.15 * score
+    label = relevant * generator.integers(1, 4, (queries, width))
     return {
         "label": label.astype(np.int8).ravel(),
         "score": score.ravel(),
-        "query": np.repeat(np.arange(queries), LIST_ROWS),
+        "query": np.repeat(np.arange(queries), width),
     }
+
+
+@cache
+def pooled_lists(rows: int) -> dict[str, NDArray[Any]]:
+    """The same queries of 100 rows, a third of them without a judgment (label -1), and what is known of their items:
+    popularity (a share), age, category, group."""
+    generator = np.random.default_rng(3)
+    arrays = dict(lists(rows))
+    item = (generator.integers(0, CATALOGUE, len(arrays["query"]) // 100)[:, None] + np.arange(100)) % CATALOGUE
+    item = item.ravel()
+    unjudged = (arrays["label"] == 0) & (generator.random(len(item)) < 0.35)
+    return {
+        **arrays,
+        "label": np.where(unjudged, -1, arrays["label"]).astype(np.int8),
+        "item": item,
+        "popularity": (1 / (1 + np.arange(CATALOGUE)))[item],
+        "age": generator.exponential(30.0, CATALOGUE)[item],
+        "category": item % 20,
+        "group": item % 3,
+    }
+
+
+@cache
+def scattered_lists(rows: int) -> dict[str, NDArray[Any]]:
+    """The queries of 100 rows, in random order."""
+    order = np.random.default_rng(4).permutation(rows // 100 * 100)
+    return {name: array[order] for name, array in lists(rows).items()}
+
+
+@cache
+def run(rows: int) -> dict[str, NDArray[Any]]:
+    """A run: query and item int64, score float32; and apart from it judgments: judged_query, judged_item int64,
+    judged_label int8 (0 to 3)."""
+    generator = np.random.default_rng(5)
+    queries, found = rows // RUN_ROWS, JUDGED * 2 // 3
+    # The items of a query are different numbers below 2^40: one of each of as many parts of that range.
+    parts = RUN_ROWS + JUDGED - found
+    items = np.arange(parts) * (2**40 // parts) + generator.integers(0, 2**40 // parts, (queries, parts))
+    items = generator.permuted(items, axis=1)
+    first = RUN_ROWS - found
+    label = generator.choice(4, (queries, JUDGED), p=[0.6, 0.2, 0.1, 0.1])
+    score = _untied(generator, queries, RUN_ROWS)
+    order = generator.permuted(np.tile(np.arange(RUN_ROWS), (queries, 1)), axis=1)
+    return {
+        "query": np.repeat(np.arange(queries), RUN_ROWS),
+        "item": np.take_along_axis(items, order, 1).ravel(),
+        "score": np.take_along_axis(score, order, 1).ravel(),
+        "judged_query": np.repeat(np.arange(queries), JUDGED),
+        "judged_item": items[:, first:].ravel(),
+        "judged_label": label.astype(np.int8).ravel(),
+    }
+
+
+@cache
+def named_run(rows: int) -> dict[str, NDArray[Any]]:
+    """The same run and judgments with strings for ids."""
+    arrays = dict(run(rows))
+    for name in ("query", "judged_query"):
+        arrays[name] = np.char.mod("q%d", arrays[name])
+    for name in ("item", "judged_item"):
+        arrays[name] = np.char.mod("doc-%012d", arrays[name])
+    return arrays

@@ -6,32 +6,43 @@ their ratios are of one run.
 
 from __future__ import annotations
 
-import math
+from functools import cache
+from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pytest
-from cases import CASES, Case
+from cases import CASES
+from contestants import Answer, Case
 
 from fastrank import list_metrics
 
 RUNS = [pytest.param(case, name, id=f"{case.name}-{name}") for case in CASES for name in case.contestants]
+SECONDS = 1.0  # to spend on a contestant, but for three rounds
+
+
+@cache
+def expected(name: str, rows: int) -> Answer:
+    case = next(case for case in CASES if case.name == name)
+    return case.reference.run(case.reference.prepare(case.data(rows)))
 
 
 @pytest.mark.parametrize(("case", "name"), RUNS)
 def test_case(case: Case, name: str, benchmark: Any, rows: int) -> None:
     contestant = case.contestants[name]
-    # All contestants of a case get the same rows, so that their times compare.
-    rows = min([rows, *(c.largest for c in case.contestants.values() if c.largest is not None)])
-    arrays = case.data(rows)
-    prepared = contestant.prepare(arrays)
-    reference = case.contestants["numpy"]
-    expected = reference.run(reference.prepare(arrays))
-    assert math.isclose(contestant.run(prepared), expected, rel_tol=max(contestant.tolerance, reference.tolerance))
-    benchmark.group = f"{case.name}, {rows:,} rows"
-    benchmark.extra_info["rows"] = rows
-    benchmark.extra_info["case"] = case.name
-    benchmark.extra_info["contestant"] = name
-    benchmark(contestant.run, prepared)
+    if contestant.needs is not None:
+        pytest.importorskip(contestant.needs)
+    rows = case.rows(name, rows)
+    prepared = contestant.prepare(case.data(rows))
+    contestant.run(prepared)  # what is compiled or imported at the first use
+    begin = perf_counter()
+    answer = contestant.run(prepared)
+    seconds = perf_counter() - begin
+    tolerance = max(contestant.tolerance, case.reference.tolerance)
+    np.testing.assert_allclose(np.ravel(answer), np.ravel(expected(case.name, rows)), rtol=tolerance)
+    benchmark.extra_info.update(rows=rows, case=case.name, contestant=name)
+    benchmark.group = case.name
+    benchmark.pedantic(contestant.run, (prepared,), rounds=min(max(int(SECONDS / seconds), 3), 50))
 
 
 def test_every_metric_has_a_case() -> None:
