@@ -39,7 +39,18 @@ static inline int fr_above_cut(const fr_stretch *open, fr_discounts table) {
 /* The mean gain of a tie group is, over all orders of its rows, the expected gain of each of its ranks. */
 static double fr_dcg(const double *gain, const int64_t *count, const uint8_t *opens, int64_t runs, fr_discounts table) {
     fr_stretch open = {0, 0, 0.0, 0.0};
-    for (int64_t t = 0; t < runs && fr_above_cut(&open, table);) {
+    int64_t t = 0, cut = table.k > 0 && table.k < runs ? table.k : runs;
+    /* The first rows that do not tie, most often all: without a branch on gains, which on random lists would be
+       mispredicted. */
+    for (; t < cut && count[t] == 1 && opens[t] && (t + 1 == runs || opens[t + 1]); t++) {
+        int closes = gain[t] != open.gain;
+        double sum = (table.high[t] - table.high[open.begin]) + (table.low[t] - table.low[open.begin]);
+        open.value += open.gain * sum * (double)closes; /* exact: by 0 or 1 */
+        open.begin = closes ? t : open.begin;
+        open.gain = closes ? gain[t] : open.gain;
+    }
+    open.at = t;
+    while (t < runs && fr_above_cut(&open, table)) {
         double first = gain[t], total = 0.0;
         int64_t rows = 0;
         int same = 1;
