@@ -360,3 +360,12 @@ def test_spreads_of_values_at_the_ends_of_the_range() -> None:
     assert value(metric, [2.0**-600, 0.0], [1, 1], [1, 2]) == 0.0
     with pytest.raises(InvalidValueError, match=r'^dcg: a value is above 2\^500; aggregation="std" allows none$'):
         value(metric, [2.0**501, 0.0], [1, 1], [1, 2])
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "std", "min", "median"])
+def test_slices_in_which_no_query_counts(aggregation: str) -> None:
+    rows = {"y": [0, 0, 0], "s": [2, 1, 1], "q": [1, 1, 2], "c": ["a", "a", "b"]}
+    metric = f"mrr(no_relevant=skip, aggregation={aggregation})"
+    table = fr.evaluate(rows, metric, label="y", score="s", query="q", by="c").table
+    assert all(math.isnan(entry) for entry in table["value"].to_pylist())
+    assert table["queries_without_relevant"].to_pylist() == [2, 1, 1]

@@ -124,7 +124,7 @@ def test_sequences_and_arrow_arrays_in_a_dict():
         ({"label": [1, 0], "score": [1, 2, 3], "query": [1, 1]}, "'score' has 3, but 'label' has 2 values"),
         ({"label": [1, 0], "p": np.zeros((2, 2, 2))}, "column 'p' has 3 dimensions; arrays have one, or two where"),
         ({"label": 3}, "column 'label' has 0 dimensions"),
-        ({"label": [[1], [2, 3]]}, "column 'label' cannot be read as an array"),
+        ({"label": [[1], 2]}, "column 'label' cannot be read as an array"),
         ({"label": np.zeros(2, complex)}, "column 'label' cannot be read as an array"),
         ({"label": np.zeros(2, np.longdouble)}, "column 'label' cannot be read as an array"),
     ],
