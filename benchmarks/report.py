@@ -29,10 +29,15 @@ def _read(path: Path) -> dict[str, dict[str, Speed]]:
     return speeds
 
 
+def _millions(speed: Speed) -> str:
+    return f"{speed.rate / 1e6:.0f}" if speed.rate >= 1e8 else f"{speed.rate / 1e6:.3g}"
+
+
 def _cell(name: str, ours: Speed, theirs: Speed) -> str:
     """Millions of rows a second, and a ratio; * where over fewer rows."""
     ratio = theirs.rate / ours.rate if name.startswith(OURS) else ours.rate / theirs.rate
-    return f"{theirs.rate / 1e6:.3g} ({ratio:.2g}x){'*' if theirs.rows < ours.rows else ''}"
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    return f"{_millions(theirs)} ({times}x){'*' if theirs.rows < ours.rows else ''}"
 
 
 def main(path: Path) -> None:
@@ -58,7 +63,7 @@ def main(path: Path) -> None:
         for case in cases:
             ours = speeds[case][OURS]
             cells = (_cell(name, ours, speeds[case][name]) for name in others)
-            table.add_row(case, f"{ours.rows:,}", f"{ours.rate / 1e6:.3g}", *cells)
+            table.add_row(case, f"{ours.rows:,}", _millions(ours), *cells)
         console.print(table, "")
 
 

@@ -7,6 +7,7 @@ their ratios are of one run.
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from cases import CASES
 from contestants import Answer, Case
+from trec_eval import OURS, TOPIC_LINES, differences, time_process, write_files
 
 from fastrank import list_metrics
 
@@ -48,3 +50,13 @@ def test_case(case: Case, name: str, benchmark: Any, rows: int) -> None:
 def test_every_metric_has_a_case() -> None:
     names = {case.name.partition("@")[0].partition("(")[0] for case in CASES}
     assert set(list_metrics()) <= names
+
+
+def test_files_of_trec_eval(tmp_path: Path) -> None:
+    run, qrels = tmp_path / "run", tmp_path / "qrels"
+    write_files(run, qrels, 3 * TOPIC_LINES)
+    _, answers = time_process([*OURS, "-m", "all_trec", str(qrels), str(run)], rounds=1)
+    retrieved = next(line for line in answers.splitlines() if line.startswith("num_ret"))
+    assert retrieved.split()[-1] == str(3 * TOPIC_LINES)
+    assert differences(answers, answers) == []
+    assert differences(answers, answers.replace(retrieved, "num_ret all 1")) == ["num_ret"]
