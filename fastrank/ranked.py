@@ -325,7 +325,7 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
             rows, offsets = _select(np.arange(scores.size), offsets, keep)
             scores, labels = scores[rows], labels[rows]
             judged_rows = rows
-    if rules.score_dtype == "float32":
+    if rules.score_dtype == "float32" and not lists.rows.has("rank"):
         with np.errstate(over="ignore"):
             scores = scores.astype(np.float32, copy=False)
     if rules.drop_nonpositive:

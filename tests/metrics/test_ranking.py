@@ -9,6 +9,7 @@ import pytest
 
 import fastrank as fr
 from fastrank import metrics as m
+from fastrank.errors import ParameterError, StateMismatchError
 
 # One query; by score: labels 0, 1, 2, 0, 1.
 LABEL, SCORE, QUERY = [1, 0, 2, 1, 0], [0.8, 0.9, 0.7, 0.1, 0.2], [7] * 5
@@ -126,3 +127,24 @@ def test_slices_rank_within_the_slice() -> None:
 def test_precision_without_a_query_names_the_metric_of_rows(name: str) -> None:
     with pytest.raises(ValueError, match=f"name the query column.*binary_{name}"):
         fr.evaluate({"y": [0, 1], "s": [1, 2]}, f"{name}@1", label="y", score="s")
+
+
+def test_metrics_that_read_nan_differently_do_not_share_a_state() -> None:
+    rows = {"q": [1, 1, 1, 2, 2], "y": [0, 1, 2, 1, 0], "s": [math.nan, 0.8, 0.7, math.nan, 0.1]}
+    last, drop = "mrr(nan_score=last)", "mrr(nan_score=drop)"
+    roles = {"label": "y", "score": "s", "query": "q"}
+    result = fr.evaluate(rows, [last, drop, "coverage(item=y, nan_score=drop)"], **roles)
+    assert (result[last], result[drop]) == ((1 + 1 / 2) / 2, 1 / 2)
+    with pytest.raises(StateMismatchError):
+        fr.Evaluator(last, **roles).merge(fr.Evaluator(drop, **roles))
+
+
+def test_rules_of_scores_are_not_for_ranks() -> None:
+    # Neighbours that float32 does not tell apart.
+    rows = {"q": [1, 1], "y": [0, 1], "r": [2**24, 2**24 + 1]}
+    roles = {"label": "y", "rank": "r", "query": "q"}
+    assert fr.evaluate(rows, m.mrr(score_dtype="float32"), **roles).table["value"].to_pylist() == [0.5]
+    with pytest.raises(ParameterError, match="drop_nonpositive=True is about scores"):
+        fr.evaluate(rows, m.mrr(preset="torchmetrics"), **roles)
+    free = m.mrr(preset="torchmetrics", drop_nonpositive=False)
+    assert fr.evaluate(rows, free, **roles).table["value"].to_pylist() == [0.5]
