@@ -143,9 +143,7 @@ def test_pickled_evaluators_go_on(queries: str) -> None:
     [({"by": "clicked"}, "by"), ({"where": "p > 0.5"}, "where"), ({"query_weight": "p2"}, "query_weight")],
 )
 def test_what_is_of_a_query_is_no_list(roles: dict[str, str], role: str) -> None:
-    with pytest.raises(
-        ColumnTypeError, match=rf"column '\w+' \({role}\) is of type list.*; allowed: one value"
-    ):
+    with pytest.raises(ColumnTypeError, match=rf"column '\w+' \({role}\) is of type list.*; allowed: one value"):
         fr.evaluate(as_lists(), "map", **ROLES, **roles)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import fastrank as fr
@@ -148,3 +149,36 @@ def test_rules_of_scores_are_not_for_ranks() -> None:
         fr.evaluate(rows, m.mrr(preset="torchmetrics"), **roles)
     free = m.mrr(preset="torchmetrics", drop_nonpositive=False)
     assert fr.evaluate(rows, free, **roles).table["value"].to_pylist() == [0.5]
+
+
+def test_a_repeated_item_whose_first_row_was_not_retrieved_is_missing() -> None:
+    rows = pa.table({"q": [1, 1, 2], "i": [5, 5, 6], "y": [1, 1, 1], "s": [None, 0.5, 0.5]})
+    metric = m.mrr(duplicates="first", missing_query="skip")
+    table = fr.evaluate(rows, metric, label="y", score="s", query="q", item="i").table
+    assert (table["value"].to_pylist(), table["queries_missing"].to_pylist()) == ([1.0], [1])
+
+
+@pytest.mark.parametrize(
+    ("metric", "in_order"),
+    [
+        (m.mrr(duplicates="max_score"), False),
+        (m.mrr(duplicates="max_score", propensity="w"), True),
+        (m.exposure(duplicates="max_score", group="g"), True),
+        (m.coverage(duplicates="max_score"), False),
+        (m.intra_list_diversity(duplicates="count", ties="item_desc", category="g"), True),
+    ],
+    ids=str,
+)
+def test_rows_that_no_rule_tells_apart_keep_the_order_of_the_source(metric: m.Metric, in_order: bool) -> None:
+    roles = {"label": "y", "score": "s", "query": "q", "item": "i"}
+    a, b = (fr.Evaluator(metric, **roles) for _ in "ab")
+    for evaluator, w in ((a, [0.5, 0.5]), (b, [0.5, 0.25])):
+        rows = {"q": [1, 1], "i": [5, 5], "y": [1, 1], "s": [0.5, 0.5], "w": w, "g": list(map(str, w))}
+        evaluator.update(pa.record_batch(rows))
+    assert a.in_order == in_order
+    a.merge(b)
+    if in_order:
+        with pytest.raises(StateMismatchError, match="keeps the order of the source"):
+            a.result()
+    else:
+        assert a.result().table["value"].to_pylist() == [1.0]
