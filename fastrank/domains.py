@@ -67,13 +67,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Domain:
-    """What a column may hold in a role."""
+    """What a column may hold in a role; `reading` tells apart domains that give one value two meanings."""
 
     name: str
     types: str
     allowed: str
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
+    reading: str = ""
 
 
 class Unfit(Exception):
@@ -265,7 +266,8 @@ def list_scores(nan: str) -> Domain:
 
     allowed = "a number, or null where the row was judged but not retrieved" + ("; not NaN" if nan == "error" else "")
     hint = 'nan_score="last" or "drop" accepts NaN' if nan == "error" else ""
-    return Domain(f"score, NaN: {nan}", _NUMBER, allowed, view, hint)
+    reading = "" if nan == "error" else f"NaN: {nan}"
+    return Domain(f"score, NaN: {nan}", _NUMBER, allowed, view, hint, reading)
 
 
 def _rank(array: pa.Array) -> Column:

@@ -94,8 +94,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         Bytes of rows to keep in memory for that, and of batches that cannot be read again; rows past it go to a
         temporary file.
     threads : int, optional
-        Most threads to use for rows in memory; default: as many as there are processors.  The result does not depend
-        on it.
+        Most threads to use for rows in memory; default: as many as there are processors where a metric is of ranked
+        lists, else one.  The result does not depend on it.
     per_query : bool
         Give the value of each query instead, of ranking metrics: a stream of record batches (`QueryValues`), which has
         the Result when it has been read.
@@ -162,7 +162,7 @@ def run(
     progress : callable, optional
         Called with the number of rows of each batch; a negative number where the pass starts anew.
     threads : int, optional
-        Most threads to use; default: as many as there are processors.
+        Most threads to use; default: as for `evaluate`.
     restart : bool
         Whether to start anew with scattered queries where a query comes back.
 
@@ -206,7 +206,10 @@ def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
         raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
     if evaluator.plan.in_order:
         return 1
-    return len(os.sched_getaffinity(0)) if threads is None else int(threads)
+    if threads is None:
+        # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
+        return len(os.sched_getaffinity(0)) if evaluator.plan.streams else 1
+    return int(threads)
 
 
 class _Counter:

@@ -98,9 +98,9 @@ class Evaluator:
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
         if qrels is not None:
-            query, item = query or "query", item or "item"
-            score = "score" if score is None and rank is None else score
-            qrels = read_judgments(qrels, query=query, item=item, label=label, query_weight=query_weight)
+            query, item = query or "query", item if ranking else item or "item"
+            score = "score" if score is None and rank is None and ranking is None else score
+            qrels = read_judgments(qrels, query=query, item=item or ranking, label=label, query_weight=query_weight)
         self._metrics = read_metrics(metrics)
         columns = {
             "label": label,
@@ -258,7 +258,6 @@ class Evaluator:
                 f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
                 f"by={[list(g) for g in state.slices.groupings]} there"
             )
-        mine = {identity.text: identity for identity in self._plan.accumulators}
         lacking = self._plan.find_lacking(set(state.accumulators), missing)
         for name, kind in state.slices.types.items():
             if self._slices.types.get(name, kind) != kind:
@@ -279,11 +278,9 @@ class Evaluator:
         for identity, queries in handed_over.items():
             if queries is not None:
                 self._plan.streams[identity].merge(queries)
-        for text, identity in mine.items():
-            if identity in self._plan.accumulators:
-                accumulator = self._plan.accumulators[identity]
-                accumulator.grow(self._slices.count)
-                accumulator.merge(state.accumulators[text], numbers)
+        for identity, accumulator in self._plan.accumulators.items():
+            accumulator.grow(self._slices.count)
+            accumulator.merge(state.accumulators[identity.text], numbers)
         self._broken = None
 
     def _drop(self, gone: set[Identity]) -> None:
@@ -379,13 +376,15 @@ class Evaluator:
 
     def __reduce__(self) -> tuple[Any, ...]:
         positions = {identity.text: stream.position for identity, stream in self._plan.streams.items()}
-        return _restore, (self._metrics, self._arguments, self._row, positions, self.state())
+        return _restore, (self._metrics, self._arguments, self._row, self._plan.of_lists, positions, self.state())
 
 
 def _restore(
-    metrics: list[Metric], arguments: dict[str, Any], row: int, positions: Mapping[str, Any], state: pa.Table
+    metrics: Any, arguments: Any, row: int, of_lists: bool | None, positions: Any, state: pa.Table
 ) -> Evaluator:
     evaluator = Evaluator(metrics, **arguments)
+    if of_lists is not None:
+        evaluator.plan.use_shape(of_lists=of_lists)
     evaluator.merge(state)
     for identity, stream in evaluator._plan.streams.items():
         stream.resume(positions[identity.text])

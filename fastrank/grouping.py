@@ -184,8 +184,9 @@ class Queries(ABC):
 
     def _order_is_lost(self) -> StateMismatchError:
         return StateMismatchError(
-            'ties="input" keeps the order of the source, but a query lies in several shards, which have no order: '
-            "keep whole queries in one shard, or use another rule for ties"
+            'ties="input" keeps the order of the source (as idcg="label_order" does, and duplicates= where rows of an '
+            "item differ), but a query lies in several shards, which have no order: keep whole queries in one shard, "
+            "or use another rule"
         )
 
 

@@ -184,4 +184,5 @@ class SeenIds:
         """All ids, in ascending order of the unsigned integer."""
         if self._set is not None:
             return self._set.values()
-        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]))
+        # A stable sort is one pass over what ascends already, as all but negative integers do.
+        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]), kind="stable")

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from fastrank.accumulators.ranked import MeasuredLists
 from fastrank.buffers import plain, to_arrow
-from fastrank.errors import FastrankError, ParameterError
+from fastrank.errors import FastrankError, MissingColumnError, ParameterError
+from fastrank.shapes import ROW_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,8 +76,7 @@ class QueryValues:
 
     def _schema(self) -> pa.Schema:
         stream = next(iter(self._evaluator.plan.streams.values()))
-        empty = self._source.schema.empty_table().column(stream.query_column).combine_chunks()
-        fields = [pa.field(stream.query_column, plain(empty).type)]
+        fields = [pa.field(stream.query_column, self._type_of_queries(stream.query_column))]
         if self._several:
             fields.append(pa.field("model", pa.string()))
         names = dict.fromkeys(request.metric.name for request in self._evaluator.plan.requests)
@@ -84,6 +84,15 @@ class QueryValues:
         if len({field.name for field in fields}) < len(fields):
             raise ParameterError(f"the query column {stream.query_column!r} is called as another column; rename it")
         return pa.schema(fields)
+
+    def _type_of_queries(self, column: str) -> pa.DataType:
+        schema = self._source.schema
+        self._evaluator.columns(schema)
+        if column == ROW_NUMBERS:
+            return pa.int64()
+        if column not in schema.names:
+            raise MissingColumnError(f"the source has no column {column!r}; it has {', '.join(schema.names)}")
+        return plain(schema.empty_table().column(column).combine_chunks()).type
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         if self._started:

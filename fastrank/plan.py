@@ -47,7 +47,7 @@ class Plan:
     row_sets: dict[Identity, RowSet] = field(default_factory=dict)
     streams: dict[Identity, Queries] = field(default_factory=dict)
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
-    _of_lists: bool | None = None
+    of_lists: bool | None = None  # whether ranked lists stand in list columns, when known
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
@@ -175,10 +175,26 @@ class Plan:
                 how = "no" if name not in batch.schema.names else "more than one"
                 raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(batch.schema.names)}")
         of_lists = self.has_lists(batch.schema)
-        self._use_shape(of_lists=of_lists)
+        self.use_shape(of_lists=of_lists)
         if not of_lists:
             return Columns(batch, describe_row)
+        self._check_heads(batch.schema)
         return flatten(batch.select(names), first_row, describe_row, *self._rankings)
+
+    def _check_heads(self, schema: pa.Schema) -> None:
+        """An error where a list stands in place of the one value that a query has."""
+        one = dict.fromkeys(self.by, "by")
+        for row_set in self.distinct_row_sets:
+            one.update({column: role for role, column, _ in row_set.roles if role in ("query", "query_weight")})
+            for where in row_set.where:
+                # Of an expression it is not known what it reads.
+                one.update(dict.fromkeys(where.columns(schema) if where.expression is None else (), "where"))
+        for name, role in one.items():
+            if name not in MADE and is_list(schema.field(name).type):
+                raise ColumnTypeError(
+                    f"column {name!r} ({role}) is of type {schema.field(name).type}; allowed: one value for each row "
+                    "of lists, which all its entries share"
+                )
 
     @property
     def _rankings(self) -> tuple[str | None, str | None]:
@@ -214,13 +230,13 @@ class Plan:
                     or f"{request.metric.name} needs a query column: name it (query=, --query)"
                 )
 
-    def _use_shape(self, *, of_lists: bool) -> None:
+    def use_shape(self, *, of_lists: bool) -> None:
         """Makes the streams fit the first batch: of lists, or of long rows; ParameterError for another shape later."""
-        if of_lists == self._of_lists:
+        if of_lists == self.of_lists:
             return
-        if self._of_lists is not None:
+        if self.of_lists is not None:
             raise ParameterError("one batch holds lists and another long rows; allowed: the same in all batches")
-        self._of_lists = of_lists
+        self.of_lists = of_lists
         if of_lists:
             for identity, stream in self.streams.items():
                 whole = WholeLists(stream.row_set, stream.column_names, stream.depths)

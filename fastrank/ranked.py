@@ -64,6 +64,12 @@ class ListRules:
         """Whether the order of the source matters."""
         return self.ties == "input" or self.duplicates == "first"
 
+    @property
+    def twins_in_order(self) -> bool:
+        """Whether the order of the source decides between rows of one item, score and label, which matters where they
+        differ in another column."""
+        return self.duplicates == "max_score" or (self.duplicates == "count" and self.by_item)
+
 
 class Runs(NamedTuple):
     """Ordered lists as runs of equal score and label."""
@@ -157,8 +163,12 @@ class RankedLists:
         empty: NDArray[np.bool_] = self.sizes == 0
         if not empty.any():
             return empty
-        retrieved = np.concatenate(([0], np.cumsum(~np.isnan(self.lists.scores))))[self.lists.offsets]
-        result: NDArray[np.bool_] = empty & (np.diff(retrieved) == 0) & self.any_judged()
+        retrieved = ~np.isnan(self.lists.scores)
+        if self._judged_rows is not None:
+            # A row that repeats an item does not count, be it the only one with a score.
+            retrieved &= np.isin(np.arange(retrieved.size), self._judged_rows)
+        counts = np.diff(np.concatenate(([0], np.cumsum(retrieved)))[self.lists.offsets])
+        result: NDArray[np.bool_] = empty & (counts == 0) & self.any_judged()
         return result
 
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
@@ -343,7 +353,7 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
             rows, offsets = _select(np.arange(scores.size), offsets, keep)
             scores, labels = scores[rows], labels[rows]
             judged_rows = rows
-    if rules.score_dtype == "float32":
+    if rules.score_dtype == "float32" and not lists.rows.has("rank"):
         with np.errstate(over="ignore"):
             scores = scores.astype(np.float32, copy=False)
     if rules.drop_nonpositive:

@@ -196,6 +196,11 @@ def _by_rank(metric: Metric, columns: Mapping[str, str]) -> Mapping[str, Domain]
             f"{metric.name} orders rows by score or by rank, and both are named: give one, or name the column in the "
             f"metric ({metric.definition.name}(rank={columns['rank']!r}))"
         )
+    if metric.parameters.get("drop_nonpositive"):
+        raise ParameterError(
+            f"{metric.name}: drop_nonpositive=True is about scores, of which there are none where rank= or ranking= "
+            "orders the rows: give drop_nonpositive=False"
+        )
     return {("rank" if role == "score" else role): RANK if role == "score" else d for role, d in domains.items()}
 
 
@@ -204,6 +209,7 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     kind, version, parameters = accumulator.identity
     reads = accumulator.reads
     inputs = tuple((role, column) for role, column, _ in row_set.roles if role in reads)
+    inputs += tuple((f"reading of {role}", d.reading) for role, _, d in row_set.roles if role in reads and d.reading)
     if row_set.judgments is not None:
         inputs += (("judgments", row_set.judgments.digest),)
     valid = None

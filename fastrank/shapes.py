@@ -216,6 +216,7 @@ class WholeLists(Queries):
         """Yields the lists of a batch."""
         self.seen.add(prepared.ids)
         if prepared.lists is not None:
+            self._types.update(self._types_of(prepared.lists.rows))
             yield prepared.lists
 
     def open_lists(self) -> Iterator[Lists]:
@@ -249,6 +250,8 @@ class WholeLists(Queries):
 
     def take_over(self, other: HandOver | ScatteredRows) -> None:
         """Goes on where a stream was that has no rows yet, but may have taken in states."""
+        if isinstance(other, ScatteredRows) and other.schema is None:
+            return
         self.check_merge(other)
         self.merge(other)
 

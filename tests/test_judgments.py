@@ -568,3 +568,15 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.stderr.startswith("fastrank: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_lists_of_ranked_ids() -> None:
+    # Rank 2 of two, rank 1, and a query that is missing.
+    run = pa.table({"query": [1, 2], "docs": [[1, 2], [3]]})
+    for judgments in (
+        {1: {2: 1}, 2: {3: 1}, 5: {9: 1}},
+        pa.table({"query": [1, 2, 5], "docs": [2, 3, 9], "label": [1, 1, 1]}),
+    ):
+        result = fr.evaluate(run, "mrr", ranking="docs", qrels=judgments)
+        assert result["mrr"] == 0.5
+        assert result.table["queries_missing"].to_pylist() == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import helpers
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import fastrank as fr
-from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
+from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
 
 LONG = helpers.make_rows([5, 1, 7, 3, 4, 2, 6, 8], 4)
 LISTED = ["grade", "p", "p2", "item", "clicked"]
@@ -107,6 +108,8 @@ def test_duplicate_items_and_queries() -> None:
         fr.evaluate(lists, "mrr", label="y", score="s", query="q", item="d")
     with pytest.raises(QueryOrderError, match="row 1 holds 1, which an earlier row holds too"):
         fr.evaluate(lists, "mrr", label="y", score="s", query="q", queries="adjacent")
+    with pytest.raises(QueryOrderError, match="row 1 holds 1, which an earlier row holds too"):
+        fr.evaluate(lists, "mrr", label="y", score="s", query="q")
     a, b = (fr.Evaluator("mrr", label="y", score="s", query="q") for _ in "ab")
     for evaluator, i in zip((a, b), itertools.count()):
         evaluator.update(lists.to_batches()[0].slice(i, 1))
@@ -121,3 +124,31 @@ def test_shapes_do_not_mix() -> None:
         evaluator.update(LONG)
     with pytest.raises(ParameterError, match="mrr needs a query column"):
         fr.Evaluator("mrr", label="grade", score="p").update(LONG)
+
+
+@pytest.mark.parametrize("queries", ["adjacent", "scattered"])
+def test_pickled_evaluators_go_on(queries: str) -> None:
+    batch = as_lists().to_batches()[0]
+    evaluator = fr.Evaluator(METRICS, **ROLES, item="item", queries=queries)
+    evaluator.update(batch.slice(0, 5))
+    evaluator = pickle.loads(pickle.dumps(evaluator))
+    evaluator.update(batch.slice(5))
+    helpers.same_result(evaluator, fr.evaluate(LONG, METRICS, **ROLES, item="item"))
+    with pytest.raises(ParameterError, match="one batch holds lists and another long rows"):
+        pickle.loads(pickle.dumps(evaluator)).update(LONG)
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [({"by": "clicked"}, "by"), ({"where": "p > 0.5"}, "where"), ({"query_weight": "p2"}, "query_weight")],
+)
+def test_what_is_of_a_query_is_no_list(roles: dict[str, str], role: str) -> None:
+    with pytest.raises(ColumnTypeError, match=rf"column '\w+' \({role}\) is of type list.*; allowed: one value"):
+        fr.evaluate(as_lists(), "map", **ROLES, **roles)
+
+
+def test_items_have_one_type() -> None:
+    evaluator = fr.Evaluator("coverage", score="s", query="q", item="d")
+    evaluator.update(pa.record_batch({"q": [1], "s": [[1.0]], "d": [[1]]}))
+    with pytest.raises(ColumnTypeError, match="is of type string, but was of type int64 before"):
+        evaluator.update(pa.record_batch({"q": [2], "s": [[1.0]], "d": [["1"]]}))

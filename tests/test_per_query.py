@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import fastrank as fr
 from fastrank import metrics as m
 from fastrank.cli import main
-from fastrank.errors import FastrankError, ParameterError, QueryOrderError
+from fastrank.errors import FastrankError, MissingColumnError, ParameterError, QueryOrderError
 
 ROWS = helpers.make_rows([5, 1, 7, 3, 4, 2, 6], 3)
 ROLES = {"label": "grade", "score": "p", "query": "query"}
@@ -91,6 +91,19 @@ def test_what_is_refused() -> None:
         values.result()
     with pytest.raises(FastrankError, match="read already"):
         next(iter(values))
+
+
+def test_lists_without_a_query_column_go_by_number() -> None:
+    lists = pa.table({"y": [[1, 0], [0, 1]], "s": [[0.5, 0.25], [0.5, 0.25]]})
+    values = fr.evaluate(lists, "mrr", label="y", score="s", per_query=True).reader().read_all()
+    assert values.to_pylist() == [{"(row)": 0, "mrr": 1.0}, {"(row)": 1, "mrr": 0.5}]
+
+
+def test_a_query_column_that_is_not_there() -> None:
+    with pytest.raises(ParameterError, match="map needs a query column"):
+        fr.evaluate(ROWS, "map", label="grade", score="p", per_query=True)
+    with pytest.raises(MissingColumnError, match="no column 'nope'"):
+        fr.evaluate(ROWS, "map", label="grade", score="p", query="nope", per_query=True)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "arrow", "csv"])

@@ -249,6 +249,11 @@ class GroupExposure(_KeyedLists):
         self._groups: list[tuple[NDArray[np.uint64], NDArray[np.int64], list[bytes]]] = []
 
     @property
+    def in_order(self) -> bool:
+        """Whether it depends on the order of the source."""
+        return super().in_order or self.list_rules.twins_in_order
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """What orders a list, its weight, and the groups."""
         return ("label", "score", "rank", "query", "query_weight", "item", "group")

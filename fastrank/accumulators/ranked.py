@@ -74,7 +74,9 @@ class MeasuredLists(ListAccumulator):
     @property
     def in_order(self) -> bool:
         """Whether the rules, or the ideal, keep the order of the source."""
-        return self.list_rules.in_order or ("idcg", "label_order") in self.options
+        rules, options = self.list_rules, dict(self.options)
+        reads_more = any(options[role] is not None for role in MEASURES[self.measure].reads)
+        return rules.in_order or options.get("idcg") == "label_order" or (rules.twins_in_order and reads_more)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -30,9 +30,11 @@ class Discounts:
         """The sums for the first k ranks (None: all) of lists of these sizes."""
         longest = int(sizes.max(initial=0))
         n = longest if k is None else min(longest, k)
-        if len(self._table[0]) <= n:
-            self._table = self._make(2 * n)
-        return self._table
+        table = self._table
+        if len(table[0]) <= n:
+            # Another thread may put a shorter table in its place.
+            table = self._table = self._make(2 * n)
+        return table
 
 
 FLAT = Discounts(ranked.flat_discounts)

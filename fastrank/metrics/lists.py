@@ -80,7 +80,8 @@ COMMON: dict[str, tuple[Kind, Any]] = {
         Choice(
             ("error", "first", "max_score", "count"),
             doc="Where an item stands several times in a query.\nerror: it may not\nfirst: its first row counts\n"
-            "max_score: its row of the highest score counts\ncount: all its rows count",
+            "max_score: its row of the highest score counts, of these "
+            "that of the highest label, of these the first\ncount: all its rows count",
         ),
         "error",
     ),

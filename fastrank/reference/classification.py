@@ -107,8 +107,13 @@ def nce(
         rate = positives if background == "self" else float(np.asarray(background))
         # A class that is missing adds nothing, though its logarithm may be infinite.
         entropy = math.nan if math.isnan(positives) else 0.0
-        entropy -= positives * math.log(rate) if positives > 0 else 0.0
-        entropy -= negatives * math.log1p(-rate) if negatives > 0 else 0.0
+        if background == "self" and 0 < negatives < 0.5:
+            # Next to 1 the rate is rounded, and the share of negatives is the better number.
+            log_rate, log_rest = math.log1p(-negatives), math.log(negatives)
+        else:
+            log_rate = math.log(rate) if rate > 0 else 0.0
+            log_rest = math.log1p(-rate) if rate < 1 else 0.0
+        entropy -= positives * log_rate + negatives * log_rest
     return log_loss(label, score, weight, eps=eps) / entropy if entropy > 0 else math.nan
 
 

@@ -6,10 +6,12 @@ import math
 from itertools import permutations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import fastrank as fr
 from fastrank import metrics as m
+from fastrank.errors import ParameterError, StateMismatchError
 
 # One query; by score: labels 0, 1, 2, 0, 1.
 LABEL, SCORE, QUERY = [1, 0, 2, 1, 0], [0.8, 0.9, 0.7, 0.1, 0.2], [7] * 5
@@ -231,3 +233,57 @@ def test_expected_values_of_more_metrics(name: str) -> None:
     found = fr.evaluate({"y": label, "s": [9, 5, 5, 5, 1], "q": [7] * 5}, name + cut, label="y", score="s", query="q")
     orders = [value(m.parse(name + cut)[0], label, [9, *places, 0]) for places in permutations([1, 2, 3])]
     assert found.table["value"].to_pylist() == [pytest.approx(sum(orders) / 6, rel=1e-14)]
+
+
+def test_metrics_that_read_nan_differently_do_not_share_a_state() -> None:
+    rows = {"q": [1, 1, 1, 2, 2], "y": [0, 1, 2, 1, 0], "s": [math.nan, 0.8, 0.7, math.nan, 0.1]}
+    last, drop = "mrr(nan_score=last)", "mrr(nan_score=drop)"
+    roles = {"label": "y", "score": "s", "query": "q"}
+    result = fr.evaluate(rows, [last, drop, "coverage(item=y, nan_score=drop)"], **roles)
+    assert (result[last], result[drop]) == ((1 + 1 / 2) / 2, 1 / 2)
+    with pytest.raises(StateMismatchError):
+        fr.Evaluator(last, **roles).merge(fr.Evaluator(drop, **roles))
+
+
+def test_rules_of_scores_are_not_for_ranks() -> None:
+    # Neighbours that float32 does not tell apart.
+    rows = {"q": [1, 1], "y": [0, 1], "r": [2**24, 2**24 + 1]}
+    roles = {"label": "y", "rank": "r", "query": "q"}
+    assert fr.evaluate(rows, m.mrr(score_dtype="float32"), **roles).table["value"].to_pylist() == [0.5]
+    with pytest.raises(ParameterError, match="drop_nonpositive=True is about scores"):
+        fr.evaluate(rows, m.mrr(preset="torchmetrics"), **roles)
+    free = m.mrr(preset="torchmetrics", drop_nonpositive=False)
+    assert fr.evaluate(rows, free, **roles).table["value"].to_pylist() == [0.5]
+
+
+def test_a_repeated_item_whose_first_row_was_not_retrieved_is_missing() -> None:
+    rows = pa.table({"q": [1, 1, 2], "i": [5, 5, 6], "y": [1, 1, 1], "s": [None, 0.5, 0.5]})
+    metric = m.mrr(duplicates="first", missing_query="skip")
+    table = fr.evaluate(rows, metric, label="y", score="s", query="q", item="i").table
+    assert (table["value"].to_pylist(), table["queries_missing"].to_pylist()) == ([1.0], [1])
+
+
+@pytest.mark.parametrize(
+    ("metric", "in_order"),
+    [
+        (m.mrr(duplicates="max_score"), False),
+        (m.mrr(duplicates="max_score", propensity="w"), True),
+        (m.exposure(duplicates="max_score", group="g"), True),
+        (m.coverage(duplicates="max_score"), False),
+        (m.intra_list_diversity(duplicates="count", ties="item_desc", category="g"), True),
+    ],
+    ids=str,
+)
+def test_rows_that_no_rule_tells_apart_keep_the_order_of_the_source(metric: m.Metric, in_order: bool) -> None:
+    roles = {"label": "y", "score": "s", "query": "q", "item": "i"}
+    a, b = (fr.Evaluator(metric, **roles) for _ in "ab")
+    for evaluator, w in ((a, [0.5, 0.5]), (b, [0.5, 0.25])):
+        rows = {"q": [1, 1], "i": [5, 5], "y": [1, 1], "s": [0.5, 0.5], "w": w, "g": list(map(str, w))}
+        evaluator.update(pa.record_batch(rows))
+    assert a.plan.in_order == in_order
+    a.merge(b)
+    if in_order:
+        with pytest.raises(StateMismatchError, match="keeps the order of the source"):
+            a.result()
+    else:
+        assert a.result().table["value"].to_pylist() == [1.0]
