@@ -238,7 +238,8 @@ class ValueMoments:
         if self.weight.total == 0 or self.values.special is not None:
             return math.nan
         mean = self.values.total / self.weight.total
-        return _square_root(self.squares.total / self.weight.total - mean * mean)
+        # Squares of values below 2^-450 are rounded, so that the difference may fall below 0.
+        return _square_root(max(Fraction(0), self.squares.total / self.weight.total - mean * mean))
 
 
 def _square_root(value: Fraction) -> float:
@@ -266,6 +267,12 @@ class ListMoments(MeasuredLists):
         self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
     ) -> None:
         """Adds values and their squares, each square as two exact terms."""
+        large = np.isfinite(values) & (np.abs(values) > LARGEST_TO_SQUARE)
+        if large.any():
+            raise InvalidValueError(
+                f"{self.measure}: a query has the value {float(values[large][0])!r}, too large for its square; allowed "
+                'with aggregation="std": values up to 2^500 in size'
+            )
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
         for part in _exact_squares(values):
             exact_sum.add_values(part, weights, slices, self.square_digits, self.special)
@@ -279,6 +286,7 @@ class ListMoments(MeasuredLists):
 
 
 SPLITTER = 2.0**27 + 1.0  # Dekker 1971
+LARGEST_TO_SQUARE = 2.0**500
 
 
 def _exact_squares(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
