@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastrank.ranked import ListRules
+    from fastrank.rules import ListRules
 
 __all__ = ["HandOver", "Piece", "Prepared", "Queries", "QueryStream", "ScatteredRows"]
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fastrank.columns import RowSet
     from fastrank.grouping import Queries
     from fastrank.metrics.base import Metric
-    from fastrank.ranked import ListRules
     from fastrank.requests import Request, Roles
+    from fastrank.rules import ListRules
 
 __all__ = ["Plan"]
 

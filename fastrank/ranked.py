@@ -6,7 +6,6 @@ depends on its tie runs (see `fastrank._kernels.order`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,58 +16,20 @@ from fastrank.buffers import to_arrow
 from fastrank.domains import UNJUDGED
 from fastrank.errors import InvalidValueError, ParameterError, TiesError
 from fastrank.ids import ordered_codes
+from fastrank.rules import TIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.lists import Lists
+    from fastrank.rules import ListRules
 
-__all__ = ["LEAST_LABEL", "TIES", "ListRules", "RankedLists", "Runs", "rank"]
-
+__all__ = ["LEAST_LABEL", "Ideal", "RankedLists", "Runs", "rank"]
 
 # Up to this cut-off the kernels order the top of a list alone, and for labels in bytes.
 DEEPEST_INSERTION = 64
 # The lowest label that is no `UNJUDGED`.
 LEAST_LABEL = -float(np.finfo(np.float64).max)
-
-TIES = {
-    "average": order.AVERAGE,
-    "input": order.INPUT,
-    "item_desc": order.ITEM_DESC,
-    "item_asc": order.ITEM_ASC,
-    "pessimistic": order.PESSIMISTIC,
-    "optimistic": order.OPTIMISTIC,
-    "error": order.AVERAGE,
-}
-
-
-@dataclass(frozen=True)
-class ListRules:
-    """What becomes of the rows of a list before anything is measured; the values are documented as parameters of
-    metrics (`fastrank.metrics.lists`)."""
-
-    ties: str = "average"
-    unjudged: str = "nonrelevant"
-    negative_rel: str = "unjudged"
-    duplicates: str = "error"
-    score_dtype: str = "float64"
-    drop_nonpositive: bool = False
-
-    @property
-    def by_item(self) -> bool:
-        """Whether items order tied rows."""
-        return self.ties in ("item_desc", "item_asc")
-
-    @property
-    def in_order(self) -> bool:
-        """Whether the order of the source matters."""
-        return self.ties == "input" or self.duplicates == "first"
-
-    @property
-    def twins_in_order(self) -> bool:
-        """Whether the order of the source decides between rows of one item, score and label, which matters where they
-        differ in another column."""
-        return self.duplicates == "max_score" or (self.duplicates == "count" and self.by_item)
 
 
 class Runs(NamedTuple):

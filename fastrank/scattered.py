@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastrank.ranked import ListRules
+    from fastrank.rules import ListRules
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "ScatteredQueries"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
-    from fastrank.ranked import ListRules
+    from fastrank.rules import ListRules
 
 __all__ = ["LABELS", "MADE", "RANKS", "ROW_NUMBERS", "WholeLists", "flatten", "is_list"]
 

@@ -29,7 +29,7 @@ _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
 _ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
 _DATA = _ROWS | {"grouping", "partitions", "scattered"}
-_LISTS = _DATA | {"ranked", "shapes", "measures"}
+_LISTS = _DATA | {"ranked", "rules", "shapes", "measures"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "requests", "result"}
@@ -52,12 +52,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"ids", "columns", "judgments"},
-    "grouping": _ARROW | {"ids", "columns", "lists", "ranked"},
+    "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns"},
-    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked"},
-    "ranked": _ARROW | {"domains", "ids", "lists"},
-    "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked"},
-    "measures": _KERNELS | {"domains", "ids", "lists", "ranked"},
+    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
+    "rules": _KERNELS,
+    "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
+    "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked", "rules"},
+    "measures": _KERNELS | {"domains", "ids", "lists", "ranked", "rules"},
     "accumulators": _LISTS,
     "metrics": _STATES,
     "wire": _STATES,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastrank.columns import Rows
     from fastrank.lists import Lists
-    from fastrank.ranked import ListRules
+    from fastrank.rules import ListRules
 
 __all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
 

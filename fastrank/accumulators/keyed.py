@@ -16,7 +16,8 @@ from fastrank.buffers import to_arrow
 from fastrank.ids import id_texts, row_ids
 from fastrank.measures.discounts import LOGARITHMIC
 from fastrank.measures.shown import shown_rows
-from fastrank.ranked import ListRules, rank
+from fastrank.ranked import rank
+from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
 from fastrank.errors import InvalidValueError
 from fastrank.measures import MEASURES, measured
-from fastrank.ranked import ListRules, rank
+from fastrank.ranked import rank
+from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -238,7 +239,8 @@ class ValueMoments:
         if self.weight.total == 0 or self.values.special is not None:
             return math.nan
         mean = self.values.total / self.weight.total
-        return _square_root(self.squares.total / self.weight.total - mean * mean)
+        # Squares of values below 2^-450 are rounded, so that the difference may fall below 0.
+        return _square_root(max(Fraction(0), self.squares.total / self.weight.total - mean * mean))
 
 
 def _square_root(value: Fraction) -> float:
@@ -269,8 +271,12 @@ class ListMoments(MeasuredLists):
 
         Values are multiples of 2^-481, so that these terms are exact, and at most 2^500.
         """
-        if (np.abs(values) > LARGEST_SQUARED).any():
-            raise InvalidValueError(f'{self.measure}: a value is above 2^500; aggregation="std" allows none')
+        large = np.isfinite(values) & (np.abs(values) > LARGEST_SQUARED)
+        if large.any():
+            raise InvalidValueError(
+                f"{self.measure}: a query has the value {float(values[large][0])!r}, too large for its square; allowed "
+                'with aggregation="std": values up to 2^500 in size'
+            )
         tiny = np.abs(values) < LEAST_SQUARED
         values = np.where(tiny, (values + LEAST_SQUARED) - LEAST_SQUARED, values)
         exact_sum.add_values(values, weights, slices, self.digits, self.special)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.lists import Lists
-    from fastrank.ranked import ListRules, RankedLists
+    from fastrank.ranked import RankedLists
+    from fastrank.rules import ListRules
 
 __all__ = ["MEASURES", "Measure", "Values", "divided", "measure", "measured", "relevant_of"]
 

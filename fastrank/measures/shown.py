@@ -12,7 +12,7 @@ from fastrank.ids import equality_codes, id_spans
 from fastrank.measures.base import Values, divided, measure
 from fastrank.measures.discounts import LOGARITHMIC
 from fastrank.measures.propensity import top_sums
-from fastrank.ranked import TIES
+from fastrank.rules import TIES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from fastrank.domains import ID, PROPENSITY, grades, list_scores
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.parameters import Choice, ColumnName, Cutoff, Flag, Number
 from fastrank.metrics.presets import PEERS, rules_of_peer
-from fastrank.ranked import TIES, ListRules
+from fastrank.rules import TIES, ListRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

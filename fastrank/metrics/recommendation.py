@@ -15,7 +15,7 @@ from fastrank.errors import ParameterError
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.lists import AGGREGATES, COMMON, CUTOFF, LEVEL, list_columns, list_metric
 from fastrank.metrics.parameters import Choice, ColumnName, Number, WholeNumber
-from fastrank.ranked import ListRules
+from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,6 +12,7 @@ import pytest
 import fastrank as fr
 from fastrank import metrics as m
 from fastrank import reference
+from fastrank.errors import InvalidValueError
 
 # Two queries; by score: items a, b, c and b, d.
 ROWS: dict[str, Any] = {
@@ -259,3 +260,16 @@ def test_a_metric_equals_its_reference(name: str, ties: str, tied: bool) -> None
             continue
         found = fr.evaluate(rows, metric, label="label", **{role: role for role in roles})[metric.name]
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize(("values", "std"), [([1e100, 3e100], 1e100), ([1e-200, 3e-200], 0.0), ([2.0, 4.0], 1.0)])
+def test_the_standard_deviation_of_large_and_tiny_values(values: list[float], std: float) -> None:
+    rows = {"q": [1, 2], "s": [1.0, 1.0], "popularity": values}
+    metric = "popularity(aggregation=std)"
+    assert fr.evaluate(rows, metric, score="s", query="q")[metric] == pytest.approx(std, rel=1e-15, abs=1e-130)
+
+
+def test_values_too_large_to_be_squared_are_refused() -> None:
+    rows = {"q": [1, 2], "s": [1.0, 1.0], "popularity": [1.0, 3e200]}
+    with pytest.raises(InvalidValueError, match="popularity: a query has the value 3e\\+200"):
+        fr.evaluate(rows, "popularity(aggregation=std)", score="s", query="q")
