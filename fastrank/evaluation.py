@@ -76,7 +76,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
     where : str or pyarrow.compute.Expression, optional
-        Only rows that meet the condition count.
+        Only rows that meet the condition count.  With `qrels`, a judged query of which it excludes all rows is
+        missing.
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
     qrels : source, or dict of dicts, optional
