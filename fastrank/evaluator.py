@@ -159,8 +159,8 @@ class Evaluator:
         Raises
         ------
         MissingColumnError, ColumnTypeError, InvalidValueError, QueryOrderError
-            The batch does not fit.  Nothing of the batch was added then; but a list that a metric refuses (TiesError, or
-            a rule that is "error") is found half-way, and leaves the evaluator unusable.
+            The batch does not fit.  Nothing of the batch was added then; but a list that a metric refuses (TiesError,
+            or a rule that is "error") is found half-way, and leaves the evaluator unusable.
         """
         self._check()
         batch = as_record_batch(batch)
