@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 import numpy as np
 
 from fastrank._kernels import exact_sum
+from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from fastrank.columns import Rows
     from fastrank.lists import Lists
-    from fastrank.rules import ListRules
 
 __all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
 
@@ -185,10 +185,18 @@ class RowAccumulator(Accumulator):
 class ListAccumulator(Accumulator):
     """Fed with ranked lists."""
 
+    rules: tuple[tuple[str, Any], ...]  # those that are not default
+
     @property
-    @abstractmethod
     def list_rules(self) -> ListRules:
         """What becomes of the rows of a list before anything is measured."""
+        return ListRules(**dict(self.rules))
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Items, where they order tied rows or repeat."""
+        rules = self.list_rules
+        return ("item",) if rules.by_item or rules.duplicates in ("first", "max_score") else ()
 
     @property
     @abstractmethod

@@ -17,7 +17,6 @@ from fastrank.ids import id_texts, row_ids
 from fastrank.measures.discounts import LOGARITHMIC
 from fastrank.measures.shown import shown_rows
 from fastrank.ranked import rank
-from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,11 +66,6 @@ class _KeyedLists(ListAccumulator):
     queries_split = Field(np.int64)
 
     @property
-    def list_rules(self) -> ListRules:
-        """What becomes of the rows of a list before anything is measured."""
-        return ListRules(**dict(self.rules))
-
-    @property
     def depth(self) -> int:
         """How many ranks it needs, 0 for all."""
         return self.k or 0
@@ -80,12 +74,6 @@ class _KeyedLists(ListAccumulator):
     def in_order(self) -> bool:
         """Whether it depends on the order of the source."""
         return self.list_rules.in_order
-
-    @property
-    def requires(self) -> tuple[str, ...]:
-        """Items, where they order tied rows or repeat."""
-        rules = self.list_rules
-        return ("item",) if rules.by_item or rules.duplicates in ("first", "max_score") else ()
 
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
         """Adds what the lists show to their slices."""

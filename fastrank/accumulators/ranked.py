@@ -16,7 +16,6 @@ from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
 from fastrank.errors import InvalidValueError
 from fastrank.measures import MEASURES, measured
 from fastrank.ranked import rank
-from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,11 +62,6 @@ class MeasuredLists(ListAccumulator):
     queries_split = Field(np.int64)
 
     @property
-    def list_rules(self) -> ListRules:
-        """What becomes of the rows of a list before anything is measured."""
-        return ListRules(**dict(self.rules))
-
-    @property
     def depth(self) -> int:
         """How many ranks the measure needs, 0 for all."""
         return MEASURES[self.measure].depth(dict(self.options))
@@ -83,12 +77,6 @@ class MeasuredLists(ListAccumulator):
     def reads(self) -> tuple[str, ...]:
         """Everything about a list."""
         return ("label", "score", "rank", "query", "query_weight", "item", *MEASURES[self.measure].reads)
-
-    @property
-    def requires(self) -> tuple[str, ...]:
-        """Items, where they order tied rows or repeat."""
-        rules = self.list_rules
-        return ("item",) if rules.by_item or rules.duplicates in ("first", "max_score") else ()
 
     def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
         """Evaluates each list and adds its value to its slice."""
