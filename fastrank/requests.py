@@ -132,7 +132,7 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
     columns.update(metric.overrides)
     # A parameter that is called as a role names the column.
     columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
-    _name_parts_of_rankings(metric, columns)
+    _name_parts_of_rankings(metric, columns, roles.judgments)
     judgments = _judgments_for(metric, roles)
     bound: list[tuple[str, str, Domain]] = []
     for role, domain in _by_rank(metric, columns).items():
@@ -142,7 +142,13 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
         if role == "query" and role not in columns:
             columns[role] = ROW_NUMBERS  # for lists, each of which stands in one row
         if role not in columns:
-            raise ParameterError(f"{metric.name} needs a {role} column: name it ({role}=, --{role})")
+            article = "an" if role == "item" else "a"
+            way = f"name it ({role}=, --{role})"
+            if role == "label" and "ranking" in columns:
+                way = "name a column of lists of relevant ids (relevant=)"
+            elif role == "label" and "query" in metric.domains:
+                way += ", or give judgments (qrels=, --qrels)"
+            raise ParameterError(f"{metric.name} needs {article} {role} column: {way}")
         bound.append((role, columns[role], domain))
     optional = [role for role in metric.definition.optional if role in columns]
     bound += [(role, columns[role], _OPTIONAL_DOMAINS[role]) for role in optional]
@@ -152,7 +158,10 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
     for accumulator in accumulators.values():
         for role in accumulator.requires:
             if role not in columns:
-                raise ParameterError(f"{metric.name} needs the {role} column: name it ({role}=, --{role})")
+                ties = metric.parameters.get("ties")
+                by_item = role == "item" and ties in ("item_desc", "item_asc") and ties not in metric.name
+                why = f" (ties={ties})" if by_item else ""  # where a preset says so
+                raise ParameterError(f"{metric.name} needs the {role} column{why}: name it ({role}=, --{role})")
     states = {name: identify(accumulator, row_set) for name, accumulator in accumulators.items()}
     return Request(metric, model, row_set, states), accumulators
 
@@ -170,12 +179,14 @@ def _judgments_for(metric: Metric, roles: Roles) -> Judgments | None:
     return roles.judgments
 
 
-def _name_parts_of_rankings(metric: Metric, columns: dict[str, str]) -> None:
+def _name_parts_of_rankings(metric: Metric, columns: dict[str, str], judgments: Judgments | None) -> None:
     """Names the columns that lists of ids are made into: the item, its rank, and its label."""
     if "query" not in metric.domains or "ranking" not in columns:
         if "relevant" in columns:
             raise ParameterError("relevant= is the column of lists of relevant ids: name that of ranked ids (ranking=)")
         return
+    if judgments is not None:
+        raise ParameterError("ranking= takes a column of lists of relevant ids (relevant=): leave out qrels=")
     for role in ("score", "rank", "item"):
         if role in columns:
             raise ParameterError(f"ranking= says which items rank where: leave out {role}=")

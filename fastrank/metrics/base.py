@@ -214,9 +214,14 @@ class MetricFactory:
     def __repr__(self) -> str:
         return f"<fastrank metric {self.definition.name}{self.definition.signature}>"
 
-    def __call__(self, **arguments: Any) -> Metric:
+    def __call__(self, *positional: Any, **arguments: Any) -> Metric:
         """The metric with these parameters and overrides of roles."""
         definition = self.definition
+        if positional:
+            name = next(iter(definition.defaults), "name")
+            raise ParameterError(
+                f"{definition.name} takes its parameters by name, as in {definition.name}({name}={positional[0]!r})"
+            )
         unknown = [name for name in arguments if name not in definition.parameters and name not in OVERRIDES]
         if unknown:
             known = [*definition.defaults, *definition.overrides]

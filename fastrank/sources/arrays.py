@@ -23,7 +23,7 @@ __all__ = ["table_of_arrays"]
 
 def table_of_arrays(arrays: Mapping[Any, Any]) -> pa.Table:
     if not arrays:
-        raise ParameterError("the dict of arrays is empty; give at least one column")
+        raise ParameterError("the dict is empty; give at least one column, or one query")
     for name in arrays:
         if not isinstance(name, str):
             raise ParameterError(f"{name!r} is no name of a column; the keys of a dict of arrays are strings")

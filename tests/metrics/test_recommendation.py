@@ -53,7 +53,7 @@ def test_item_gini() -> None:
 
 def test_items_are_required() -> None:
     for metric in ("coverage", "item_gini"):
-        with pytest.raises(fr.FastrankError, match="needs a item column"):
+        with pytest.raises(fr.FastrankError, match="needs an item column"):
             fr.evaluate(ROWS, metric, score="s", query="q")
 
 

@@ -119,7 +119,7 @@ def test_sequences_and_arrow_arrays_in_a_dict():
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({}, "the dict of arrays is empty"),
+        ({}, "the dict is empty"),
         ({1: [1]}, "1 is no name of a column"),
         ({"label": [1, 0], "score": [1, 2, 3], "query": [1, 1]}, "'score' has 3, but 'label' has 2 values"),
         ({"label": [1, 0], "p": np.zeros((2, 2, 2))}, "column 'p' has 3 dimensions; arrays have one, or two where"),
