@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator
 from fastrank.errors import TiesWarning
-from fastrank.result import QUERY_COUNTS, MetricValue, Result
+from fastrank.result import LIST_COUNTS, MetricValue, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator]
         rows=int(first.rows[s]),
         rows_dropped=int(first.rows_dropped[s]),
         rows_clipped=value.clipped,
-        **{name: counts.get(name) for name in QUERY_COUNTS},
+        **{name: counts.get(name) for name in LIST_COUNTS},
         undefined=int(math.isnan(value.value)),
         curve=value.curve,
     )

@@ -65,6 +65,8 @@ def main() -> None:
 @click.option("--query-weight", help="Column of query weights.")
 @click.option("--item", help="Column of item (document) ids.")
 @click.option("--qrels", help="Judgments (query, item, label) that label the rows by query and item.")
+@click.option("--ranking", help="Column of lists of ids, from the first rank down.")
+@click.option("--relevant", help="Column of lists of the ids that are relevant.")
 @click.option("--by", multiple=True, help="Slice column, or several as a,b; again for another grouping.")
 @click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,

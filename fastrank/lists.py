@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastrank._kernels import order
+from fastrank._kernels import checks, order
 from fastrank.buffers import in_words, to_arrow
+from fastrank.domains import UNJUDGED
 from fastrank.errors import InvalidValueError, ParameterError
 from fastrank.ids import row_ids
 
@@ -88,6 +90,30 @@ class Lists:
         )
         return result
 
+    @cached_property
+    def row_counts(self) -> dict[str, NDArray[np.int64]]:
+        """How many rows of each list nobody judged, and how many were judged and not retrieved; what is there only."""
+        labels, offsets = self.labels, self.offsets
+        absent = np.isnan(self.scores) if checks.any_outside(self.scores, -np.inf, np.inf) else None
+        if self._judgments is None and absent is None and labels.dtype == np.uint8:
+            return {}
+        judged = labels > UNJUDGED
+        seen = judged if absent is None else judged & ~absent
+        here = items = _count(seen, offsets)
+        if self._judgments is not None and any(rules.duplicates != "error" for rules in self.depths):
+            items = _count(seen & self._first_of_items(), offsets)
+        retrieved = np.diff(offsets) if absent is None else _count(~absent, offsets)
+        known = _count(judged, offsets) if self.judged is None else np.diff(self.judged[1])
+        return {"rows_unjudged": retrieved - here, "rows_not_retrieved": known - items}
+
+    def _first_of_items(self) -> NDArray[np.bool_]:
+        """Marks the first row of each item of a list."""
+        query = np.repeat(np.arange(self.count), np.diff(self.offsets))
+        first = np.zeros(self.rows.count, np.bool_)
+        pairs = np.rec.fromarrays([query, self.rows.ids("item")])
+        first[np.unique(pairs, return_index=True)[1]] = True
+        return first
+
     @property
     def _bounds(self) -> Any:
         return self._once("bounds", lambda judgments: judgments.find(self.query_ids))
@@ -165,6 +191,11 @@ class Lists:
         several = np.bincount(owner, minlength=self.count) > 1
         lists = Lists(self.rows.reorder(order), offsets, self.depths)
         return Split(lists, codes[offsets[:-1]], several[owner], several)
+
+
+def _count(marked: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many rows of each list are marked."""
+    return np.diff(np.concatenate(([0], np.cumsum(marked, dtype=np.int64)))[offsets])
 
 
 class Split(NamedTuple):

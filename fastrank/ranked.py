@@ -75,6 +75,7 @@ class RankedLists:
         self.rows = rows
         self.judged_labels, self.judged_offsets = judged or (labels, offsets)
         self._judged_rows = judged_rows
+        self.repeated: NDArray[np.int64] | None = None  # rows of each list left out as repeating an item
         self._all_judged_are_ranked = judged is None
         self.derived: dict[object, Any] = {}
 
@@ -307,13 +308,14 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         labels = _not_negative(labels)
         judged = None if judged is None else (_not_negative(judged[0]), judged[1])
     rows: NDArray[np.intp] | None = None
+    repeated: NDArray[np.int64] | None = None
     judged_rows: NDArray[np.intp] | None = None
     if rules.duplicates in ("first", "max_score"):
         keep = _one_of_each(lists, scores, labels, rules.duplicates)
         if keep is not None:
             rows, offsets = _select(np.arange(scores.size), offsets, keep)
             scores, labels = scores[rows], labels[rows]
-            judged_rows = rows
+            judged_rows, repeated = rows, np.diff(lists.offsets) - np.diff(offsets)
     if rules.score_dtype == "float32" and not lists.rows.has("rank"):
         with np.errstate(over="ignore"):
             scores = scores.astype(np.float32, copy=False)
@@ -330,7 +332,9 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         judged = (labels, offsets) if judged is None else judged
         rows, offsets = _select(np.arange(scores.size) if rows is None else rows, offsets, keep)
         scores, labels = scores[keep], labels[keep]
-    return RankedLists(lists, rules, scores, labels, offsets, rows, judged, judged_rows)
+    result = RankedLists(lists, rules, scores, labels, offsets, rows, judged, judged_rows)
+    result.repeated = repeated
+    return result
 
 
 def _refuse(lists: Lists, bad: NDArray[np.bool_], what: str, allowed: str) -> None:

@@ -132,7 +132,7 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
     columns.update(metric.overrides)
     # A parameter that is called as a role names the column.
     columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
-    _name_parts_of_rankings(metric, columns, roles.judgments)
+    _name_parts_of_rankings(metric, columns)
     judgments = _judgments_for(metric, roles)
     bound: list[tuple[str, str, Domain]] = []
     for role, domain in _by_rank(metric, columns).items():
@@ -179,14 +179,12 @@ def _judgments_for(metric: Metric, roles: Roles) -> Judgments | None:
     return roles.judgments
 
 
-def _name_parts_of_rankings(metric: Metric, columns: dict[str, str], judgments: Judgments | None) -> None:
+def _name_parts_of_rankings(metric: Metric, columns: dict[str, str]) -> None:
     """Names the columns that lists of ids are made into: the item, its rank, and its label."""
     if "query" not in metric.domains or "ranking" not in columns:
         if "relevant" in columns:
             raise ParameterError("relevant= is the column of lists of relevant ids: name that of ranked ids (ranking=)")
         return
-    if judgments is not None:
-        raise ParameterError("ranking= takes a column of lists of relevant ids (relevant=): leave out qrels=")
     for role in ("score", "rank", "item"):
         if role in columns:
             raise ParameterError(f"ranking= says which items rank where: leave out {role}=")

@@ -35,6 +35,9 @@ class MetricValue:
     rows: int
     rows_dropped: int
     rows_clipped: int | None
+    rows_unjudged: int | None
+    rows_not_retrieved: int | None
+    rows_duplicate: int | None
     queries: int | None
     queries_without_relevant: int | None
     queries_missing: int | None
@@ -48,14 +51,21 @@ class MetricValue:
 _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
     "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
-    "rows_clipped": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
+    "rows_clipped": pa.int64(), "rows_unjudged": pa.int64(), "rows_not_retrieved": pa.int64(),
+    "rows_duplicate": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
     "queries_missing": pa.int64(),
     "queries_extra": pa.int64(), "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
 
 
 COLUMNS = tuple(_TYPES)
-QUERY_COUNTS = tuple(name for name in COLUMNS if name.startswith("queries"))
+# What is counted of ranked lists only.
+LIST_COUNTS = (
+    "rows_unjudged",
+    "rows_not_retrieved",
+    "rows_duplicate",
+    *(name for name in COLUMNS if name.startswith("queries")),
+)
 MOST_SHOWN = 60  # rows of repr() and in notebooks
 
 
@@ -211,7 +221,7 @@ class Result:
     def _shown(self) -> dict[str, list[Any]]:
         """The table less columns that say nothing."""
         data = self._data()
-        quiet = ("rows_dropped", "rows_clipped", "undefined", *(name for name in data if name.startswith("queries_")))
+        quiet = ("undefined", *(name for name in data if name.startswith(("rows_", "queries_"))))
         return {
             name: entries
             for name, entries in data.items()

@@ -580,3 +580,19 @@ def test_lists_of_ranked_ids() -> None:
         result = fr.evaluate(run, "mrr", ranking="docs", qrels=judgments)
         assert result["mrr"] == 0.5
         assert result.table["queries_missing"].to_pylist() == [1]
+
+
+def test_rows_of_each_sort_are_counted() -> None:
+    # Of query 1 d3 is not judged and d9 not retrieved; of query 2 d1 is repeated, and nobody judged d7 and d8.
+    run = {"q": [1, 1, 1, 2, 2, 2, 2], "d": ["d1", "d2", "d3", "d1", "d1", "d7", "d8"], "s": [7, 6, 5, 4, 3, 2, 1]}
+    qrels = {"q": [1, 1, 1, 2, 3], "d": ["d1", "d2", "d9", "d1", "d5"], "rel": [0, 1, 1, 1, 1]}
+    roles = {"query": "q", "item": "d", "score": "s"}
+    metrics = ["map(duplicates=first)", "ndcg(duplicates=first)@2"]
+    table = fr.evaluate(pa.table(run), metrics, **roles, qrels=pa.table(qrels)).table
+    assert table["rows_unjudged"].to_pylist() == [3, 3]
+    assert table["rows_not_retrieved"].to_pylist() == [2, 2]  # d9 and the d5 of a missing query
+    assert table["rows_duplicate"].to_pylist() == [1, 1]
+    long = {"q": [1, 1, 1, 2], "y": [1, None, 0, 1], "s": [0.5, 0.25, None, 0.5]}
+    counted = fr.evaluate(pa.table(long), "map", query="q", label="y", score="s").table
+    assert counted["rows_unjudged"].to_pylist() == [1]
+    assert counted["rows_not_retrieved"].to_pylist() == [1]

@@ -20,7 +20,6 @@ LISTS = {"q": [1], "shown": [["a", "b"]]}
         (ROWS, "mrr", {"score": "s", "query": "q"}, "name it (label=, --label), or give judgments (qrels=, --qrels)"),
         (ROWS, "auc", {"score": "s"}, "auc needs a label column: name it (label=, --label)"),
         (LISTS, "mrr", {"query": "q", "ranking": "shown"}, "name a column of lists of relevant ids (relevant=)"),
-        (LISTS, "mrr", {"query": "q", "ranking": "shown", "qrels": {"1": {"a": 1}}}, "leave out qrels="),
         (ROWS, "coverage", {"score": "s", "query": "q"}, "coverage needs an item column"),
         (
             ROWS,

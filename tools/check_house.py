@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judgments": _ARROW | {"domains"},
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},
-    "lists": _ARROW | {"ids", "columns", "judgments"},
+    "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns"},
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},

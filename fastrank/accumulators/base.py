@@ -209,8 +209,8 @@ class ListAccumulator(Accumulator):
         """Whether it depends on the order of the source."""
 
     def counts(self, s: int) -> dict[str, int]:
-        """How many queries of each sort slice s has, by column of the result."""
-        names = [name for name in self.fields if name.startswith("queries")]
+        """How many queries and rows of each sort slice s has, by column of the result."""
+        names = [name for name in self.fields if name.startswith(("queries", "rows_")) and name != "rows_dropped"]
         return {name: int(self.state[name][s]) for name in names}
 
     def _tally(self, name: str, slices: NDArray[np.int32] | None, counts: NDArray[Any]) -> None:

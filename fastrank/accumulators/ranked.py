@@ -54,6 +54,9 @@ class MeasuredLists(ListAccumulator):
     missing_query: str
     extra_query: str
 
+    rows_unjudged = Field(np.int64)
+    rows_not_retrieved = Field(np.int64)
+    rows_duplicate = Field(np.int64)
     queries = Field(np.int64)
     queries_without_relevant = Field(np.int64)
     queries_missing = Field(np.int64)
@@ -120,6 +123,9 @@ class MeasuredLists(ListAccumulator):
         weights = None if ignored else lists.query_weights
         absent = np.zeros(lists.count, np.bool_)
         tallies: dict[str, NDArray[Any]] = {"queries_tied": ranked.count_tied(self.depth)}
+        tallies.update(lists.row_counts)
+        if ranked.repeated is not None:
+            tallies["rows_duplicate"] = ranked.repeated
         extra = ranked.unjudged_lists()
         if found is not None and not found.all():
             found = found if extra is None else found | extra
