@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator
-from fastrank.errors import TiesWarning
+from fastrank.errors import EmptyInputError, TiesWarning
 from fastrank.result import LIST_COUNTS, MetricValue, Result
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastrank.requests import Identity, Request
     from fastrank.slices import Slices
 
-__all__ = ["answer"]
+__all__ = ["answer", "check_evaluated"]
 
 
 def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices) -> Result:
@@ -35,6 +35,17 @@ def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumula
     groupings = [slices.groupings[g - 1] if g else () for g, _ in (slices.keys[s] for s in shown)]
     names = {request.metric.canonical: request.metric.name for request in requests}
     return Result(keys, groupings, [values[s] for s in shown], names)
+
+
+def check_evaluated(result: Result, read: int) -> None:
+    """EmptyInputError where no row was read, or none of those that were is left."""
+    if read == 0:
+        raise EmptyInputError("the source has no rows")
+    if not result.evaluated_rows:
+        raise EmptyInputError(
+            f'none of the {read} rows is left: they were dropped as invalid (on_invalid="drop"), excluded by '
+            "where=, or have weight 0"
+        )
 
 
 def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator], s: int) -> MetricValue:

@@ -8,7 +8,8 @@ from numbers import Integral
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from fastrank.errors import EmptyInputError, ParameterError, QueryOrderError, StateMismatchError
+from fastrank.answer import check_evaluated
+from fastrank.errors import ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
@@ -140,6 +141,7 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     )
     opened = open_source(source, batch_rows=batch_rows) if qrels is None else open_run(source, batch_rows=batch_rows)
     if per_query:
+        _thread_count(threads, evaluator)  # its batches come in order, from one
         return QueryValues(opened, evaluator)
     return run(opened, evaluator, threads=threads, restart=queries is None)
 
@@ -190,15 +192,8 @@ def run(
             _feed(source.batches(*evaluator.columns(source.schema)), evaluator, counter)
     else:
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
-    total = counter.total
-    if total == 0:
-        raise EmptyInputError("the source has no rows")
     result = evaluator.result()
-    if not result.evaluated_rows:
-        raise EmptyInputError(
-            f'none of the {total} rows is left: they were dropped as invalid (on_invalid="drop"), excluded by '
-            "where=, or have weight 0"
-        )
+    check_evaluated(result, counter.total)
     return result
 
 

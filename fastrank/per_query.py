@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fastrank.accumulators.ranked import MeasuredLists
+from fastrank.answer import check_evaluated
 from fastrank.buffers import plain, to_arrow
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError
 from fastrank.shapes import ROW_NUMBERS
@@ -48,6 +49,7 @@ class QueryValues:
 
     def __init__(self, source: Source, evaluator: Evaluator, progress: Callable[[int], None] | None = None) -> None:
         self._progress = progress
+        self._read = 0
         self._source = source
         self._evaluator = evaluator
         self._requests = self._by_stream()
@@ -104,6 +106,7 @@ class QueryValues:
         evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
         for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
             evaluator.update(batch, describe_row=origin.describe)
+            self._read += batch.num_rows
             if self._progress is not None:
                 self._progress(batch.num_rows)
             yield from waiting
@@ -146,10 +149,14 @@ class QueryValues:
         ------
         FastrankError
             Reading was begun and not finished.
+        EmptyInputError
+            There was no row, or none was left.
         """
         if not self._started:
             for _ in self:
                 pass
         if not self._finished:
             raise FastrankError("the values of queries have not been read to the end: the result is not known yet")
-        return self._evaluator.result()
+        result = self._evaluator.result()
+        check_evaluated(result, self._read)
+        return result

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import fastrank as fr
 from fastrank import metrics as m
 from fastrank.cli import main
-from fastrank.errors import FastrankError, MissingColumnError, ParameterError, QueryOrderError
+from fastrank.errors import EmptyInputError, FastrankError, MissingColumnError, ParameterError, QueryOrderError
 
 ROWS = helpers.make_rows([5, 1, 7, 3, 4, 2, 6], 3)
 ROLES = {"label": "grade", "score": "p", "query": "query"}
@@ -74,6 +74,17 @@ def test_it_is_a_stream() -> None:
     first = next(values)
     assert first.num_rows == 1
     assert len(read) < 5
+
+
+def test_it_refuses_what_evaluate_refuses() -> None:
+    with pytest.raises(ParameterError, match="threads=0; allowed: an integer from 1"):
+        fr.evaluate(ROWS, ["map"], **ROLES, per_query=True, threads=0)
+    for rows, options, message in (
+        (ROWS.slice(0, 0), {}, "the source has no rows"),
+        (ROWS, {"where": "grade > 100"}, f"none of the {ROWS.num_rows} rows is left"),
+    ):
+        with pytest.raises(EmptyInputError, match=message):
+            fr.evaluate(rows, ["map"], **ROLES, per_query=True, **options).result()
 
 
 def test_what_is_refused() -> None:

@@ -21,9 +21,6 @@ Runs: TypeAlias = tuple[
 ]
 
 # Scores are float32 or float64, labels uint8 (0..31) or float64.
-def rank_top(
-    scores: NDArray[np.floating[Any]], labels: NDArray[np.uint8], offsets: NDArray[np.int64], depth: int
-) -> Runs: ...
 def rank_all(
     scores: NDArray[np.floating[Any]],
     labels: NDArray[Any],

@@ -149,7 +149,7 @@ cdef int measure(const int64_t[::1] offsets, int64_t rows, int64_t cap, int64_t 
 
 
 cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
-    """What `rank_top` returns; of whole lists where depth is 0."""
+    """What `rank_all` returns under AVERAGE, for labels 0..31."""
     cdef int64_t lists = offsets.shape[0] - 1, longest, most_runs, most_ideal
     cdef fr_top_job job
     if labels.shape[0] != scores.shape[0]:
@@ -175,18 +175,6 @@ cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64
                 fr_rank_top_f64(&job)
         runs.runs, ideal.runs = job.runs, job.ideal
     return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
-
-
-def rank_top(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
-    """Tie runs of the first `depth` ranks of each list under expected-value ties, for labels 0..31.
-
-    The tie group that crosses the boundary is whole.  Returns (run_offsets, run_label, run_count, run_opens,
-    ideal_offsets, ideal_label, ideal_count); a run's opens is 1 where a tie group begins; ideal is what `ideal_runs`
-    returns.
-    """
-    if depth < 1:
-        raise ValueError("depth must be at least 1")
-    return average_runs(scores, labels, offsets, depth)
 
 
 cdef uint64_t tie_key(int rule, double label, int64_t item) noexcept nogil:
@@ -340,8 +328,9 @@ def rank_all(
 ):
     """Tie runs of each list for any labels, under any tie rule, whole (depth 0) or of the first `depth` ranks.
 
-    Returns the same as `rank_top`.  Under AVERAGE rows of equal score are one tie group, and the one that
-    crosses the boundary is whole; under every other rule each row is a group of its own.
+    Under AVERAGE rows of equal score are one tie group, and the one that crosses the boundary is whole; under every
+    other rule each row is a group of its own.  Returns (run_offsets, run_label, run_count, run_opens, ideal_offsets,
+    ideal_label, ideal_count); a run's opens is 1 where a tie group begins; ideal is what `ideal_runs` returns.
     """
     cdef int64_t lists = offsets.shape[0] - 1, n = scores.shape[0], longest, most_runs, q, i, found, begin
     check_order(n, labels.shape[0], items, rule, depth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,6 @@ import numpy as np
 
 from fastrank._kernels import diversity, exact_sum
 from fastrank.accumulators.base import Field, ListAccumulator
-from fastrank.accumulators.ranked import query_weights
 from fastrank.accumulators.sums import digits_to_fraction
 from fastrank.buffers import to_arrow
 from fastrank.ids import id_texts, row_ids
@@ -89,9 +89,9 @@ class _KeyedLists(ListAccumulator):
         if split is not None:
             self._tally("queries_split", slices, split)
 
+    @abstractmethod
     def add(self, lists: RankedLists, slices: NDArray[np.int32]) -> None:
         """Adds what the lists show, each to its slice."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class GroupExposure(_KeyedLists):
         runs = lists.value_runs(("group", self._column(lists)), codes.astype(np.float64))
         table = LOGARITHMIC.up_to(lists.sizes, self.k)
         exposures = diversity.exposures(runs.offsets, runs.counts, runs.opens, *table, self.k or 0)
-        weights = query_weights(lists.lists)
+        weights = lists.lists.query_weights
         run_sizes = np.diff(runs.offsets)
         self.add_exposures(
             keys,

@@ -38,11 +38,6 @@ class Counted(NamedTuple):
     tallies: dict[str, NDArray[Any]]
 
 
-def query_weights(lists: Lists) -> NDArray[np.float64] | None:
-    """One weight a list; all rows of a query carry the same."""
-    return lists.query_weights
-
-
 @dataclass(eq=False)
 class MeasuredLists(ListAccumulator):
     """Base of what aggregates the values of a measure: the lists that count, and how many of each sort there are."""

@@ -57,17 +57,19 @@ def measure(
     by_row: bool = False,
     reads: tuple[str, ...] = (),
     told: bool = False,
+    name: str = "",
 ) -> Callable[[Callable[..., Values]], Callable[..., Values]]:
-    """Declares a measure; the keyword-only arguments of the function are its options.
+    """Declares a measure, of the function's name or of `name`; the keyword-only arguments of the function are its
+    options.
 
     `depth` gives the ranks that it needs (0: all), from its options.  Without a `closed_form` of the expected value
     over the orders of tied rows it refuses ties: of rows of different labels, or `by_row` of any rows.
     """
 
     def declare(function: Callable[..., Values]) -> Callable[..., Values]:
-        name = function.__name__
+        called = name or function.__name__
         has_form = closed_form if callable(closed_form) else lambda _: bool(closed_form)
-        MEASURES[name] = Measure(name, function, depth, has_form, by_row, reads, told)
+        MEASURES[called] = Measure(called, function, depth, has_form, by_row, reads, told)
         return function
 
     return declare

@@ -47,7 +47,7 @@ def iprec(lists: RankedLists, *, recall: float, recall_point: str, relevance_lev
     return Values(np.ascontiguousarray(values[:, 0]), found)
 
 
-@measure(depth=lambda _: 0, closed_form=False)
+@measure(name="11pt_avg", depth=lambda _: 0, closed_form=False)
 def avg_11pt(lists: RankedLists, *, recall_point: str, relevance_level: float) -> Values:
     values, found = _interpolated(lists, relevance_level, ELEVEN_POINTS, recall_point)
     sums = np.zeros(lists.count)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastrank.metrics.base import MetricFactory
     from fastrank.metrics.parameters import Kind
 
-__all__ = ["CUTOFF", "LEVEL", "PROPENSITIES", "list_columns", "list_metric"]
+__all__ = ["CUTOFF", "LEVEL", "PROPENSITIES", "aggregate", "list_columns", "list_metric", "rules_given"]
 
 CUTOFF: dict[str, Kind] = {"k": Cutoff()}
 LEVEL: dict[str, Kind] = {"relevance_level": Number(0.0, float("inf"), doc="Labels from here on are relevant.")}
@@ -138,19 +138,20 @@ def list_columns(p: Any, *, top: int | None = None, listed: Any = None) -> dict[
     return columns
 
 
-def _rules(p: Any) -> tuple[tuple[str, Any], ...]:
-    """The rules of rows that are not default."""
-    default = vars(ListRules())
-    return tuple((name, getattr(p, name)) for name in default if getattr(p, name) != default[name])
+def rules_given(p: Any) -> tuple[tuple[str, Any], ...]:
+    """The rules of rows that are not default; a metric may have some of them only."""
+    given = {name: getattr(p, name, default) for name, default in vars(ListRules()).items()}
+    return tuple((name, value) for name, value in given.items() if value != getattr(ListRules(), name))
 
 
 def _states(measure: str, names: tuple[str, ...], p: Any) -> Mapping[str, ListAccumulator]:
     options = tuple((name, getattr(p, name)) for name in names)
     make = AGGREGATES[p.aggregation]
-    return {"lists": make(measure, options, _rules(p), p.no_relevant, p.missing_query, p.extra_query)}
+    return {"lists": make(measure, options, rules_given(p), p.no_relevant, p.missing_query, p.extra_query)}
 
 
-def _aggregate(lists: Any, *, aggregation: str, **_: Any) -> Value:
+def aggregate(lists: Any, *, aggregation: str, **_: Any) -> Value:
+    """The finalizer of every metric that aggregates the values of lists."""
     return Value(lists.aggregate(aggregation))
 
 
@@ -184,7 +185,7 @@ def list_metric(
             **{**defaults, **declaration},
             columns=columns,
             states=partial(_states, name, names),
-            finalize=_aggregate,
+            finalize=aggregate,
             common=common,
             peers=peers,
         )(function)

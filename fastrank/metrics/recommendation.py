@@ -13,9 +13,8 @@ from fastrank.accumulators import GroupExposure, ItemCounts
 from fastrank.domains import ID, IDS, REAL, SHARE, list_scores
 from fastrank.errors import ParameterError
 from fastrank.metrics.base import Value, metric
-from fastrank.metrics.lists import AGGREGATES, COMMON, CUTOFF, LEVEL, list_columns, list_metric
+from fastrank.metrics.lists import AGGREGATES, COMMON, CUTOFF, LEVEL, aggregate, list_columns, list_metric, rules_given
 from fastrank.metrics.parameters import Choice, ColumnName, Number, WholeNumber
-from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,12 +59,6 @@ _OF_ITEMS: dict[str, Any] = {
 }
 
 
-def _rules(p: Any) -> tuple[tuple[str, Any], ...]:
-    """The rules of rows that are not default."""
-    default = ListRules()
-    return tuple((n, getattr(p, n)) for n in ("ties", "duplicates") if getattr(p, n) != getattr(default, n))
-
-
 def _columns(**more: Domain) -> Callable[[Any], Mapping[str, Domain]]:
     return lambda p: {"score": list_scores(p.nan_score), "query": ID, **more}
 
@@ -75,13 +68,9 @@ def _values_of(measure: str, column: str) -> Callable[[Any], Mapping[str, ListAc
 
     def states(p: Any) -> Mapping[str, ListAccumulator]:
         options = (("k", p.k), (column, getattr(p, column)))
-        return {"lists": AGGREGATES[p.aggregation](measure, options, _rules(p), "zero", p.missing_query, "ignore")}
+        return {"lists": AGGREGATES[p.aggregation](measure, options, rules_given(p), "zero", p.missing_query, "ignore")}
 
     return states
-
-
-def _aggregate(lists: Any, *, aggregation: str, **_: Any) -> Value:
-    return Value(lists.aggregate(aggregation))
 
 
 def _shown_metric(
@@ -94,7 +83,7 @@ def _shown_metric(
         family="recommendation",
         columns=_columns(**{column: domain}),
         states=_values_of(measure, column),
-        finalize=_aggregate,
+        finalize=aggregate,
         parameters={**CUTOFF, column: ColumnName(doc=doc)},
         common={
             **_RULES,
@@ -115,7 +104,7 @@ def _check_catalogue(shown: int, catalogue: int | None) -> None:
 @metric(
     **_OF_ITEMS,
     columns=_columns(item=ID),
-    states=lambda p: {"items": ItemCounts(p.k, _rules(p))},
+    states=lambda p: {"items": ItemCounts(p.k, rules_given(p))},
     parameters={**CUTOFF, **_CATALOGUE},
     aliases=("catalog_coverage", "catalogue_coverage", "item_coverage"),
     range=(0.0, math.inf),
@@ -142,7 +131,7 @@ def coverage(items: ShownCounts, *, k: int | None = None, catalogue: int | None 
 @metric(
     **_OF_ITEMS,
     columns=_columns(item=ID),
-    states=lambda p: {"items": ItemCounts(p.k, _rules(p))},
+    states=lambda p: {"items": ItemCounts(p.k, rules_given(p))},
     parameters={**CUTOFF, **_CATALOGUE},
     aliases=("gini_index", "list_gini"),
     range=(0.0, 1.0),
@@ -307,7 +296,7 @@ def alpha_ndcg(
 @metric(
     family="recommendation",
     columns=_columns(group=ID),
-    states=lambda p: {"groups": GroupExposure(p.k, _rules(p))},
+    states=lambda p: {"groups": GroupExposure(p.k, rules_given(p))},
     parameters={**CUTOFF, "group": ColumnName(doc="Column of the group of the item.")},
     common=_RULES,
     optional=("query_weight", "item"),

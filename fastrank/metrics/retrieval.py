@@ -153,7 +153,7 @@ def iprec(*, recall: float = 0.0, recall_point: str = "plus_0_9", relevance_leve
 
 @list_metric(
     name="11pt_avg",
-    measure="avg_11pt",
+    measure="11pt_avg",
     parameters={**_RECALL_POINT, **LEVEL},
     aliases=("avg_11pt",),
     source="Salton and McGill 1983; as trec_eval's 11pt_avg",

@@ -115,8 +115,6 @@ def test_every_type_gives_the_same_runs(lists: list[list[Row]], rule: int, depth
     small = order.rank_all(read_only(scores, dtype), read_only(labels, np.uint8), offsets, rule, items, depth)
     assert equal(small, order.rank_all(scores, labels, offsets, rule, items, depth))
     assert unpack(small)[0] == [plain_runs(rows, rule, depth) for rows in lists]
-    if rule == order.AVERAGE and depth:
-        assert equal(small, order.rank_top(read_only(scores, dtype), read_only(labels, np.uint8), offsets, depth))
 
 
 @settings(max_examples=200, deadline=None)
@@ -214,13 +212,13 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rank_top_at_every_size(kind: str, dtype: Any) -> None:
+def test_labels_in_bytes_at_every_size(kind: str, dtype: Any) -> None:
     rng = np.random.default_rng(17)
     scores = np.concatenate([make_scores(kind, n, rng) for n in LENGTHS]).astype(dtype)
     labels = np.where(rng.random(scores.size) < 0.3, rng.integers(0, 32, scores.size), 0).astype(np.uint8)
     offsets = np.cumsum([0, *LENGTHS])
     for depth in DEPTHS:
-        top = order.rank_top(scores, labels, offsets, depth)
+        top = order.rank_all(scores, labels, offsets, order.AVERAGE, None, depth)
         whole = order.rank_all(scores.astype(float), labels.astype(float), offsets, order.AVERAGE, None, depth)
         assert equal(top, whole), depth
 
@@ -299,15 +297,15 @@ def test_row_order_changes_nothing(lists: list[list[Row]], rule: int, depth: int
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_row_order_changes_nothing_in_rank_top(kind: str) -> None:
+def test_row_order_changes_nothing_of_labels_in_bytes(kind: str) -> None:
     rng = np.random.default_rng(19)
     scores = make_scores(kind, 1200, rng)
     labels = rng.integers(0, 4, 1200).astype(np.uint8)
     offsets = np.array([0, 30, 130, 130, 1200])
     mixed = np.concatenate([rng.permutation(np.arange(a, b)) for a, b in pairwise(offsets)])
     for depth in DEPTHS:
-        left = order.rank_top(scores, labels, offsets, depth)
-        assert equal(left, order.rank_top(scores[mixed], labels[mixed], offsets, depth))
+        left = order.rank_all(scores, labels, offsets, order.AVERAGE, None, depth)
+        assert equal(left, order.rank_all(scores[mixed], labels[mixed], offsets, order.AVERAGE, None, depth))
 
 
 def test_input_rule_keeps_the_order_of_tied_rows() -> None:
@@ -319,7 +317,7 @@ def test_input_rule_keeps_the_order_of_tied_rows() -> None:
 def test_group_at_the_boundary_is_whole() -> None:
     scores = np.array([0.5, 0.9, 0.5, 0.5, 0.1], np.float32)
     labels = np.array([1, 0, 2, 1, 2], np.uint8)
-    runs, ideal = unpack(order.rank_top(scores, labels, np.array([0, 5]), 2))
+    runs, ideal = unpack(order.rank_all(scores, labels, np.array([0, 5]), order.AVERAGE, None, 2))
     assert runs == [[(0.0, 1, 1), (2.0, 1, 1), (1.0, 2, 0)]]
     assert ideal == [[(2.0, 2), (1.0, 2)]]
 
@@ -334,7 +332,7 @@ def test_minus_zero_label_is_zero() -> None:
 def test_no_rows(offsets: list[int]) -> None:
     at = np.array(offsets)
     results = [order.rank_all(np.zeros(0), np.zeros(0), at, rule, np.zeros(0, np.int64), 0) for rule in RULES]
-    results.append(order.rank_top(np.zeros(0, np.float32), np.zeros(0, np.uint8), at, 5))
+    results.append(order.rank_all(np.zeros(0, np.float32), np.zeros(0, np.uint8), at, order.AVERAGE, None, 5))
     for result in results:
         assert [x.size for x in result] == [at.size, 0, 0, 0, at.size, 0, 0]
         assert not result[0].any()
@@ -352,7 +350,7 @@ def test_no_rows(offsets: list[int]) -> None:
 def test_offsets_may_begin_inside() -> None:
     scores, labels = np.arange(6.0), np.array([0, 1, 2, 3, 4, 5])
     at = np.array([2, 4])
-    top = order.rank_top(scores, labels.astype(np.uint8), at, 9)
+    top = order.rank_all(scores, labels.astype(np.uint8), at, order.AVERAGE, None, 9)
     assert unpack(top)[0] == [[(3.0, 1, 1), (2.0, 1, 1)]]
     assert equal(top, order.rank_all(scores, labels.astype(float), at, order.AVERAGE, None, 9))
     assert order.rank_rows(scores, labels.astype(float), at, order.INPUT, None, 0)[1].tolist() == [3, 2]
@@ -365,7 +363,7 @@ def test_bad_arguments_are_refused() -> None:
     x, y, at = np.zeros(3), np.zeros(3, np.uint8), np.array([0, 3])
     for offsets in ([0, 4], [-1, 3], [0, 2, 1]):
         with pytest.raises(ValueError, match="offsets"):
-            order.rank_top(x, y, np.array(offsets), 1)
+            order.rank_all(x, y, np.array(offsets), order.AVERAGE, None, 1)
         with pytest.raises(ValueError, match="offsets"):
             order.rank_all(x, x, np.array(offsets), order.AVERAGE, None, 1)
         with pytest.raises(ValueError, match="offsets"):
@@ -375,9 +373,9 @@ def test_bad_arguments_are_refused() -> None:
         with pytest.raises(ValueError, match="offsets"):
             order.find_tied(x, np.array(offsets))
     with pytest.raises(ValueError, match="depth"):
-        order.rank_top(x, y, at, 0)
+        order.rank_all(x, y, at, order.AVERAGE, None, -1)
     with pytest.raises(ValueError, match="length"):
-        order.rank_top(x, y[:2], at, 1)
+        order.rank_all(x, y[:2], at, order.AVERAGE, None, 1)
     with pytest.raises(ValueError, match="items"):
         order.rank_all(x, x, at, order.ITEM_ASC, None, 1)
     with pytest.raises(ValueError, match="rule"):
@@ -401,7 +399,7 @@ for n in (5, 10, 20, 50, 100, 1000):
             some = scores.astype(dtype)
             found = [*order.ideal_runs(labels, at), order.find_tied(some, at)]
             for depth in (1, 10, 40, 100, 2000):
-                found += order.rank_top(some, labels, at, depth)
+                found += order.rank_all(some, labels, at, order.AVERAGE, None, depth)
             for depth in (0, 10):
                 found += order.rank_all(some, labels, at, order.AVERAGE, None, depth)
                 found += order.rank_rows(some, labels, at, order.OPTIMISTIC, None, depth)

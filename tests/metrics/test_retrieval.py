@@ -114,7 +114,7 @@ def test_measures_without_an_expected_value_refuse_ties(metric: str) -> None:
     assert value(metric, [1, 1, 0], [5, 5, 1]) > 0
     with pytest.raises(TiesError) as caught:
         value(metric, [1, 0, 1, 0], [9, 5, 5, 1])
-    name = "avg_11pt" if metric == "11pt_avg" else m.parse(metric)[0].definition.name
+    name = m.parse(metric)[0].definition.name
     assert str(caught.value) == (
         f"{name}: query 7 (column 'q') has rows of equal score from rank 2 on; their expected value over all orders "
         'has no closed form: tell them apart by ties="item_desc" or "item_asc" (with item=), "input", "pessimistic" or '
