@@ -152,3 +152,50 @@ def test_items_have_one_type() -> None:
     evaluator.update(pa.record_batch({"q": [1], "s": [[1.0]], "d": [[1]]}))
     with pytest.raises(ColumnTypeError, match="is of type string, but was of type int64 before"):
         evaluator.update(pa.record_batch({"q": [2], "s": [[1.0]], "d": [["1"]]}))
+
+
+def named(ids: list[list[int]], kind: str) -> list[list[object]]:
+    return [[f"item {i}" for i in row] for row in ids] if kind == "text" else [list(row) for row in ids]
+
+
+@pytest.mark.parametrize("kind", ["integers", "text"])
+@pytest.mark.parametrize("batch_rows", [1, 7, None])
+def test_ranked_and_relevant_ids_equal_rows_with_ranks(kind: str, batch_rows: int | None) -> None:
+    rng = np.random.default_rng(6)
+    shown = [rng.permutation(20)[: rng.integers(0, 9)].tolist() for _ in range(40)]
+    wanted = [rng.permutation(20)[: rng.integers(0, 6)].tolist() for _ in range(40)]
+    # What the second wants first is not shown; the third is shown nothing, and the fourth wants nothing.
+    shown[:4], wanted[:4] = [[1, 2], [3, 4], [], [5, 6]], [[2], [9, 4], [1], []]
+    rows = [
+        (user, int(item in relevant), ranked.index(item) + 1 if item in ranked else None)
+        for user, (ranked, relevant) in enumerate(zip(shown, wanted, strict=True))
+        for item in dict.fromkeys([*ranked, *relevant])
+    ]
+    user, label, rank = (list(column) for column in zip(*rows, strict=True))
+    long = pa.table({"u": user, "y": label, "r": pa.array(rank, pa.int64())})
+    lists = pa.table({"u": range(40), "rec": named(shown, kind), "rel": named(wanted, kind)})
+    metrics = ["map", "mrr@2", "recall@3", "ndcg@3", "r_precision", "num_rel", "num_rel_ret", "num_ret"]
+    found = fr.evaluate(lists, metrics, query="u", ranking="rec", relevant="rel", batch_rows=batch_rows)
+    expected = fr.evaluate(long, metrics, query="u", label="y", rank="r")
+    # A user with neither list has no row in the long form, and counts 0 here.
+    nobody = 40 - len(set(user))
+    for metric in metrics:
+        scale = 1.0 if metric.startswith("num") else (40 - nobody) / 40
+        assert found[metric] == pytest.approx(expected[metric] * scale, rel=1e-14)
+    values = fr.evaluate(lists, ["mrr"], query="u", ranking="rec", relevant="rel", per_query=True).reader().read_all()
+    assert values["mrr"].to_pylist()[:4] == [0.5, 0.5, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"rec": [[1, 1]], "rel": [[2]]}, r"column 'rec' \(item\): row 0, entry 1, holds 1 in query 0"),
+        ({"rec": [[1], [3]], "rel": [[1], [2, 2]]}, "column 'rel': row 1 holds 2 twice; allowed: each id once"),
+        ({"rec": [[1], [3]], "rel": [["1"], ["2"]]}, "'rec' holds ids of type int64, column 'rel' of type string"),
+        ({"rec": [[1], [3, None]], "rel": [[1], [2]]}, "column 'rec': row 1 holds a null in its list; allowed: ids"),
+        ({"rec": [[1], [3]], "rel": [1, 2]}, "column 'rel' is of type int64; allowed: lists of ids"),
+    ],
+)
+def test_bad_lists_of_ids(columns: dict[str, list[object]], message: str) -> None:
+    with pytest.raises((InvalidValueError, ColumnTypeError), match=message):
+        fr.evaluate(pa.table(columns), "mrr", ranking="rec", relevant="rel")
