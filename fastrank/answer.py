@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator
+from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.errors import EmptyInputError, TiesWarning
 from fastrank.result import LIST_COUNTS, MetricValue, Result
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fastrank.metrics.base import Value
     from fastrank.requests import Identity, Request
     from fastrank.slices import Slices
+    from fastrank.sweeps import Sweep
 
 __all__ = ["answer", "check_evaluated"]
 
@@ -26,7 +28,11 @@ __all__ = ["answer", "check_evaluated"]
 def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices) -> Result:
     """The values of metrics in all slices that have rows."""
     _tell_of_ties(requests, accumulators)
-    values = {s: [_metric_value(request, accumulators, s) for request in requests] for s in slices.display_order()}
+    sweeps = _sweeps(requests)
+    values = {}
+    for s in slices.display_order():
+        held = {identity: _held(accumulators[identity], s, sweeps[identity]) for identity in sweeps}
+        values[s] = [_metric_value(request, accumulators, held, s) for request in requests]
     # A slice of which where= excludes every row is none.
     shown = [
         s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped or e.queries for e in entries)
@@ -48,10 +54,32 @@ def check_evaluated(result: Result, read: int) -> None:
         )
 
 
-def _metric_value(request: Request, accumulators: Mapping[Identity, Accumulator], s: int) -> MetricValue:
-    owned = {name: accumulators[identity] for name, identity in request.states.items()}
-    value: Value = request.metric.finalize({name: accumulator.at(s) for name, accumulator in owned.items()})
-    first = next(iter(owned.values()))
+def _sweeps(requests: Iterable[Request]) -> dict[Identity, dict[Sweep, None]]:
+    """What all requests together ask of each accumulator."""
+    sweeps: dict[Identity, dict[Sweep, None]] = {}
+    for request in requests:
+        asked = request.metric.sweeps
+        for name, identity in request.states.items():
+            sweeps.setdefault(identity, {}).update({asked[name]: None} if name in asked else {})
+    return sweeps
+
+
+def _held(accumulator: Accumulator, s: int, sweeps: Iterable[Sweep]) -> Any:
+    """What an accumulator says of slice s: the answers of sweeps, or what it holds."""
+    return accumulator.sweep(s, sweeps) if isinstance(accumulator, ScoreAccumulator) else accumulator.at(s)
+
+
+def _metric_value(
+    request: Request, accumulators: Mapping[Identity, Accumulator], held: Mapping[Identity, Any], s: int
+) -> MetricValue:
+    asked = request.metric.sweeps
+    value: Value = request.metric.finalize(
+        {
+            name: held[identity][asked[name]] if name in asked else held[identity]
+            for name, identity in request.states.items()
+        }
+    )
+    first = accumulators[next(iter(request.states.values()))]
     counts = first.counts(s) if isinstance(first, ListAccumulator) else {}
     return MetricValue(
         metric=request.metric.name,

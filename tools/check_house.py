@@ -29,7 +29,7 @@ _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
 _ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
 _DATA = _ROWS | {"grouping", "partitions", "scattered"}
-_LISTS = _DATA | {"ranked", "rules", "shapes", "measures"}
+_LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "requests", "result"}
@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
     "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked", "rules"},
     "measures": _KERNELS | {"domains", "ids", "lists", "ranked", "rules"},
+    "sweeps": _KERNELS,
     "accumulators": _LISTS,
     "metrics": _STATES,
     "wire": _STATES,

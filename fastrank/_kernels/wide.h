@@ -65,4 +65,16 @@ static inline void fr_store_256(fr_u256 x, uint64_t *words) {
     fr_store_128(x.high, words + 2);
 }
 
+/* own[i] = integer i * scale, above[i] = (left - the integers up to i) * scale, each rounded once for a power of two. */
+static inline void fr_weights_above(const int64_t *count, const uint64_t *high, const uint64_t *low,
+                                    const uint64_t *left, long n, double scale, double *own, double *above) {
+    fr_u128 rest = fr_join(left[1], left[0]);
+    for (long i = 0; i < n; i++) {
+        fr_u128 x = count ? (fr_u128)(uint64_t)count[i] : fr_join(high[i], low[i]);
+        rest -= x;
+        own[i] = (double)x * scale;
+        above[i] = (double)rest * scale;
+    }
+}
+
 #endif

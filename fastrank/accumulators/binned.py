@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrank._kernels import cells, runs
-from fastrank.accumulators.base import RowAccumulator
+from fastrank._kernels import cells
+from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.errors import ParameterError
+from fastrank.sweeps.base import COUNT, KEY_BITS, WEIGHT, Block, Totals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 # Bytes of the cells of one accumulator, all slices together.
 LARGEST_TABLE = 4 << 30
 
-__all__ = ["PairCounts", "ScoreHistogram", "add_words"]
+__all__ = ["ScoreHistogram"]
 
 
 def add_words(
@@ -30,19 +33,8 @@ def add_words(
     return high + more_high + (total < low), total
 
 
-@dataclass(frozen=True)
-class PairCounts:
-    """Pairs of a positive and a negative row: `twice_wins` counts 2 where the positive scores higher and 1
-    where both are in one cell, `ties` the latter; with weights, products of integer weights."""
-
-    twice_wins: int
-    ties: int
-    negatives: int
-    positives: int
-
-
 @dataclass(eq=False)
-class ScoreHistogram(RowAccumulator):
+class ScoreHistogram(ScoreAccumulator):
     """Rows, or weight, of each class in 2^bits cells of the order-preserving integer key of the score on the
     float32 grid; wider scores are rounded down to it.
 
@@ -68,11 +60,6 @@ class ScoreHistogram(RowAccumulator):
         # Counts need one word a cell; weights are integers of two words, in units of 2^-72.
         self._low: NDArray[Any] = np.zeros((0, 2 << self.bits), np.uint64 if self.weighted else np.int64)
         self._high: NDArray[Any] = np.zeros((0, 2 << self.bits) if self.weighted else (0, 0), np.uint64)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Score, class and weight."""
-        return ("label", "score", "weight")
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
@@ -130,14 +117,28 @@ class ScoreHistogram(RowAccumulator):
                 high[used, column], low[used, column], arrays[f"{label}_high"], arrays[f"{label}_low"]
             )
 
-    def at(self, s: int) -> PairCounts:
-        """Pairs of slice s, those of one cell as ties."""
-        if self.weighted:
-            high, low = self._high[s].reshape(-1, 2), self._low[s].reshape(-1, 2)
-            used = np.flatnonzero((low | high).any(axis=1))
-            return PairCounts(
-                *runs.twice_wins_weighted(
-                    *(np.ascontiguousarray(words[used, column]) for column in (0, 1) for words in (high, low))
-                )
-            )
-        return PairCounts(*runs.twice_wins_interleaved(self._low[s]))
+    def totals(self, s: int) -> Totals:
+        """The weight of each class in slice s."""
+        words = self.ragged_arrays(s)
+        negatives, positives = (
+            (_sum(words[f"{name}_high"]) << 64) + _sum(words[f"{name}_low"]) for name in ("negative", "positive")
+        )
+        return Totals(negatives, positives, WEIGHT if self.weighted else COUNT, self.bits)
+
+    def blocks(self, s: int) -> Iterator[Block]:
+        """The cells of slice s that hold rows."""
+        arrays = self.ragged_arrays(s)
+        keys = arrays["cells"] << np.uint32(KEY_BITS - self.bits)
+        negatives, positives = (
+            (arrays[f"{name}_high"], arrays[f"{name}_low"])
+            if self.weighted
+            else (arrays[f"{name}_low"].view(np.int64),)
+            for name in ("negative", "positive")
+        )
+        if keys.size:
+            yield Block(keys, negatives, positives, (0, 0), self.totals(s))
+
+
+def _sum(words: NDArray[np.uint64]) -> int:
+    """The sum of words, which may be past 64 bits."""
+    return (int((words >> np.uint64(32)).sum()) << 32) + int((words & np.uint64(0xFFFFFFFF)).sum())

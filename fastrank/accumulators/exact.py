@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank._kernels import runs
-from fastrank.accumulators.base import RowAccumulator
-from fastrank.accumulators.binned import PairCounts
+from fastrank.accumulators.scores import ScoreAccumulator
+from fastrank.sweeps.base import COUNT, WEIGHT, Block, Totals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
@@ -82,7 +84,7 @@ def _widened(arrays: Arrays) -> Arrays:
 
 
 @dataclass(eq=False)
-class ScoreRuns(RowAccumulator):
+class ScoreRuns(ScoreAccumulator):
     """Each distinct score with the rows, or the weight, of its negatives and positives.
 
     Memory grows with the number of distinct scores: 20 bytes each for float32, 24 for float64 (36 and 40 with
@@ -103,11 +105,6 @@ class ScoreRuns(RowAccumulator):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._slices: list[_Slice] = []
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Score, class and weight."""
-        return ("label", "score", "weight")
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
@@ -151,9 +148,19 @@ class ScoreRuns(RowAccumulator):
         keys, *words = (np.ascontiguousarray(arrays[name]) for name in names)
         self._slices[s].merge((keys, *(words if self.weighted else (word.view(np.int64) for word in words))))
 
-    def at(self, s: int) -> PairCounts:
-        """Pairs of slice s."""
+    def totals(self, s: int) -> Totals:
+        """The weight of each class in slice s."""
+        arrays = self.ragged_arrays(s)
+        negatives, positives = (
+            sum(arrays[f"{name}_low"].tolist()) + (sum(arrays[f"{name}_high"].tolist()) << 64)
+            for name in ("negative", "positive")
+        )
+        return Totals(negatives, positives, WEIGHT if self.weighted else COUNT)
+
+    def blocks(self, s: int) -> Iterator[Block]:
+        """The distinct scores of slice s."""
         compact = self._slices[s].compact()
-        if compact is None:
-            return PairCounts(0, 0, 0, 0)
-        return PairCounts(*(runs.twice_wins_weighted if self.weighted else runs.twice_wins)(*compact[1:]))
+        if compact is not None:
+            keys, *words = compact
+            half = len(words) // 2
+            yield Block(keys, tuple(words[:half]), tuple(words[half:]), (0, 0), self.totals(s))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastrank.accumulators import Accumulator
     from fastrank.domains import Domain
     from fastrank.metrics.parameters import Kind
+    from fastrank.sweeps import Sweep
 
 __all__ = [
     "ALIASES",
@@ -64,6 +65,7 @@ class Definition:
     parameters: Mapping[str, Kind]
     defaults: Mapping[str, Any]
     states: Callable[[Any], Mapping[str, Accumulator]]
+    sweeps: Callable[[Any], Mapping[str, Sweep]]
     finalize: Callable[..., float | Value]
     aliases: tuple[str, ...]
     presets: Mapping[str, Mapping[str, Any]]
@@ -175,8 +177,13 @@ class Metric:
         """The accumulators it reads, given which optional roles have a column."""
         return self.definition.states(SimpleNamespace(**self.parameters, weighted="weight" in set(roles)))
 
+    @property
+    def sweeps(self) -> Mapping[str, Sweep]:
+        """What it asks of accumulators of scores, by the name of the state."""
+        return self.definition.sweeps(SimpleNamespace(**self.parameters))
+
     def finalize(self, states: Mapping[str, Any]) -> Value:
-        """The value from the states of one slice."""
+        """The value from the states, or the answers of sweeps, of one slice."""
         result = self.definition.finalize(**states, **self.parameters)
         return result if isinstance(result, Value) else Value(result)
 
@@ -275,6 +282,7 @@ def metric(
     conflict: Callable[[Any], str] = lambda _: "",
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
     number: str = "",
+    sweeps: Callable[[Any], Mapping[str, Sweep]] = lambda _: {},
 ) -> Callable[[Callable[..., Any]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
@@ -283,7 +291,8 @@ def metric(
     parameters that many metrics share, with their defaults; with a `finalize` of its own the function below only says
     what the metric is.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
     the parameter `preset`, the rules of a peer from the parameters that are given.  `number` is the parameter that a
-    number without a name stands for, as in `iprec(0.1)`, where it can be no cut-off.
+    number without a name stands for, as in `iprec(0.1)`, where it can be no cut-off.  `sweeps` are the questions to
+    accumulators of scores, of which the function gets the answers, by the names of these states.
     """
 
     def declare(function: Callable[..., Any]) -> MetricFactory:
@@ -303,6 +312,7 @@ def metric(
             parameters=kinds,
             defaults=defaults,
             states=states,
+            sweeps=sweeps,
             finalize=finalize or function,
             aliases=aliases,
             presets=presets or {},

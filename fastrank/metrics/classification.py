@@ -1,22 +1,22 @@
-"""Metrics of scores and probabilities against labels 0 and 1."""
+"""Losses of probabilities against labels 0 and 1."""
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fastrank._kernels import exact_sum
-from fastrank.accumulators import ExactSum, ScoreHistogram, ScoreRuns
-from fastrank.domains import BINARY, PROBABILITY, SCORE
+from fastrank.accumulators import ExactSum
+from fastrank.domains import BINARY, PROBABILITY
 from fastrank.metrics.base import Value, metric
-from fastrank.metrics.parameters import Background, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Number
 
 if TYPE_CHECKING:
-    from fastrank.accumulators.binned import PairCounts
+    from fractions import Fraction
+
     from fastrank.accumulators.sums import Sum
 
-__all__ = ["auc", "brier", "log_loss", "nce"]
+__all__ = ["brier", "log_loss", "nce"]
 
 # Below 2^-53 there is no float64 1 - eps other than 1.
 _EPS = Number(
@@ -25,59 +25,6 @@ _EPS = Number(
     closed="low",
     doc="Probabilities are clipped to [eps, 1 - eps]; clipped rows are counted in `rows_clipped`.",
 )
-
-
-def _rounded(numerator: int, denominator: int, towards: float) -> float:
-    """A quotient as float64, rounded outward so that a bound stays one."""
-    value = numerator / denominator
-    exact = Fraction(numerator, denominator)
-    wrong_side = Fraction(value) > exact if towards < 0 else Fraction(value) < exact
-    return math.nextafter(value, towards) if wrong_side else value
-
-
-@metric(
-    family="classification",
-    columns={"label": BINARY, "score": SCORE},
-    states=lambda p: {
-        "pairs": ScoreRuns(weighted=p.weighted) if p.bits is None else ScoreHistogram(bits=p.bits, weighted=p.weighted)
-    },
-    parameters={
-        "bits": WholeNumber(
-            12,
-            26,
-            optional=True,
-            none_means="exact",
-            doc="One pass over 2^bits cells of the order-preserving integer key of the score on the float32 grid.",
-        )
-    },
-    aliases=("roc_auc", "auroc", "roc_auc_score", "binary_auroc"),
-    range=(0.0, 1.0),
-    better="higher",
-    undefined="all rows are of one class",
-    exactness="the correctly rounded quotient of integers; with bits= the midpoint of bound_lower and bound_upper, "
-    "between which the exact value lies for any data",
-    source="Hanley and McNeil 1982; as sklearn.metrics.roc_auc_score, but NaN where one class is missing",
-)
-def auc(pairs: PairCounts, *, bits: int | None = None) -> Value:
-    """Area under the ROC curve: the probability that a positive row scores higher than a negative one.
-
-    sum over pairs of w_i w_j (1 if s_i > s_j, 1/2 if s_i = s_j) / sum of w_i w_j, over positive i and negative j.
-
-    Examples
-    --------
-    >>> from fastrank import metrics
-    >>> metrics.auc().compute([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
-    0.75
-    """
-    all_pairs = pairs.negatives * pairs.positives
-    if all_pairs == 0:
-        return Value(math.nan)
-    value = pairs.twice_wins / (2 * all_pairs)
-    if bits is None:
-        return Value(value)
-    lower = _rounded(pairs.twice_wins - pairs.ties, 2 * all_pairs, -math.inf)
-    upper = _rounded(pairs.twice_wins + pairs.ties, 2 * all_pairs, math.inf)
-    return Value(value, lower, upper)
 
 
 @metric(

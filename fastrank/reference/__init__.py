@@ -6,9 +6,19 @@ float, NaN where the metric is undefined.  Inputs are not checked.
 Each module says in its `__all__` what it specifies.
 """
 
-from fastrank.reference import calibration, classification, gains, ranking, recommendation, regression, untied
+from fastrank.reference import (
+    calibration,
+    classification,
+    discrimination,
+    gains,
+    ranking,
+    recommendation,
+    regression,
+    untied,
+)
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
+from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
@@ -18,6 +28,7 @@ from fastrank.reference.untied import *
 __all__ = [
     *calibration.__all__,
     *classification.__all__,
+    *discrimination.__all__,
     *gains.__all__,
     *ranking.__all__,
     *recommendation.__all__,
