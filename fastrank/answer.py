@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["answer", "check_evaluated"]
 
 
-def answer(requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices) -> Result:
+def answer(
+    requests: Sequence[Request], accumulators: Mapping[Identity, Accumulator], slices: Slices, threads: int = 1
+) -> Result:
     """The values of metrics in all slices that have rows."""
     _tell_of_ties(requests, accumulators)
     sweeps = _sweeps(requests)
     values = {}
     for s in slices.display_order():
-        held = {identity: _held(accumulators[identity], s, sweeps[identity]) for identity in sweeps}
+        held = {identity: _held(accumulators[identity], s, sweeps[identity], threads) for identity in sweeps}
         values[s] = [_metric_value(request, accumulators, held, s) for request in requests]
     # A slice of which where= excludes every row is none.
     shown = [
@@ -64,9 +66,9 @@ def _sweeps(requests: Iterable[Request]) -> dict[Identity, dict[Sweep, None]]:
     return sweeps
 
 
-def _held(accumulator: Accumulator, s: int, sweeps: Iterable[Sweep]) -> Any:
+def _held(accumulator: Accumulator, s: int, sweeps: Iterable[Sweep], threads: int) -> Any:
     """What an accumulator says of slice s: the answers of sweeps, or what it holds."""
-    return accumulator.sweep(s, sweeps) if isinstance(accumulator, ScoreAccumulator) else accumulator.at(s)
+    return accumulator.sweep(s, sweeps, threads) if isinstance(accumulator, ScoreAccumulator) else accumulator.at(s)
 
 
 def _metric_value(

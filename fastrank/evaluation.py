@@ -252,7 +252,8 @@ def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, rest
 
 def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Counter) -> None:
     """Feeds the first shard to the evaluator and the others to twins of it, at once, and merges."""
-    twins = [evaluator.twin() for _ in shards[1:]]
+    evaluator.threads = len(shards)
+    twins = [evaluator.twin(memory_limit=max(1, evaluator.memory_limit // len(shards))) for _ in shards[1:]]
     with ThreadPoolExecutor(len(shards)) as pool:
         jobs = [
             pool.submit(_feed, shard.batches(*each.columns(shard.schema)), each, counter)

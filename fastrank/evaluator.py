@@ -126,6 +126,7 @@ class Evaluator:
         }
         self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names, queries, memory_limit)
         self.memory_limit = memory_limit
+        self.threads = 1  # that a result may use
         self._row = 0
         self._broken: str | None = None
         # Told of the complete lists of each stream, after they were added.
@@ -353,7 +354,7 @@ class Evaluator:
                     raise StateMismatchError(
                         f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
-        return answer(requests, accumulators, self._slices)
+        return answer(requests, accumulators, self._slices, self.threads)
 
     def _closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""

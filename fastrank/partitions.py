@@ -3,9 +3,6 @@ id are found together without sorting."""
 
 from __future__ import annotations
 
-import tempfile
-import weakref
-from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +12,7 @@ import pyarrow as pa
 from fastrank._kernels import group
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.columns import join_batches
-from fastrank.errors import SourceError
+from fastrank.spill import Spill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -68,50 +65,6 @@ class _Message(NamedTuple):
     schema: pa.Schema
 
 
-class _Spill:
-    """A file without a name, which is gone with its last descriptor: on success, on an error, and when the process is
-    killed."""
-
-    def __init__(self) -> None:
-        with _writing():
-            self._file = tempfile.TemporaryFile(prefix="fastrank-", buffering=0)  # noqa: SIM115 (see finalize)
-        self._end = 0
-        weakref.finalize(self, self._file.close)
-
-    def write(self, batch: pa.RecordBatch) -> _Message:
-        data = memoryview(batch.serialize())
-        message = _Message(self._end, data.nbytes, batch.schema)
-        with _writing():
-            self._file.seek(self._end)
-            while data.nbytes:
-                data = data[self._file.write(data) :]
-        self._end += message.size
-        return message
-
-    def read(self, message: _Message) -> pa.RecordBatch:
-        self._file.seek(message.offset)
-        data = bytearray(message.size)
-        view = memoryview(data)
-        while view.nbytes:
-            count = self._file.readinto(view)
-            if not count:
-                raise SourceError("the temporary file of rows that did not fit into memory was cut off")
-            view = view[count:]
-        return pa.ipc.read_record_batch(pa.py_buffer(data), message.schema)
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    """Says of an error in writing what was written, and where."""
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(
-            f"rows past memory_limit cannot be written to a temporary file in {tempfile.gettempdir()}: {error}; "
-            "name a directory with room by TMPDIR, or raise memory_limit"
-        ) from error
-
-
 class Partitions:
     """Rows by parts of the range of hashes of their ids: `chunks` gives them back, those of an id in one chunk.
 
@@ -135,7 +88,7 @@ class Partitions:
         self._blocks: list[_Block] = []
         self._in_memory = 0
         self._messages: list[list[_Message]] = [[] for _ in range(group.PARTS)]
-        self._spill: _Spill | None = None
+        self._spill: Spill | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Adds rows, in the order in which they come."""
@@ -168,11 +121,12 @@ class Partitions:
     def _write(self) -> None:
         """Moves the rows in memory to the file, where those of a part lie together."""
         if self._spill is None:
-            self._spill = _Spill()
+            self._spill = Spill()
         for part in range(group.PARTS):
             rows = join_batches([block.slice(part, part + 1) for block in self._blocks])
             if rows.num_rows:
-                self._messages[part].append(self._spill.write(rows))
+                data = rows.serialize()
+                self._messages[part].append(_Message(self._spill.write(data), data.size, rows.schema))
         self._blocks, self._in_memory = [], 0
 
     def chunks(self) -> Iterator[pa.RecordBatch]:
@@ -208,7 +162,8 @@ class Partitions:
     def _read(self, messages: Iterable[_Message]) -> Iterator[pa.RecordBatch]:
         for message in messages:
             assert self._spill is not None
-            yield self._spill.read(message)
+            data = self._spill.read(message.offset, message.size)
+            yield pa.ipc.read_record_batch(pa.py_buffer(data), message.schema)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All rows that there are when this is called; those of an id in the order in which they came."""

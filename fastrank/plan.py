@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
+from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.columns import Columns
 from fastrank.errors import ColumnTypeError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
@@ -51,10 +52,8 @@ class Plan:
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
 
     @staticmethod
-    def make(
-        metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str = "adjacent", memory_limit: int = 0
-    ) -> Plan:
-        """The plan of a list of metrics; each stream of scattered queries has its own limit."""
+    def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str, memory_limit: int) -> Plan:
+        """The plan of a list of metrics; each stream of scattered queries has its own limit, all scores share one."""
         if queries not in ("adjacent", "scattered"):
             raise ParameterError(f'queries={queries!r}; allowed: "adjacent", "scattered"')
         scattered = partial(ScatteredQueries, memory_limit=memory_limit)
@@ -65,6 +64,9 @@ class Plan:
                 plan.requests.append(request)
                 for name, identity in request.states.items():
                     plan._add(request, identity, accumulators[name], depths)
+        of_scores = [each for each in plan.accumulators.values() if isinstance(each, ScoreAccumulator)]
+        for each in of_scores:
+            each.memory_limit = memory_limit // len(of_scores)
         return plan
 
     def _add(

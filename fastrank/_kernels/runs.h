@@ -12,7 +12,6 @@
 enum {
     FR_KEY_BLOCK = 512,  /* keys made at a time */
     FR_FEW = 1 << 14,    /* below this many rows a table of parts costs more than it saves */
-    FR_MANY = 1 << 18,   /* from here on counting float32 rows costs less than sorting them */
     FR_DEAL_WIDE = 18,   /* sign, exponent and 6 bits of a float64: parts of an ordinary column fit the cache */
     FR_DEAL_NARROW = 15, /* the same of a float32 */
     FR_INSERT = 24,      /* items that insertion sorts best */

@@ -9,7 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 import numpy as np
 
-cdef extern from "runs_table.h" nogil:
+cdef extern from "runs.h" nogil:
     ctypedef struct fr_rows:
         const void *score
         int wide
@@ -32,8 +32,7 @@ cdef extern from "runs_table.h" nogil:
         long size
     ctypedef struct fr_weighed:
         pass
-    long fr_scratch_words(int, long)
-    int fr_sort_runs(const fr_rows *, uint64_t *, fr_count_runs *)
+    int fr_counts_runs(const fr_rows *, uint64_t *, fr_count_runs *)
     int fr_weights_runs(const fr_rows *, fr_weighed *, fr_weight_runs *)
     uint64_t fr_key_f64(double)
     float fr_score_f32(uint32_t)
@@ -100,11 +99,11 @@ def sort_runs(const real[::1] scores, const uint8_t[::1] labels not None, most=M
     rows.weight = NULL
     runs.key, runs.wide, runs.size = address(keys), real is double, 0
     runs.negative, runs.positive = <int64_t *> address(negatives), <int64_t *> address(positives)
-    # From NumPy, not from malloc: large arrays of its have large pages, which cost far less to touch first.
-    scratch = np.empty(fr_scratch_words(real is double, size), np.uint64)
+    # Wide keys are sorted in the room of the runs' keys: a run is written where its rows, or rows before, were read.
+    scratch = keys if real is double else np.empty(size, np.uint64)
     words = <uint64_t *> address(scratch)
     with nogil:
-        enough = fr_sort_runs(&rows, words, &runs)
+        enough = fr_counts_runs(&rows, words, &runs)
     if not enough:
         raise MemoryError
     return cut((keys, negatives, positives), runs.size)

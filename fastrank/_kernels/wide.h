@@ -12,12 +12,15 @@ typedef struct {
 
 static inline fr_u128 fr_join(uint64_t high, uint64_t low) { return ((fr_u128)high << 64) | low; }
 
-/* weight * 2^72 as high * 2^64 + low.  weight is a multiple of 2^-72 in [0, 2^20]: every step is exact. */
+/* weight * 2^72 as high * 2^64 + low.  weight is a multiple of 2^-72 in [0, 2^20]: every step is exact.  The low word is
+   made in halves: of a whole one every other would be past int64, which the conversion would branch on. */
 static inline void fr_weight_words(double weight, uint64_t *high, uint64_t *low) {
     double scaled = weight * 256.0;
     int64_t whole = (int64_t)scaled;
+    double rest = (scaled - (double)whole) * 4294967296.0;
+    int64_t upper = (int64_t)rest, lower = (int64_t)((rest - (double)upper) * 4294967296.0);
     *high = (uint64_t)whole;
-    *low = (uint64_t)((scaled - (double)whole) * 18446744073709551616.0);
+    *low = (uint64_t)upper << 32 | (uint64_t)lower;
 }
 
 static inline fr_u128 fr_weight(double weight) {

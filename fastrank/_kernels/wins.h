@@ -9,13 +9,40 @@
 
 #include "wide.h"
 
-enum { FR_WIN_WORDS = 12 };
+enum {
+    FR_WIN_WORDS = 12,
+    FR_FEW_RUNS = 1 << 17 /* looked through twice, they stay in the cache */
+};
+
+static inline uint64_t fr_sum_strided(const int64_t *count, long stride, long runs) {
+    uint64_t sum = 0;
+    for (long i = 0; i < runs; i++) sum += (uint64_t)count[i * stride];
+    return sum;
+}
 
 /* Run i has negative[i * stride] and positive[i * stride] rows.  Whether a total is past 64 bits: only then can a sum
    of products, at most the product of the two totals, be past 128. */
 static inline int fr_count_strided_wins(const int64_t *negative, const int64_t *positive, long stride, long runs,
                                         uint64_t *words) {
     fr_u128 wins = 0, ties = 0, negatives = 0, positives = 0;
+    if (runs <= FR_FEW_RUNS) {
+        /* Of counts below 2^48 the sums are right, and then it is known whether products fit 64 bits. */
+        uint64_t most = 0;
+        for (long i = 0; i < runs; i++) most |= (uint64_t)(negative[i * stride] | positive[i * stride]);
+        uint64_t all = most >> 48 ? UINT64_MAX : fr_sum_strided(negative, stride, runs) +
+                                                     fr_sum_strided(positive, stride, runs);
+        if (all <= UINT32_MAX) {
+            uint64_t won = 0, tied = 0, losers = 0, winners = 0;
+            for (long i = 0; i < runs; i++) {
+                won += (uint64_t)positive[i * stride] * losers;
+                tied += (uint64_t)positive[i * stride] * (uint64_t)negative[i * stride];
+                losers += (uint64_t)negative[i * stride];
+                winners += (uint64_t)positive[i * stride];
+            }
+            wins = won, ties = tied, negatives = losers, positives = winners;
+            runs = 0;
+        }
+    }
     for (long i = 0; i < runs; i++) {
         uint64_t losers = (uint64_t)negative[i * stride], winners = (uint64_t)positive[i * stride];
         wins += (fr_u128)winners * (uint64_t)negatives;
@@ -48,8 +75,10 @@ static inline int fr_weigh_wins(const uint64_t *negative_high, const uint64_t *n
     for (long i = 0; i < runs; i++) {
         fr_u128 losers = fr_join(negative_high[i], negative_low[i]);
         fr_u128 winners = fr_join(positive_high[i], positive_low[i]);
-        fr_add_256(&wins, fr_multiply_128(winners, negatives));
-        fr_add_256(&ties, fr_multiply_128(winners, losers));
+        if (winners) { /* in a click log few runs have any */
+            fr_add_256(&wins, fr_multiply_128(winners, negatives));
+            if (losers) fr_add_256(&ties, fr_multiply_128(winners, losers));
+        }
         over |= fr_add_128(&negatives, losers);
         over |= fr_add_128(&positives, winners);
     }

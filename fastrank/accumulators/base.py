@@ -141,12 +141,16 @@ class Accumulator(ABC):
 
     def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
-        for name, field in self.fields.items():
-            mine = self.state[name]
-            mine[numbers] = field.merged(mine[numbers], other.state[name][: other.slices])
+        self.merge_fields(other, numbers)
         if self.ragged:
             for s in range(other.slices):
                 self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
+
+    def merge_fields(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """The part of merging that fields are."""
+        for name, field in self.fields.items():
+            mine = self.state[name]
+            mine[numbers] = field.merged(mine[numbers], other.state[name][: other.slices])
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The ragged state of a slice, in a form that depends on its value only."""

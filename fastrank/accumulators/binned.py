@@ -13,7 +13,7 @@ from fastrank.errors import ParameterError
 from fastrank.sweeps.base import COUNT, KEY_BITS, WEIGHT, Block, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -125,8 +125,11 @@ class ScoreHistogram(ScoreAccumulator):
         )
         return Totals(negatives, positives, WEIGHT if self.weighted else COUNT, self.bits)
 
-    def blocks(self, s: int) -> Iterator[Block]:
+    def blocks(self, s: int, count: int = 1) -> Sequence[Iterator[Block]]:
         """The cells of slice s that hold rows."""
+        return [self._blocks(s)]
+
+    def _blocks(self, s: int) -> Iterator[Block]:
         arrays = self.ragged_arrays(s)
         keys = arrays["cells"] << np.uint32(KEY_BITS - self.bits)
         negatives, positives = (

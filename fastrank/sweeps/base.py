@@ -108,6 +108,12 @@ class Block:
             return runs.twice_wins(*self.negatives, *self.positives)
         return runs.twice_wins_weighted(*self.negatives, *self.positives)
 
+    @property
+    def own(self) -> tuple[int, int]:
+        """The integers of the negatives and of the positives in the block."""
+        _, _, negatives, positives = self.pairs
+        return negatives, positives
+
 
 def _scores_of_cells(keys: NDArray[Any]) -> NDArray[np.float64]:
     return runs.keys_to_scores(np.clip(keys.astype(np.int64), LOWEST_KEY, HIGHEST_KEY).astype(np.uint32)).astype(
