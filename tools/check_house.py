@@ -32,7 +32,7 @@ _DATA = _ROWS | {"grouping", "partitions", "scattered"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
-_ANSWER = _PLAN | {"plan", "requests", "result"}
+_ANSWER = _PLAN | {"plan", "pairing", "requests", "result"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
@@ -65,7 +65,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": _STATES,
     "result": _STATES | {"metrics"},
     "requests": _PLAN | {"result"},
-    "plan": _PLAN | {"result", "requests"},
+    "pairing": _PLAN | {"requests"},
+    "plan": _PLAN | {"result", "requests", "pairing"},
     "sources": _ARROW,
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
