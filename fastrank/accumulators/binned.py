@@ -119,8 +119,9 @@ class ScoreHistogram(ScoreAccumulator):
             part = words[first : first + BLOCK_CELLS]
             negatives, positives = self._columns(part)
             yield Block(keys, negatives, positives, below, totals)
-            more = self._sums(part)
-            below = below[0] + more[0], below[1] + more[1]
+            if first + BLOCK_CELLS < used.size:
+                more = self._sums(part)
+                below = below[0] + more[0], below[1] + more[1]
 
     def _columns(self, words: NDArray[np.uint64]) -> list[tuple[NDArray[Any], ...]]:
         """The words of the negatives, and those of the positives."""
@@ -128,11 +129,7 @@ class ScoreHistogram(ScoreAccumulator):
         return [tuple(columns[: len(columns) // 2]), tuple(columns[len(columns) // 2 :])]
 
     def _sums(self, words: NDArray[np.uint64]) -> tuple[int, int]:
-        """The weight of the negatives, and that of the positives."""
-        sums = [_sum(column) for column in words.T]
+        """The weight of the negatives, and that of the positives; sums of words may be past 64 bits."""
+        high, low = (part.sum(axis=0).tolist() for part in (words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)))
+        sums = [(a << 32) + b for a, b in zip(high, low, strict=True)]
         return (sums[0], sums[1]) if len(sums) == 2 else ((sums[0] << 64) + sums[1], (sums[2] << 64) + sums[3])
-
-
-def _sum(words: NDArray[np.uint64]) -> int:
-    """The sum of words, which may be past 64 bits."""
-    return (int((words >> np.uint64(32)).sum()) << 32) + int((words & np.uint64(0xFFFFFFFF)).sum())

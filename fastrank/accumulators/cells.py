@@ -44,7 +44,9 @@ class SlicedCells:
         self._waiting_cells: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
         self._waiting_bytes = 0
         self._sorted_rows = np.zeros(0, np.int64)  # by slice
-        self._forget_tables()
+        self.tables = 0
+        self._places = np.zeros(0, np.int32)  # number of the table, by slice; below 0: none
+        self._chunks: list[NDArray[np.uint64]] = []
         self._sparing = False  # whether tables were given up to stay within the limit
         self._read: tuple[int, NDArray[np.uint32], NDArray[np.uint64]] | None = None
 
@@ -68,11 +70,6 @@ class SlicedCells:
             more = max(slices, 2 * len(self._places)) - len(self._places)
             self._places = np.concatenate((self._places, np.full(more, -1, np.int32)))
             self._sorted_rows = np.concatenate((self._sorted_rows, np.zeros(more, np.int64)))
-
-    def _forget_tables(self) -> None:
-        self._chunks: list[NDArray[np.uint64]] = []
-        self._places = np.full(len(self._sorted_rows), -1, np.int32)
-        self.tables = 0
 
     @property
     def _chunk_bits(self) -> int:
@@ -264,7 +261,8 @@ class SlicedCells:
                 parts.append((np.uint64(s << self.bits) | cells, words))
             else:
                 kept.append((s, table))
-        self._forget_tables()
+        self.tables, self._chunks = 0, []
+        self._places.fill(-1)
         for s, table in kept:
             self._make_table(s)[:] = table
         self.keys, self.words = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -279,9 +279,9 @@ def test_what_would_reach_past_an_array_is_refused() -> None:
         kernels.deal_counts(scores, labels, slices[1:], BITS, places, chunks, CHUNK)
     with pytest.raises(ValueError, match="length"):
         kernels.deal_weights(scores, labels, weights[1:], slices, BITS, places, weighed, CHUNK)
-    with pytest.raises(ValueError, match="outside 0..1"):
+    with pytest.raises(ValueError, match=r"outside 0\.\.1"):
         kernels.deal_counts(scores, labels, slices, BITS, places[:2], chunks, CHUNK)
-    with pytest.raises(ValueError, match="outside 0..2"):
+    with pytest.raises(ValueError, match=r"outside 0\.\.2"):
         kernels.deal_weights(scores, labels, weights, slices - np.int32(1), BITS, places, weighed, CHUNK)
     with pytest.raises(ValueError, match="slice 2 has table 256 of 256"):
         kernels.deal_counts(scores, labels, slices, BITS, np.array([0, 1, 256], np.int32), chunks, CHUNK)
