@@ -149,6 +149,19 @@ def test_tables_are_given_up_for_slices_that_come_later() -> None:
     same_state(late, evaluator(first, more, bits=16))
 
 
+def test_a_table_takes_over_sorted_cells() -> None:
+    first, more = rows(100, 1), rows(80, 2)
+
+    def of(*batches: pa.RecordBatch) -> Evaluator:
+        return helpers.fed(Evaluator("auc(bits=14)", label="y", score="p"), batches)
+
+    arrived = merged(of(), of(first).state())
+    assert tables_of(arrived) == 0
+    arrived.update(more)
+    assert tables_of(arrived) == 1
+    same_state(arrived, of(first, more))
+
+
 @WEIGHTED
 @pytest.mark.parametrize(("fine", "coarse"), [(26, 12), (20, 19), (13, 12)])
 def test_folding_is_binning_anew(weighted: bool, fine: int, coarse: int) -> None:
