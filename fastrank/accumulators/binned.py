@@ -30,8 +30,9 @@ class ScoreHistogram(ScoreAccumulator):
     """Rows, or weight, of each class in 2^bits cells of the order-preserving integer key of the score on the
     float32 grid; wider scores are rounded down to it.
 
-    Memory: of all rows 16 bytes a cell (32 with weights), at 20 bits 16 MiB; of each slice at most 48 bytes (80) for
-    each of its cells that holds rows, and no more than 16 (32) for each of all its cells.  Past memory_limit: an error.
+    Memory: a table of 16 bytes a cell (32 with weights), at 20 bits 16 MiB, for all rows, and for slices of many rows
+    while tables take at most half of the limit; 48 bytes (80) for each cell that holds rows of other slices, at most as
+    much as a table.  Past the limit tables are given up for those; where that is not enough, an error says what is.
     """
 
     kind = "score_histogram"
