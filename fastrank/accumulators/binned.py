@@ -32,7 +32,7 @@ class ScoreHistogram(ScoreAccumulator):
 
     Memory: a table of 16 bytes a cell (32 with weights), at 20 bits 16 MiB, for all rows, and for slices of many rows
     while tables take at most half of the limit; 48 bytes (80) for each cell that holds rows of other slices, at most as
-    much as a table.  Past the limit tables are given up for those; where that is not enough, an error says what is.
+    much as a table.  Past the limit tables are given up for those; where that is still too much, it is an error.
     """
 
     kind = "score_histogram"
