@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from contestants import Arrays
     from numpy.typing import NDArray
 
-__all__ = ["auc", "calibration_ratio", "judged", "log_loss", "nce", "ranked", "scattered", "squared_error"]
+__all__ = [
+    "auc", "calibration_ratio", "judged", "log_loss", "nce", "ranked", "scattered", "sliced_auc", "squared_error",
+]  # fmt: skip
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 
@@ -46,6 +48,14 @@ def auc(arrays: Arrays) -> float:
     positives = int(label.sum(dtype=np.int64))
     wins = rank[label[order] == 1].sum() - positives * (positives + 1) / 2
     return float(wins / (positives * (len(label) - positives)))
+
+
+def sliced_auc(arrays: Arrays) -> list[float]:
+    """The AUC of each slice, in the order of slices."""
+    order = np.argsort(arrays["slice"], kind="stable")
+    ends = np.cumsum(np.bincount(arrays["slice"]))[:-1]
+    columns = (np.split(arrays[name][order], ends) for name in ("label", "score"))
+    return [auc({"label": label, "score": score}) for label, score in zip(*columns, strict=True)]
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

@@ -14,7 +14,18 @@ import by_numpy
 import peers
 import pyarrow as pa
 from contestants import Case, Contestant
-from data import JUDGED, RUN_ROWS, clicks, lists, named_run, pooled_lists, run, scattered_lists
+from data import (
+    JUDGED,
+    RUN_ROWS,
+    SLICES,
+    clicks,
+    lists,
+    named_run,
+    pooled_lists,
+    run,
+    scattered_lists,
+    sliced_clicks,
+)
 
 import fastrank as fr
 from fastrank import reference
@@ -107,6 +118,16 @@ def _judged(ids: str, data: Callable[[int], Arrays], largest: int | None, **peer
     return Case(f"ndcg@10, map: run and judgments, {ids}", data, {**contestants, **peers})
 
 
+def _sliced(metric: str, threads: int) -> Contestant:
+    """The values of a metric of a click log by slice."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        result = fr.evaluate(table, metric, **LABELLED, by="slice", threads=threads)
+        return [float(result[metric, {"slice": s}]) for s in range(SLICES)]
+
+    return Contestant(evaluate, pa.table)
+
+
 SIX = ("ndcg@10", "map@10", "mrr@10", "recall@10", "precision@10", "hit_rate@10")
 UNCUT = ("map", "ndcg")
 LONG = partial(lists, width=1000)
@@ -165,6 +186,15 @@ CASES = [
     _of_lists("intra_list_diversity@10", "category", data=pooled_lists),
     _of_lists("alpha_ndcg@10", "category", data=pooled_lists),
     _of_lists("exposure@10", "group", data=pooled_lists),
+    Case(
+        "auc(bits=20): 20 slices",
+        sliced_clicks,
+        {
+            "numpy": Contestant(by_numpy.sliced_auc, tolerance=1e-4),
+            "fastrank": _sliced("auc(bits=20)", 1),
+            "fastrank, 2 threads": _sliced("auc(bits=20)", 2),
+        },
+    ),
     Case(
         "ndcg@10: 100 rows a query",
         lists,

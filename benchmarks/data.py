@@ -10,20 +10,30 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["JUDGED", "RUN_ROWS", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists"]
+__all__ = [
+    "JUDGED", "RUN_ROWS", "SLICES", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists",
+    "sliced_clicks",
+]  # fmt: skip
 
 RUN_ROWS = 1000  # rows of a query in a run
 JUDGED = 150  # judgments of a query, two thirds of them of rows of the run
 CATALOGUE = 10_000  # items to show in lists
+SLICES = 20
 
 
 @cache
-def clicks(rows: int) -> dict[str, NDArray[Any]]:
-    """label int8 (about 7 % ones) and score float32 (calibrated probabilities)."""
+def clicks(rows: int, mean: float = -3.0) -> dict[str, NDArray[Any]]:
+    """label int8 (about 7 % ones) and score float32 (calibrated probabilities, whose log-odds have this mean)."""
     generator = np.random.default_rng(1)
-    score = 1 / (1 + np.exp(-generator.normal(-3.0, 1.0, rows)))
+    score = 1 / (1 + np.exp(-generator.normal(mean, 1.0, rows)))
     label = generator.random(rows) < score
     return {"label": label.astype(np.int8), "score": score.astype(np.float32)}
+
+
+@cache
+def sliced_clicks(rows: int) -> dict[str, NDArray[Any]]:
+    """The same with a slice of each row, of 20."""
+    return {**clicks(rows), "slice": np.random.default_rng(6).integers(0, SLICES, rows).astype(np.int32)}
 
 
 def _untied(generator: np.random.Generator, queries: int, width: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from fastrank.answer import answer
 from fastrank.atomic import atomic_file
 from fastrank.columns import as_record_batch, find_rows
 from fastrank.errors import FastrankError, ParameterError, StateMismatchError
+from fastrank.pairing import derive
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
 from fastrank.requests import Roles, bind, read_groupings, read_metrics
@@ -239,7 +240,8 @@ class Evaluator:
         other : Evaluator, pyarrow.Table or path
             Another evaluator, what its `state()` gave, or a file that `save_state` wrote; it is not changed.
         missing : "error" or "drop"
-            What to do where one side lacks an accumulator of the other: refuse, or go on without its metrics.
+            What to do where one side lacks an accumulator of the other: refuse, or go on without its metrics.  A
+            metric whose state is coarser there (fewer bits) becomes the coarser one.
 
         Raises
         ------
@@ -260,19 +262,21 @@ class Evaluator:
                 f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
                 f"by={[list(g) for g in state.slices.groupings]} there"
             )
-        lacking = self._plan.find_lacking(set(state.accumulators), missing)
+        pairing = self._plan.pair(state.accumulators, missing)
         for name, kind in state.slices.types.items():
             if self._slices.types.get(name, kind) != kind:
                 raise StateMismatchError(
                     f"slice column {name!r} is of type {self._slices.types[name]} here, of type {kind} there"
                 )
-        kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in lacking}
+        kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in pairing.lacking}
         handed_over = {identity: state.streams.get(identity.text) for identity in kept}
         for identity, queries in handed_over.items():
             if queries is None:
                 raise StateMismatchError(f"the state is damaged: it lacks the column {identity.text}")
             self._plan.streams[identity].check_merge(queries)
-        self._drop(lacking)
+        self._plan.remove(set(pairing.lacking))
+        self._plan.coarsen(pairing.coarsened)
+        self._metrics = list(dict.fromkeys(request.metric for request in self._plan.requests))
         self._broken = "a merge failed half-way"
         for name, kind in state.slices.types.items():
             self._slices.set_type(name, kind)
@@ -282,14 +286,8 @@ class Evaluator:
                 self._plan.streams[identity].merge(queries)
         for identity, accumulator in self._plan.accumulators.items():
             accumulator.grow(self._slices.count)
-            accumulator.merge(state.accumulators[identity.text], numbers)
+            accumulator.merge(pairing.theirs[identity], numbers)
         self._broken = None
-
-    def _drop(self, gone: set[Identity]) -> None:
-        """Goes on without accumulators and the metrics that read them."""
-        self._plan.remove(gone)
-        kept = {request.metric for request in self._plan.requests}
-        self._metrics = [metric for metric in self._metrics if metric in kept]
 
     def state(self) -> pa.Table:
         """The state as a table: one row a slice, one column an accumulator.
@@ -350,10 +348,12 @@ class Evaluator:
         accumulators = self._closed()
         for request in requests:
             for identity in request.states.values():
-                if identity not in accumulators:
+                found = accumulators.get(identity) or derive(identity, accumulators)
+                if found is None:
                     raise StateMismatchError(
                         f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
+                accumulators[identity] = found
         return answer(requests, accumulators, self._slices, self.threads)
 
     def _closed(self) -> dict[Identity, Accumulator]:
@@ -387,7 +387,8 @@ def _restore(
     evaluator = Evaluator(metrics, **arguments)
     if of_lists is not None:
         evaluator.plan.use_shape(of_lists=of_lists)
-    evaluator.merge(state)
+    # It may lack what the metrics would read of columns that another state did not have.
+    evaluator.merge(state, missing="drop")
     for identity, stream in evaluator._plan.streams.items():
         stream.resume(positions[identity.text])
     evaluator._row = row

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.columns import Columns
 from fastrank.errors import ColumnTypeError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
+from fastrank.pairing import pair
 from fastrank.requests import Identity, bind
 from fastrank.scattered import ScatteredQueries
 from fastrank.shapes import MADE, ROW_NUMBERS, WholeLists, flatten, is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fastrank.columns import RowSet
     from fastrank.grouping import Queries
     from fastrank.metrics.base import Metric
+    from fastrank.pairing import Pairing
     from fastrank.requests import Request, Roles
     from fastrank.rules import ListRules
 
@@ -94,19 +96,24 @@ class Plan:
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
             self.stream_of[identity] = stream
 
-    def find_lacking(self, theirs: set[str], missing: str) -> set[Identity]:
-        """The accumulators that another state, of these identities, lacks; StateMismatchError where that is not
-        allowed."""
-        mine = {identity.text: identity for identity in self.accumulators}
-        lacking = [text for text in mine if text not in theirs]
-        surplus = [text for text in theirs if text not in mine]
-        if missing == "error" and (lacking or surplus):
-            side = "the other state lacks" if lacking else "this state lacks"
-            raise StateMismatchError(f'{side} {(lacking or surplus)[0]}; missing="drop" keeps what both have')
-        gone = {mine[text] for text in lacking}
+    def pair(self, theirs: Mapping[str, Accumulator], missing: str) -> Pairing:
+        """How the accumulators of another state fit those of this one; StateMismatchError where one side lacks some and
+        that is not allowed."""
+        found = pair(self.accumulators, theirs)
+        if missing == "error" and (found.lacking or found.surplus):
+            side = "the other state lacks" if found.lacking else "this state lacks"
+            text = found.lacking[0].text if found.lacking else found.surplus[0]
+            raise StateMismatchError(f'{side} {text}; missing="drop" keeps what both have')
+        gone = set(found.lacking)
         if all(gone.intersection(request.states.values()) for request in self.requests):
             raise StateMismatchError("the states have no metric in common")
-        return gone
+        return found
+
+    def coarsen(self, changes: Mapping[Identity, tuple[Identity, Accumulator]]) -> None:
+        """Goes on with coarser accumulators, and with the metrics that read them in place of the finer ones'."""
+        self.requests = [_coarsened(request, changes) for request in self.requests]
+        self.accumulators = dict(changes.get(i, (i, accumulator)) for i, accumulator in self.accumulators.items())
+        self.row_sets = {changes[i][0] if i in changes else i: row_set for i, row_set in self.row_sets.items()}
 
     def remove(self, identities: set[Identity]) -> None:
         """Forgets the requests that read some accumulators, and what no other request reads."""
@@ -245,3 +252,13 @@ class Plan:
                 whole.in_order, whole.unique_items = stream.in_order, stream.unique_items
                 whole.take_over(stream.hand_over())
                 self.streams[identity] = whole
+
+
+def _coarsened(request: Request, changes: Mapping[Identity, tuple[Identity, Accumulator]]) -> Request:
+    parameters = dict(request.metric.parameters)
+    states = dict(request.states)
+    for name, identity in request.states.items():
+        if identity in changes:
+            states[name] = changes[identity][0]
+            parameters.update(set(states[name].parameters) - set(identity.parameters))
+    return replace(request, metric=replace(request.metric, parameters=parameters), states=states)

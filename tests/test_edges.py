@@ -144,14 +144,6 @@ def test_numbers_of_several_types_in_one_query() -> None:
     assert evaluator.result().to_dict() == fr.evaluate(plain, ["auc", "mrr"], **ROLES).to_dict()
 
 
-def test_cells_of_too_many_slices_are_refused() -> None:
-    table = pa.table({"y": np.arange(300) % 2, "p": np.full(300, 0.5), "c": np.arange(300)})
-    with pytest.raises(
-        ParameterError, match=r"auc\(bits=24\): cells of 301 slices take more than 4 GiB, which hold 16"
-    ):
-        fr.evaluate(table, "auc(bits=24)", label="y", score="p", by="c")
-
-
 def test_ties_are_counted_under_every_rule() -> None:
     rows = {"y": [0, 1, 1, 0], "p": [1, 1, 2, 1], "q": [1, 1, 2, 2], "d": [1, 2, 3, 4]}
     for ties in ("average", "input", "item_desc", "item_asc", "pessimistic", "optimistic"):

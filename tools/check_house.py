@@ -28,11 +28,11 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
 _ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
-_DATA = _ROWS | {"grouping", "partitions", "scattered"}
+_DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
-_ANSWER = _PLAN | {"plan", "requests", "result"}
+_ANSWER = _PLAN | {"plan", "pairing", "requests", "result"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_kernels": _LEAF,
     "atomic": _LEAF,
+    "spill": _LEAF,
     "conditions": _LEAF,
     "where": _LEAF | {"conditions"},
     "buffers": _LEAF,
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
-    "partitions": _ARROW | {"columns"},
+    "partitions": _ARROW | {"columns", "spill"},
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
     "rules": _KERNELS,
     "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
@@ -65,7 +66,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": _STATES,
     "result": _STATES | {"metrics"},
     "requests": _PLAN | {"result"},
-    "plan": _PLAN | {"result", "requests"},
+    "pairing": _PLAN | {"requests"},
+    "plan": _PLAN | {"result", "requests", "pairing"},
     "sources": _ARROW,
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},

@@ -20,6 +20,8 @@ from fastrank._kernels import exact_sum
 from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import DTypeLike, NDArray
 
     from fastrank.columns import Rows
@@ -141,16 +143,16 @@ class Accumulator(ABC):
 
     def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
-        self.merge_fields(other, numbers)
-        if self.ragged:
-            for s in range(other.slices):
-                self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
-
-    def merge_fields(self, other: Self, numbers: NDArray[np.intp]) -> None:
-        """The part of merging that fields are."""
         for name, field in self.fields.items():
             mine = self.state[name]
             mine[numbers] = field.merged(mine[numbers], other.state[name][: other.slices])
+        if self.ragged:
+            self.merge_ragged_slices(other, numbers)
+
+    def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """Adds the ragged state of all slices of another."""
+        for s in range(other.slices):
+            self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The ragged state of a slice, in a form that depends on its value only."""
@@ -163,6 +165,11 @@ class Accumulator(ABC):
     def copy(self) -> Self:
         """An independent copy."""
         return copy.deepcopy(self)
+
+    def coarsened(self, parameters: Mapping[str, Any]) -> Self | None:
+        """What an accumulator of other parameters would hold of the same rows, as a new one; None where this one does
+        not tell."""
+        return None
 
     @abstractmethod
     def at(self, s: int) -> Any:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from fastrank._kernels import cells
+from fastrank.accumulators.cells import SlicedCells
 from fastrank.accumulators.scores import ScoreAccumulator
-from fastrank.errors import ParameterError
 from fastrank.sweeps.base import COUNT, KEY_BITS, WEIGHT, Block, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
 
-# Bytes of the cells of one accumulator, all slices together.
-LARGEST_TABLE = 4 << 30
-
 __all__ = ["ScoreHistogram"]
 
-
-def add_words(
-    high: NDArray[np.uint64], low: NDArray[np.uint64], more_high: NDArray[np.uint64], more_low: NDArray[np.uint64]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Sums of 128-bit integers of two words each."""
-    total = low + more_low
-    return high + more_high + (total < low), total
+# Cells that are swept at a time.
+BLOCK_CELLS = 1 << 15
 
 
 @dataclass(eq=False)
@@ -38,7 +30,9 @@ class ScoreHistogram(ScoreAccumulator):
     """Rows, or weight, of each class in 2^bits cells of the order-preserving integer key of the score on the
     float32 grid; wider scores are rounded down to it.
 
-    Memory: 16 bytes a cell and slice (32 with weights), dense; at 20 bits 16 MiB a slice; at most 4 GiB.
+    Memory: a table of 16 bytes a cell (32 with weights), at 20 bits 16 MiB, for all rows, and for slices of many rows
+    while tables take at most half of the limit; 48 bytes (80) for each cell that holds rows of other slices, at most as
+    much as a table.  Past the limit tables are given up for those; where that is still too much, it is an error.
     """
 
     kind = "score_histogram"
@@ -57,91 +51,89 @@ class ScoreHistogram(ScoreAccumulator):
         super().__post_init__()
         if not cells.LEAST_BITS <= self.bits <= cells.MOST_BITS:
             raise ValueError(f"bits={self.bits}")
-        # Counts need one word a cell; weights are integers of two words, in units of 2^-72.
-        self._low: NDArray[Any] = np.zeros((0, 2 << self.bits), np.uint64 if self.weighted else np.int64)
-        self._high: NDArray[Any] = np.zeros((0, 2 << self.bits) if self.weighted else (0, 0), np.uint64)
+        self._cells = SlicedCells(self.bits, self.weighted)
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes that the cells of all slices may take together."""
+        return self._cells.memory_limit
+
+    @memory_limit.setter
+    def memory_limit(self, limit: int) -> None:
+        self._cells.memory_limit = limit
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
-        most = LARGEST_TABLE // ((2 << self.bits) * (16 if self.weighted else 8))
-        if slices > most:
-            raise ParameterError(
-                f"auc(bits={self.bits}): cells of {slices} slices take more than {LARGEST_TABLE >> 30} GiB, which hold "
-                f"{most}; take fewer bits, or fewer slices (by=)"
-            )
         super().grow(slices)
-        if len(self._low) < slices:
-            size = min(max(slices, 2 * len(self._low)), most)
-            for name in ("_low", "_high"):
-                old = getattr(self, name)
-                room = np.zeros((size, old.shape[1]), old.dtype)
-                room[: len(old)] = old
-                setattr(self, name, room)
+        self._cells.grow(slices)
 
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts each row in the cell of its score."""
         self.count_rows(rows, slices)
-        if self.weighted:
-            cells.weigh_cells(
-                rows["score"],
-                rows["label"],
-                rows["weight"],
-                self.bits,
-                slices,
-                self._high.reshape(-1),
-                self._low.reshape(-1),
-            )
-        else:
-            cells.count_cells(rows["score"], rows["label"], self.bits, slices, self._low.reshape(-1))
+        self._cells.add_rows(rows["score"], rows["label"], rows["weight"] if self.weighted else None, slices)
+
+    def coarsened(self, parameters: Mapping[str, Any]) -> Self | None:
+        """The same rows in fewer cells."""
+        if parameters["weighted"] != self.weighted or parameters["bits"] > self.bits:
+            return None
+        twin = type(self)(**parameters)
+        twin.grow(self.slices)
+        for name, array in self.state.items():
+            twin.state[name][: self.slices] = array[: self.slices]
+        twin._cells = self._cells.folded(twin.bits)
+        return twin
+
+    def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """Adds the cells of all slices of another."""
+        self._cells.merge(other._cells, numbers)
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The cells that hold rows, ascending."""
-        low = self._low[s].reshape(-1, 2).view(np.uint64)
-        high = self._high[s].reshape(-1, 2) if self.weighted else np.zeros_like(low)
-        used = np.flatnonzero((low | high).any(axis=1))
-        return {
-            "cells": used.astype(np.uint32),
-            "negative_high": high[used, 0],
-            "negative_low": low[used, 0],
-            "positive_high": high[used, 1],
-            "positive_low": low[used, 1],
-        }
+        used, words = self._cells.of(s)
+        if not self.weighted:
+            nothing = np.zeros(len(words), np.uint64)
+            words = np.column_stack((nothing, words[:, 0], nothing, words[:, 1]))
+        return dict(zip(self.ragged, (used, *np.ascontiguousarray(words.T)), strict=True))
 
     def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
         """Adds the counts of cells."""
-        used = arrays["cells"].astype(np.intp)
-        low = self._low[s].reshape(-1, 2).view(np.uint64)
-        high = self._high[s].reshape(-1, 2) if self.weighted else np.zeros_like(low)
-        for column, label in enumerate(("negative", "positive")):
-            high[used, column], low[used, column] = add_words(
-                high[used, column], low[used, column], arrays[f"{label}_high"], arrays[f"{label}_low"]
-            )
+        used, *columns = (arrays[name] for name in self.ragged)
+        if used.size and int(used[-1]) >> self.bits:
+            raise ValueError("a cell lies past the last")
+        if not self.weighted and any((columns[j].any() or (columns[j + 1] >> np.uint64(63)).any()) for j in (0, 2)):
+            raise ValueError("a count is past 63 bits")
+        words = np.column_stack(columns if self.weighted else (columns[1], columns[3]))
+        present = words.any(axis=1)
+        self._cells.add_cells(s, used[present].astype(np.uint64), words[present])
 
     def totals(self, s: int) -> Totals:
         """The weight of each class in slice s."""
-        words = self.ragged_arrays(s)
-        negatives, positives = (
-            (_sum(words[f"{name}_high"]) << 64) + _sum(words[f"{name}_low"]) for name in ("negative", "positive")
-        )
+        negatives, positives = self._sums(self._cells.of(s)[1])
         return Totals(negatives, positives, WEIGHT if self.weighted else COUNT, self.bits)
 
     def blocks(self, s: int, count: int = 1) -> Sequence[Iterator[Block]]:
-        """The cells of slice s that hold rows."""
+        """The cells of slice s that hold rows, in one part."""
         return [self._blocks(s)]
 
     def _blocks(self, s: int) -> Iterator[Block]:
-        arrays = self.ragged_arrays(s)
-        keys = arrays["cells"] << np.uint32(KEY_BITS - self.bits)
-        negatives, positives = (
-            (arrays[f"{name}_high"], arrays[f"{name}_low"])
-            if self.weighted
-            else (arrays[f"{name}_low"].view(np.int64),)
-            for name in ("negative", "positive")
-        )
-        if keys.size:
-            yield Block(keys, negatives, positives, (0, 0), self.totals(s))
+        used, words = self._cells.of(s)
+        totals, below = self.totals(s), (0, 0)
+        for first in range(0, used.size, BLOCK_CELLS):
+            keys = used[first : first + BLOCK_CELLS] << np.uint32(KEY_BITS - self.bits)
+            part = words[first : first + BLOCK_CELLS]
+            negatives, positives = self._columns(part)
+            yield Block(keys, negatives, positives, below, totals)
+            if first + BLOCK_CELLS < used.size:
+                more = self._sums(part)
+                below = below[0] + more[0], below[1] + more[1]
 
+    def _columns(self, words: NDArray[np.uint64]) -> list[tuple[NDArray[Any], ...]]:
+        """The words of the negatives, and those of the positives."""
+        columns = np.ascontiguousarray(words.T if self.weighted else words.T.view(np.int64))
+        return [tuple(columns[: len(columns) // 2]), tuple(columns[len(columns) // 2 :])]
 
-def _sum(words: NDArray[np.uint64]) -> int:
-    """The sum of words, which may be past 64 bits."""
-    return (int((words >> np.uint64(32)).sum()) << 32) + int((words & np.uint64(0xFFFFFFFF)).sum())
+    def _sums(self, words: NDArray[np.uint64]) -> tuple[int, int]:
+        """The weight of the negatives, and that of the positives; sums of words may be past 64 bits."""
+        high, low = (part.sum(axis=0).tolist() for part in (words >> np.uint64(32), words & np.uint64(0xFFFFFFFF)))
+        sums = [(a << 32) + b for a, b in zip(high, low, strict=True)]
+        return (sums[0], sums[1]) if len(sums) == 2 else ((sums[0] << 64) + sums[1], (sums[2] << 64) + sums[3])

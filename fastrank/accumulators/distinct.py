@@ -35,7 +35,7 @@ SORTING_BYTES = 80
 class DistinctScores:
     """Each distinct score of a slice with the rows, or the weight, of its negatives and positives.
 
-    Keys are those of float32 until a float64 score comes (`wide`).  Deals, and the chunks of generations, are shared with
+    Keys are those of float32 until a float64 score comes (`wide`).  Deals, and chunks of generations, are shared with
     others that merged them: they are never changed.
     """
 

@@ -86,9 +86,8 @@ class ScoreRuns(ScoreAccumulator):
             for each in held:
                 each.spill()
 
-    def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
-        """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
-        self.merge_fields(other, numbers)
+    def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """Takes in what all slices of another hold."""
         for s in range(other.slices):
             self._slices[numbers[s]].merge(other._slices[s])
         if self._slices:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fastrank._kernels.cells import count_cells, weigh_cells
+from fastrank._kernels import cells as kernels
 
 BITS = 12
+CHUNK = 20
 AWKWARD = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, -1e-40, 0.1, -0.1, 1.0, -1.0, 3e38, -3e38]
 WIDE_ONLY = [5e-324, -5e-324, 1e-310, -1e-310, 0.1 + 1e-16, 1e300, -1e300, 3.5e38, -3.5e38]
 SCORES = {
@@ -54,15 +55,46 @@ def expected_counts(scores: Any, labels: Any, bits: int, slices: Any = None, siz
 
 
 def count(scores: Any, labels: Any, bits: int = BITS, slices: Any = None, size: int = 1) -> Any:
-    counts = np.zeros(size << bits + 1, np.int64)
-    count_cells(scores, labels, bits, slices, counts)
-    return counts
+    """Of one table, or of slices of which every second has a table and the others' rows are tallied."""
+    if slices is None:
+        table = np.zeros((1 << bits, 2), np.uint64)
+        kernels.count_cells(scores, labels, bits, table)
+        return table.ravel().astype(np.int64)
+    places, chunks = some_tables(size, bits, 2)
+    waiting = kernels.deal_counts(scores, labels, slices, bits, places, chunks, CHUNK)
+    assert np.array_equal(np.sort(slices[places[slices] < 0]), np.sort(waiting >> np.uint64(bits + 1)))
+    return together(places, chunks, bits, *kernels.tally(np.sort(waiting), None)).ravel().astype(np.int64)
 
 
 def weigh(scores: Any, labels: Any, weights: Any, bits: int = BITS, slices: Any = None, size: int = 1) -> Any:
-    high, low = np.zeros((2, size << bits + 1), np.uint64)
-    weigh_cells(scores, labels, weights, bits, slices, high, low)
-    return high, low
+    if slices is None:
+        words = np.zeros((1 << bits, 4), np.uint64)
+        kernels.weigh_cells(scores, labels, weights, bits, words)
+    else:
+        places, chunks = some_tables(size, bits, 4)
+        waiting, left = kernels.deal_weights(scores, labels, weights, slices, bits, places, chunks, CHUNK)
+        assert waiting.size == np.count_nonzero((places[slices] < 0) & (weights > 0))
+        order = np.argsort(waiting)
+        words = together(places, chunks, bits, *kernels.tally(waiting[order], left[order]))
+    words = words.reshape(-1, 2)
+    return words[:, 0].copy(), words[:, 1].copy()
+
+
+def some_tables(size: int, bits: int, width: int) -> Any:
+    """Tables, numbered backwards, of slices 0, 2, 4, ..."""
+    places = np.full(size, -1, np.int32)
+    places[::2] = np.arange(len(places[::2]))[::-1]
+    return places, [np.zeros((1 << CHUNK, width), np.uint64) for _ in range(1 + (size << bits >> CHUNK))]
+
+
+def together(places: Any, chunks: Any, bits: int, keys: Any, words: Any) -> Any:
+    """The words of all slices, those with a table and those without."""
+    tables = np.concatenate(chunks).reshape(-1, 1 << bits, chunks[0].shape[1])
+    table = np.where((places >= 0)[:, None, None], tables[places], np.uint64(0)).reshape(-1, chunks[0].shape[1])
+    assert (keys[1:] > keys[:-1]).all()
+    assert not table[keys.astype(np.intp)].any()
+    kernels.add_cells(table, keys, words)
+    return table
 
 
 def some_rows(dtype: Any, rows: int = 3000, seed: int = 0) -> Any:
@@ -136,11 +168,12 @@ def test_negative_zero_is_zero(dtype: Any) -> None:
 @DTYPES
 def test_counts_are_added_to_what_is_there(dtype: Any) -> None:
     scores, labels, weights, _ = some_rows(dtype)
-    counts, (high, low) = count(scores[:1000], labels[:1000]), weigh(scores[:1000], labels[:1000], weights[:1000])
-    count_cells(scores[1000:], labels[1000:], BITS, None, counts)
-    weigh_cells(scores[1000:], labels[1000:], weights[1000:], BITS, None, high, low)
-    assert np.array_equal(counts, count(scores, labels))
-    assert np.array_equal((high, low), weigh(scores, labels, weights))
+    counts, words = np.zeros((1 << BITS, 2), np.uint64), np.zeros((1 << BITS, 4), np.uint64)
+    for part in (slice(1000), slice(1000, None)):
+        kernels.count_cells(scores[part], labels[part], BITS, counts)
+        kernels.weigh_cells(scores[part], labels[part], weights[part], BITS, words)
+    assert np.array_equal(counts.ravel(), count(scores, labels))
+    assert np.array_equal(words.reshape(-1, 2).T, weigh(scores, labels, weights))
 
 
 @DTYPES
@@ -225,24 +258,122 @@ def test_read_only_input(dtype: Any) -> None:
 
 def test_what_would_reach_past_an_array_is_refused() -> None:
     scores, labels, weights, slices = some_rows(np.float32, 100)
-    counts, words = np.zeros(2 << BITS, np.int64), np.zeros((2, 2 << BITS), np.uint64)
+    slices[0] = 2
+    counts, words = np.zeros((1 << BITS, 2), np.uint64), np.zeros((1 << BITS, 4), np.uint64)
     for bits in (11, 27):
         with pytest.raises(ValueError, match="bits"):
-            count_cells(scores, labels, bits, None, np.zeros(2 << bits, np.int64))
+            kernels.count_cells(scores, labels, bits, np.zeros((1 << bits, 2), np.uint64))
     with pytest.raises(ValueError, match="table"):
-        count_cells(scores, labels, BITS + 1, None, counts)
+        kernels.count_cells(scores, labels, BITS + 1, counts)
+    with pytest.raises(ValueError, match="table"):
+        kernels.count_cells(scores, labels, BITS, words)
+    with pytest.raises(ValueError, match="table"):
+        kernels.weigh_cells(scores, labels, weights, BITS, counts)
     with pytest.raises(ValueError, match="length"):
-        count_cells(scores, labels[1:], BITS, None, counts)
+        kernels.count_cells(scores, labels[1:], BITS, counts)
     with pytest.raises(ValueError, match="length"):
-        count_cells(scores, labels, BITS, slices[1:], counts)
+        kernels.weigh_cells(scores, labels, weights[1:], BITS, words)
+    places, chunks = some_tables(3, BITS, 2)
+    weighed = [np.zeros((1 << CHUNK, 4), np.uint64)]
     with pytest.raises(ValueError, match="length"):
-        weigh_cells(scores, labels, weights[1:], BITS, None, *words)
+        kernels.deal_counts(scores, labels, slices[1:], BITS, places, chunks, CHUNK)
     with pytest.raises(ValueError, match="length"):
-        weigh_cells(scores, labels, weights, BITS, None, words[0], words[1, 1:])
-    for foreign in (-1, 1):
-        with pytest.raises(ValueError, match="outside"):
-            count_cells(scores, labels, BITS, np.full(100, foreign, np.int32), counts)
-        with pytest.raises(ValueError, match="outside"):
-            weigh_cells(scores, labels, weights, BITS, np.full(100, foreign, np.int32), *words)
+        kernels.deal_weights(scores, labels, weights[1:], slices, BITS, places, weighed, CHUNK)
+    with pytest.raises(ValueError, match=r"outside 0\.\.1"):
+        kernels.deal_counts(scores, labels, slices, BITS, places[:2], chunks, CHUNK)
+    with pytest.raises(ValueError, match=r"outside 0\.\.2"):
+        kernels.deal_weights(scores, labels, weights, slices - np.int32(1), BITS, places, weighed, CHUNK)
+    with pytest.raises(ValueError, match="slice 2 has table 256 of 256"):
+        kernels.deal_counts(scores, labels, slices, BITS, np.array([0, 1, 256], np.int32), chunks, CHUNK)
+    for chunk_bits in (BITS - 1, 27):
+        with pytest.raises(ValueError, match="chunk_bits"):
+            kernels.deal_counts(scores, labels, slices, BITS, places - np.int32(9), chunks, chunk_bits)
+    with pytest.raises(ValueError, match="table"):
+        kernels.deal_counts(scores, labels, slices, BITS, places, weighed, CHUNK)
+    with pytest.raises(ValueError, match="lies outside a table"):
+        kernels.add_cells(counts, np.array([1 << BITS], np.uint64), np.ones((1, 2), np.uint64))
+    with pytest.raises(ValueError, match="table"):
+        kernels.add_table(counts, words)
+    one, pair = np.zeros(1, np.uint64), np.zeros((2, 2), np.uint64)
+    for call in (kernels.fold_cells, kernels.merge_cells):
+        with pytest.raises(ValueError, match="length"):
+            call(one, pair, *([0] if call is kernels.fold_cells else [one, pair]))
+    with pytest.raises(ValueError, match="do not merge"):
+        kernels.merge_cells(one, pair[:1], one, np.zeros((1, 4), np.uint64))
+    with pytest.raises(ValueError, match="shift"):
+        kernels.fold_cells(one, pair[:1], 64)
+    with pytest.raises(ValueError, match="length"):
+        kernels.tally(one, np.zeros(2))
     assert not counts.any()
     assert not words.any()
+
+
+BIG = st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 2**64 - 1])
+
+
+@st.composite
+def cells(draw: Any, width: int) -> dict[int, list[int]]:
+    """Words by key, as integers; the high words are small, so that no sum goes past 128 bits."""
+    word = st.integers(0, 2**59)
+    entry = st.tuples(word, word) if width == 2 else st.tuples(word, BIG, word, BIG)
+    return {key: list(draw(entry)) for key in draw(st.lists(st.integers(0, 40), unique=True, max_size=15))}
+
+
+def as_arrays(entries: dict[int, list[int]], width: int) -> Any:
+    keys = sorted(entries)
+    words = np.array([entries[key] for key in keys], np.uint64).reshape(len(keys), width)
+    return np.array(keys, np.uint64), words
+
+
+def added(mine: list[int], more: list[int]) -> list[int]:
+    if len(mine) == 2:
+        return [a + b for a, b in zip(mine, more, strict=True)]
+    sums = [(mine[j] << 64) + mine[j + 1] + (more[j] << 64) + more[j + 1] for j in (0, 2)]
+    return [part for total in sums for part in (total >> 64, total & (2**64 - 1))]
+
+
+def expected_sum(parts: Any) -> dict[int, list[int]]:
+    total: dict[int, list[int]] = {}
+    for key, words in parts:
+        total[key] = added(total[key], words) if key in total else words
+    return total
+
+
+def same(found: Any, expected: dict[int, list[int]], width: int) -> None:
+    for array, other in zip(found, as_arrays(expected, width), strict=True):
+        assert np.array_equal(array, other)
+
+
+@RELAXED
+@given(st.data(), st.sampled_from([2, 4]))
+def test_cells_are_merged_and_folded_as_integers(data: Any, width: int) -> None:
+    a, b = data.draw(cells(width)), data.draw(cells(width))
+    same(kernels.merge_cells(*as_arrays(a, width), *as_arrays(b, width)), expected_sum([*a.items(), *b.items()]), width)
+    for shift in (0, 1, 3, 63):
+        folded = expected_sum((key >> shift, words) for key, words in sorted(a.items()))
+        same(kernels.fold_cells(*as_arrays(a, width), shift), folded, width)
+
+
+@RELAXED
+@given(st.data(), st.sampled_from([2, 4]))
+def test_tables_add_up(data: Any, width: int) -> None:
+    a, b = data.draw(cells(width)), data.draw(cells(width))
+    mine, other, third = (np.zeros((64, width), np.uint64) for _ in range(3))
+    for table, entries in ((mine, a), (other, b), (third, a), (third, b)):
+        kernels.add_cells(table, *as_arrays(entries, width))
+    kernels.add_table(mine, other)
+    assert np.array_equal(mine, third)
+    total = {key: words for key, words in expected_sum([*a.items(), *b.items()]).items() if any(words)}
+    used = kernels.used_cells(mine)
+    assert used.dtype == np.uint32
+    same((used.astype(np.uint64), mine[used]), total, width)
+
+
+def test_folding_is_binning_anew() -> None:
+    scores, labels, weights, _ = some_rows(np.float64)
+    for fine, coarse in ((20, 12), (13, 12), (16, 16)):
+        words = np.array(weigh(scores, labels, weights, fine)).T.reshape(-1, 4)
+        used = kernels.used_cells(words)
+        table = np.zeros((1 << coarse, 4), np.uint64)
+        kernels.add_cells(table, *kernels.fold_cells(used.astype(np.uint64), words[used], fine - coarse))
+        assert np.array_equal(table.reshape(-1, 2).T, weigh(scores, labels, weights, coarse))
