@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contestants import Arrays
     from numpy.typing import NDArray
 
-__all__ = ["auc", "calibration_ratio", "judged", "log_loss", "nce", "ranked", "scattered", "squared_error"]
+__all__ = ["auc", "calibration_ratio", "gauc", "judged", "log_loss", "nce", "ranked", "scattered", "squared_error"]
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 
@@ -46,6 +46,16 @@ def auc(arrays: Arrays) -> float:
     positives = int(label.sum(dtype=np.int64))
     wins = rank[label[order] == 1].sum() - positives * (positives + 1) / 2
     return float(wins / (positives * (len(label) - positives)))
+
+
+def gauc(arrays: Arrays, width: int = 100) -> float:
+    """By ranks inside lists of `width` rows without ties, each of one weight; lists of one class are left out."""
+    score, label, _ = _dense(arrays, width)
+    ordered = np.take_along_axis(label, np.argsort(score, axis=1), 1)
+    positives = ordered.sum(axis=1, dtype=np.int64)
+    wins = (ordered * np.arange(1, width + 1)).sum(axis=1) - positives * (positives + 1) / 2
+    pairs = positives * (width - positives)
+    return float(np.mean(wins[pairs > 0] / pairs[pairs > 0]))
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

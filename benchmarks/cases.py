@@ -14,7 +14,7 @@ import by_numpy
 import peers
 import pyarrow as pa
 from contestants import Case, Contestant
-from data import JUDGED, RUN_ROWS, clicks, lists, named_run, pooled_lists, run, scattered_lists
+from data import JUDGED, RUN_ROWS, clicked_lists, clicks, lists, named_run, pooled_lists, run, scattered_lists
 
 import fastrank as fr
 from fastrank import reference
@@ -134,6 +134,11 @@ CASES = [
         "auc(bits=20)",
         Contestant(by_numpy.auc, tolerance=1e-5),
         scikit_learn=peers.sklearn("roc_auc_score"),
+    ),
+    Case(
+        "gauc",
+        clicked_lists,
+        {"numpy": Contestant(by_numpy.gauc), **_threads(("gauc",), RANKED), "scikit-learn": peers.sklearn_gauc()},
     ),
     _of_lists("ndcg"),
     _of_lists("dcg@10"),
