@@ -38,35 +38,56 @@ typedef struct {
     int64_t rows; /* less those of weight 0 */
 } fr_list_wins;
 
-/* numerator / denominator, correctly rounded; 0 <= numerator <= denominator < 2^254. */
+static inline int fr_fits_double(fr_u256 x) { return !x.high && x.low >> 53 == 0; }
+
+static inline int fr_low_zeros(fr_u128 x) {
+    return (uint64_t)x ? __builtin_ctzll((uint64_t)x) : 64 + __builtin_ctzll((uint64_t)(x >> 64));
+}
+
+/* x / 2^bits, where the bits that fall out are 0; 0 <= bits < 256. */
+static inline fr_u256 fr_shift_out(fr_u256 x, int bits) {
+    if (bits >= 128) x.low = x.high, x.high = 0, bits -= 128;
+    if (bits) x.low = x.low >> bits | x.high << (128 - bits), x.high >>= bits;
+    return x;
+}
+
+/* numerator / denominator, correctly rounded; 0 <= numerator <= denominator < 2^254, which is not 0. */
 static double fr_share(fr_u256 numerator, fr_u256 denominator) {
     fr_u256 rest = numerator;
     uint64_t bits = 0;
     int exponent = 0;
     if (numerator.high == denominator.high && numerator.low == denominator.low) return 1.0;
     if (!(numerator.high | numerator.low)) return 0.0;
-    /* Long division: 54 binary digits from the first that is 1, and whether anything is left. */
+    /* Long division: 54 binary digits from the first that is 1, and whether anything is left.  Nothing branches on a
+       digit, which would be mispredicted every other time. */
     while (!(bits >> 53)) {
+        fr_u256 less;
         rest.high = rest.high << 1 | rest.low >> 127;
         rest.low <<= 1;
-        bits <<= 1;
+        less.low = rest.low - denominator.low;
+        less.high = rest.high - denominator.high - (rest.low < denominator.low);
+        int reaches = !(less.high >> 127); /* both are far below 2^255: else the difference is negative */
+        rest.low = reaches ? less.low : rest.low;
+        rest.high = reaches ? less.high : rest.high;
+        bits = bits << 1 | (uint64_t)reaches;
         exponent--;
-        if (rest.high > denominator.high || (rest.high == denominator.high && rest.low >= denominator.low)) {
-            rest.high -= denominator.high + (rest.low < denominator.low);
-            rest.low -= denominator.low;
-            bits |= 1;
-        }
     }
     if ((bits & 1) && ((bits & 2) || (rest.high | rest.low))) bits += 1;
     return ldexp((double)(bits >> 1), exponent + 1);
 }
 
 static double fr_share_won(const fr_list_wins *list) {
-    fr_u256 twice_pairs = fr_multiply_128(list->positives << 1, list->negatives);
-    if (!(twice_pairs.high | twice_pairs.low)) return (double)NAN;
-    if (!twice_pairs.high && twice_pairs.low >> 53 == 0) /* then both are float64, and their quotient is rounded once */
-        return (double)(uint64_t)list->twice_wins.low / (double)(uint64_t)twice_pairs.low;
-    return fr_share(list->twice_wins, twice_pairs);
+    fr_u256 wins = list->twice_wins, pairs = fr_multiply_128(list->positives << 1, list->negatives);
+    if (!(pairs.high | pairs.low)) return (double)NAN;
+    if (!fr_fits_double(pairs)) {
+        /* Weights are most often multiples of far more than their unit. */
+        fr_u128 low = wins.low | pairs.low, high = wins.high | pairs.high;
+        int zeros = low ? fr_low_zeros(low) : 128 + fr_low_zeros(high);
+        wins = fr_shift_out(wins, zeros);
+        pairs = fr_shift_out(pairs, zeros);
+    }
+    /* Where both are float64 their quotient is rounded once. */
+    return fr_fits_double(pairs) ? (double)(uint64_t)wins.low / (double)(uint64_t)pairs.low : fr_share(wins, pairs);
 }
 
 /* 0: no pair is tied, 1: some are, 2: all are. */
@@ -76,20 +97,20 @@ static int fr_ties_of(const fr_list_wins *list) {
     return 1 + (list->tied.high == pairs.high && list->tied.low == pairs.low);
 }
 
-/* Words of key and label, ascending. */
-static void fr_wins_of_words(fr_list_wins *list, const uint64_t *words, int64_t n) {
-    fr_u128 twice_wins = 0, tied = 0;
-    uint64_t below = 0;
-    for (int64_t i = 0, end; i < n; i = end) {
-        uint64_t positives = 0;
-        for (end = i; end < n && words[end] >> 1 == words[i] >> 1; end++) positives += words[end] & 1;
-        uint64_t negatives = (uint64_t)(end - i) - positives;
-        twice_wins += (fr_u128)positives * (2 * below + negatives);
-        tied += (fr_u128)positives * negatives;
-        below += negatives;
+/* Orders the first n of job->pairs by key; narrow: keys, and what stands in place of rows, have 32 bits. */
+static void fr_order_pairs(const fr_wins_job *job, int64_t n, int narrow) {
+    uint64_t *words = (uint64_t *)job->spare;
+    if (!narrow || n > UINT32_MAX) {
+        fr_sort_pairs(job->pairs, job->spare, n);
+        return;
     }
-    list->twice_wins.low = twice_wins;
-    list->tied.low = tied;
+    for (int64_t i = 0; i < n; i++) words[i] = job->pairs[i].key << 32 | (uint64_t)job->pairs[i].row;
+    if (n <= FR_SORT_GROUP) fr_insert_words(words, n);
+    else fr_sort_words(words, words + n, n, 32, 64);
+    for (int64_t i = 0; i < n; i++) {
+        job->pairs[i].key = words[i] >> 32;
+        job->pairs[i].row = (int64_t)(uint32_t)words[i];
+    }
 }
 
 /* Pairs of key and label, ascending by key. */
@@ -118,8 +139,8 @@ static void fr_weigh_pairs(fr_list_wins *list, const fr_pair *pairs, int64_t n, 
             fr_u128 weight = fr_weight(weights[pairs[end].row]);
             *(labels[pairs[end].row] ? &positives : &negatives) += weight;
         }
-        fr_add_256(&list->twice_wins, fr_multiply_128(positives, 2 * below + negatives));
-        fr_add_256(&list->tied, fr_multiply_128(positives, negatives));
+        if (positives) fr_add_256(&list->twice_wins, fr_multiply_128(positives, 2 * below + negatives));
+        if (positives && negatives) fr_add_256(&list->tied, fr_multiply_128(positives, negatives));
         below += negatives;
         list->positives += positives;
     }
@@ -138,24 +159,28 @@ static inline void fr_store_list(const fr_wins_job *job, int64_t q, const fr_lis
 
 #define FR_REAL float
 #define FR_WHOLE int32_t
+#define FR_KEY fr_key_f32
 #define FR_REAL_IS_FLOAT 1
 #define FR_NAMED(name) name##_f32
 #define FR_BODY_NAMED(name) name##_f32_body
 #include "list_wins_of.h"
 #undef FR_REAL
 #undef FR_WHOLE
+#undef FR_KEY
 #undef FR_REAL_IS_FLOAT
 #undef FR_NAMED
 #undef FR_BODY_NAMED
 
 #define FR_REAL double
 #define FR_WHOLE int64_t
+#define FR_KEY fr_key_f64
 #define FR_REAL_IS_FLOAT 0
 #define FR_NAMED(name) name##_f64
 #define FR_BODY_NAMED(name) name##_f64_body
 #include "list_wins_of.h"
 #undef FR_REAL
 #undef FR_WHOLE
+#undef FR_KEY
 #undef FR_REAL_IS_FLOAT
 #undef FR_NAMED
 #undef FR_BODY_NAMED

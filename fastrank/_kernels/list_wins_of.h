@@ -1,33 +1,26 @@
-/* One list of list_wins.h, for scores of type FR_REAL; FR_WHOLE is the integer of its size. */
+/* One list of list_wins.h, for scores of type FR_REAL with keys FR_KEY; FR_WHOLE is the integer of their size. */
 
 static void FR_NAMED(fr_weigh_list)(fr_list_wins *list, const FR_REAL *scores, const uint8_t *labels,
                                     const double *weights, int64_t n, const fr_wins_job *job) {
     int64_t found = 0;
     for (int64_t i = 0; i < n; i++) {
-        job->pairs[found].key = fr_ascending(scores[i]);
+        job->pairs[found].key = FR_KEY(scores[i]);
         job->pairs[found].row = i;
         found += weights[i] > 0.0;
     }
+    fr_order_pairs(job, found, FR_REAL_IS_FLOAT && n <= UINT32_MAX);
     list->rows = found;
-    fr_sort_pairs(job->pairs, job->spare, found);
     fr_weigh_pairs(list, job->pairs, found, labels, weights);
 }
 
 static void FR_NAMED(fr_sort_list)(fr_list_wins *list, const FR_REAL *scores, const uint8_t *labels, int64_t n,
                                    const fr_wins_job *job) {
-    if (FR_REAL_IS_FLOAT && n <= UINT32_MAX) {
-        uint64_t *words = (uint64_t *)job->pairs;
-        for (int64_t i = 0; i < n; i++) words[i] = (uint64_t)fr_key_f32((float)scores[i]) << 1 | (labels[i] != 0);
-        fr_sort_words(words, (uint64_t *)job->spare, n, 0, 33);
-        fr_wins_of_words(list, words, n);
-    } else {
-        for (int64_t i = 0; i < n; i++) {
-            job->pairs[i].key = fr_ascending(scores[i]);
-            job->pairs[i].row = labels[i] != 0;
-        }
-        fr_sort_pairs(job->pairs, job->spare, n);
-        fr_wins_of_pairs(list, job->pairs, n);
+    for (int64_t i = 0; i < n; i++) {
+        job->pairs[i].key = FR_KEY(scores[i]);
+        job->pairs[i].row = labels[i] != 0;
     }
+    fr_order_pairs(job, n, FR_REAL_IS_FLOAT);
+    fr_wins_of_pairs(list, job->pairs, n);
 }
 
 /* How many pairs of the two classes there are in which the score of the many is below, and in which it is not above.
