@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "auc", "calibration_ratio", "judged", "log_loss", "nce", "ranked", "scattered", "sliced_auc", "squared_error",
-]  # fmt: skip
+    "auc",
+    "calibration_ratio",
+    "gauc",
+    "judged",
+    "log_loss",
+    "nce",
+    "ranked",
+    "scattered",
+    "sliced_auc",
+    "squared_error",
+]
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 
@@ -56,6 +65,16 @@ def sliced_auc(arrays: Arrays) -> list[float]:
     ends = np.cumsum(np.bincount(arrays["slice"]))[:-1]
     columns = (np.split(arrays[name][order], ends) for name in ("label", "score"))
     return [auc({"label": label, "score": score}) for label, score in zip(*columns, strict=True)]
+
+
+def gauc(arrays: Arrays, width: int = 100) -> float:
+    """By ranks inside lists of `width` rows without ties, each of one weight; lists of one class are left out."""
+    score, label, _ = _dense(arrays, width)
+    ordered = np.take_along_axis(label, np.argsort(score, axis=1), 1)
+    positives = ordered.sum(axis=1, dtype=np.int64)
+    wins = (ordered * np.arange(1, width + 1)).sum(axis=1) - positives * (positives + 1) / 2
+    pairs = positives * (width - positives)
+    return float(np.mean(wins[pairs > 0] / pairs[pairs > 0]))
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

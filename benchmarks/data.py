@@ -11,9 +11,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "JUDGED", "RUN_ROWS", "SLICES", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists",
+    "JUDGED",
+    "RUN_ROWS",
+    "SLICES",
+    "clicked_lists",
+    "clicks",
+    "lists",
+    "named_run",
+    "pooled_lists",
+    "run",
+    "scattered_lists",
     "sliced_clicks",
-]  # fmt: skip
+]
 
 RUN_ROWS = 1000  # rows of a query in a run
 JUDGED = 150  # judgments of a query, two thirds of them of rows of the run
@@ -59,6 +68,13 @@ def lists(rows: int, width: int = 100) -> dict[str, NDArray[Any]]:
         "score": score.ravel(),
         "query": np.repeat(np.arange(queries), width),
     }
+
+
+@cache
+def clicked_lists(rows: int) -> dict[str, NDArray[Any]]:
+    """The same queries of 100 rows with labels 0 and 1."""
+    arrays = lists(rows)
+    return {**arrays, "label": (arrays["label"] > 0).astype(np.int8)}
 
 
 @cache

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from contestants import Arrays
 
-__all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "sklearn_ndcg"]
+__all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "sklearn_gauc", "sklearn_ndcg"]
 
 Pairs = dict[str, dict[str, Any]]
 
@@ -24,6 +24,18 @@ def sklearn(name: str, tolerance: float = 1e-12) -> Contestant:
         return float(getattr(metrics, name)(arrays["label"], arrays["score"]))
 
     return Contestant(run, tolerance=tolerance)
+
+
+def sklearn_gauc(width: int = 100) -> Contestant:
+    """A call a query, of lists of `width` rows each of one weight."""
+
+    def run(arrays: Arrays) -> float:
+        from sklearn.metrics import roc_auc_score
+
+        rows = zip(arrays["label"].reshape(-1, width), arrays["score"].reshape(-1, width), strict=True)
+        return float(np.mean([roc_auc_score(label, score) for label, score in rows if label.any() and not label.all()]))
+
+    return Contestant(run, largest=100_000)
 
 
 def sklearn_ndcg(width: int = 100) -> Contestant:

@@ -37,6 +37,7 @@ __all__ = [
     "Domain",
     "Unfit",
     "grades",
+    "list_classes",
     "list_scores",
 ]
 
@@ -245,6 +246,22 @@ def grades(
     name += ", or null" if unjudged else ""
     allowed += ", or null where nobody judged the row; not NaN" if unjudged else ", neither null nor NaN"
     return Domain(name, _NUMBER, allowed, view)
+
+
+def list_classes(*, unjudged: bool) -> Domain:
+    """Labels 0 and 1 of ranked lists; `unjudged`: a null is the label of a row that nobody judged."""
+
+    def view(array: pa.Array) -> Column:
+        values, invalid = _binary(array)
+        nulls = null_mask(array) if unjudged else None
+        if nulls is not None:
+            values = np.where(nulls, UNJUDGED, values)
+            invalid = None if invalid is None else invalid & ~nulls
+        return Column(values, invalid)
+
+    if not unjudged:
+        return Domain("binary", _NUMBER, "0 or 1", view)
+    return Domain("binary, or null", _NUMBER, "0 or 1, or null where nobody judged the row; not NaN", view)
 
 
 def list_scores(nan: str) -> Domain:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from fastrank.accumulators.ranked import MeasuredLists
+from fastrank.accumulators.ranked import ValuedLists
 from fastrank.answer import check_evaluated
 from fastrank.buffers import plain, to_arrow
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError
@@ -57,15 +57,15 @@ class QueryValues:
         self._started = self._finished = False
         self.schema = self._schema()
 
-    def _by_stream(self) -> dict[Identity, list[tuple[Request, MeasuredLists]]]:
+    def _by_stream(self) -> dict[Identity, list[tuple[Request, ValuedLists]]]:
         plan = self._evaluator.plan
         if plan.by:
             raise ParameterError("per_query=True gives the values of whole queries: leave out by=")
-        found: dict[Identity, list[tuple[Request, MeasuredLists]]] = {}
+        found: dict[Identity, list[tuple[Request, ValuedLists]]] = {}
         for request in plan.requests:
             identity = next(iter(request.states.values()))
             accumulator = plan.accumulators[identity]
-            if not isinstance(accumulator, MeasuredLists):
+            if not isinstance(accumulator, ValuedLists):
                 raise ParameterError(f"{request.metric.name} has no value of a query: leave it out of per_query=True")
             found.setdefault(plan.stream_of[identity], []).append((request, accumulator))
         models = {request.model for request in plan.requests}

@@ -40,6 +40,8 @@ class MetricValue:
     rows_duplicate: int | None
     queries: int | None
     queries_without_relevant: int | None
+    queries_one_class: int | None
+    queries_all_tied: int | None
     queries_missing: int | None
     queries_extra: int | None
     queries_tied: int | None
@@ -53,7 +55,7 @@ _TYPES = {
     "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
     "rows_clipped": pa.int64(), "rows_unjudged": pa.int64(), "rows_not_retrieved": pa.int64(),
     "rows_duplicate": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
-    "queries_missing": pa.int64(),
+    "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(), "queries_missing": pa.int64(),
     "queries_extra": pa.int64(), "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
 

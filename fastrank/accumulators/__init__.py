@@ -6,6 +6,7 @@
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | RankedListSums | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
+| ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
 """
@@ -19,6 +20,7 @@ from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
 from fastrank.accumulators.values import ListValues
+from fastrank.accumulators.wins import ListWins
 
 __all__ = [
     "ACCUMULATORS",
@@ -30,6 +32,7 @@ __all__ = [
     "ListMoments",
     "ListSums",
     "ListValues",
+    "ListWins",
     "ScoreHistogram",
     "ScoreRuns",
 ]

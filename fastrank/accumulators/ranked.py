@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     from fastrank.lists import Lists
 
-__all__ = ["ListExtremes", "ListMoments", "ListSums", "MeasuredLists"]
+__all__ = [
+    "Counted",
+    "ListExtremes",
+    "ListMoments",
+    "ListSums",
+    "MeasuredLists",
+    "ValueSums",
+    "ValuedLists",
+    "add_weights",
+    "sum_of",
+]
 
 # Values below count as this in a geometric mean (trec_eval's MIN_GEO_MEAN).
 LEAST_OF_GEOMETRIC = 1e-5
@@ -38,8 +48,33 @@ class Counted(NamedTuple):
     tallies: dict[str, NDArray[Any]]
 
 
+class ValuedLists(ListAccumulator):
+    """Base of what aggregates lists that have a value each."""
+
+    def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
+        """Evaluates each list and adds its value to its slice."""
+        if lists.count == 0:
+            return
+        values, _, weights, tallies = self.count(lists)
+        for name, counts in tallies.items():
+            self._tally(name, slices, counts)
+        if split is not None:
+            self._tally("queries_split", slices, split)
+        self.add(values, weights, slices)
+
+    @abstractmethod
+    def count(self, lists: Lists) -> Counted:
+        """The value and the weight of each list, computed once for all slicings and aggregations."""
+
+    @abstractmethod
+    def add(
+        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+    ) -> None:
+        """Adds values to their slices; one of weight 0 is absent."""
+
+
 @dataclass(eq=False)
-class MeasuredLists(ListAccumulator):
+class MeasuredLists(ValuedLists):
     """Base of what aggregates the values of a measure: the lists that count, and how many of each sort there are."""
 
     measure: str
@@ -76,24 +111,6 @@ class MeasuredLists(ListAccumulator):
         """Everything about a list."""
         return ("label", "score", "rank", "query", "query_weight", "item", *MEASURES[self.measure].reads)
 
-    def update(self, lists: Lists, slices: NDArray[np.int32] | None, split: NDArray[np.bool_] | None) -> None:
-        """Evaluates each list and adds its value to its slice."""
-        if lists.count == 0:
-            return
-        values, _, weights, tallies = self.count(lists)
-        self._tally("rows", slices, np.diff(lists.offsets))
-        for name, counts in tallies.items():
-            self._tally(name, slices, counts)
-        if split is not None:
-            self._tally("queries_split", slices, split)
-        self.add(values, weights, slices)
-
-    @abstractmethod
-    def add(
-        self, values: NDArray[np.float64], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
-    ) -> None:
-        """Adds values to their slices; one of weight 0 is absent."""
-
     def count(self, lists: Lists) -> Counted:
         """The value and the weight of each list, computed once for all slicings and aggregations."""
         key = (
@@ -117,7 +134,10 @@ class MeasuredLists(ListAccumulator):
         ignored = lists.missing is not None and self.missing_query == "skip"
         weights = None if ignored else lists.query_weights
         absent = np.zeros(lists.count, np.bool_)
-        tallies: dict[str, NDArray[Any]] = {"queries_tied": ranked.count_tied(self.depth)}
+        tallies: dict[str, NDArray[Any]] = {
+            "rows": np.diff(lists.offsets),
+            "queries_tied": ranked.count_tied(self.depth),
+        }
         tallies.update(lists.row_counts)
         if ranked.repeated is not None:
             tallies["rows_duplicate"] = ranked.repeated
@@ -196,20 +216,22 @@ class ListSums(MeasuredLists):
         if self.logarithm:
             values = exact_sum.logs(np.maximum(values, LEAST_OF_GEOMETRIC))
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
-        _add_weights(weights, values.size, slices, self.weight_digits)
+        add_weights(weights, values.size, slices, self.weight_digits)
 
     def at(self, s: int) -> ValueSums:
         """The sums of slice s."""
-        return ValueSums(_sum(self.digits[s], self.special[s]), _sum(self.weight_digits[s]))
+        return ValueSums(sum_of(self.digits[s], self.special[s]), sum_of(self.weight_digits[s]))
 
 
-def _sum(digits: NDArray[np.int64], special: NDArray[np.int64] | None = None) -> Sum:
+def sum_of(digits: NDArray[np.int64], special: NDArray[np.int64] | None = None) -> Sum:
+    """The sum of one slice."""
     return Sum(digits_to_fraction(digits), None if special is None else special_value(special), 0)
 
 
-def _add_weights(
+def add_weights(
     weights: NDArray[np.float64] | None, count: int, slices: NDArray[np.int32] | None, digits: NDArray[np.int64]
 ) -> None:
+    """Adds the weights of values, each 1 where there are none, to their sums."""
     ones = np.ones(count) if weights is None else weights
     exact_sum.add_values(ones, None, slices, digits, np.zeros((len(digits), exact_sum.SPECIALS), np.int64))
 
@@ -271,12 +293,12 @@ class ListMoments(MeasuredLists):
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
         for part in _exact_squares(values):
             exact_sum.add_values(part, weights, slices, self.square_digits, self.special)
-        _add_weights(weights, values.size, slices, self.weight_digits)
+        add_weights(weights, values.size, slices, self.weight_digits)
 
     def at(self, s: int) -> ValueMoments:
         """The sums of slice s."""
         return ValueMoments(
-            _sum(self.digits[s], self.special[s]), _sum(self.square_digits[s]), _sum(self.weight_digits[s])
+            sum_of(self.digits[s], self.special[s]), sum_of(self.square_digits[s]), sum_of(self.weight_digits[s])
         )
 
 

@@ -67,6 +67,11 @@ METRICS = {
         "mrr(aggregation=median, no_relevant=nan, label=grade)",
         "recall(aggregation=median, score_dtype=float32, no_relevant=skip, relevance_level=3, label=grade)@2",
     ],
+    "list_wins": [
+        "gauc(label=clicked)",
+        "gauc(group_weight=pairs, tied_groups=skip, label=clicked)",
+        "gauc(group_weight=equal, nan_score=last, label=clicked)",
+    ],
     "item_counts": [
         "coverage(item=product)",
         "coverage(item=product, ties=item_desc, catalogue=100)@2",

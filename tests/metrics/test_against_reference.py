@@ -73,6 +73,16 @@ def shows_nothing(columns: Columns, metric: Metric) -> bool:
     return not columns["query"].size and metric.parameters.get("aggregation") != "sum"
 
 
+def counts_no_group(columns: Columns, metric: Metric) -> bool:
+    """Whether no query has rows of both classes and, where that is asked for, of two scores."""
+    here = present(columns) & (columns.get("query_weight", np.ones(len(columns["query"]))) > 0)
+    groups = [here & (columns["query"] == q) for q in np.unique(columns["query"])]
+    least = 2 if metric.parameters["tied_groups"] == "skip" else 1
+    differ = [[np.unique(columns[name][group]).size for name in ("label", "score")] for group in groups]
+    counted = [labels == 2 and scores >= least for labels, scores in differ]
+    return metric.parameters["none_left"] == "nan" and not any(counted)
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -83,6 +93,7 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     'there are no queries, or none with a row that is not relevant under no_relevant="skip"': counts_no_query,
     "there are no queries and the aggregation is not sum": counts_no_query,
     "no row is shown": shows_nothing,
+    'no query with rows of both classes counts, and none_left="nan"': counts_no_group,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
 STRETCHED: dict[str, tuple[Any, ...]] = {
