@@ -295,9 +295,7 @@ def _equal_number(number: float, array: pa.Array) -> Column:
 def _equal_text(text: str, array: pa.Array) -> Column:
     """Which texts, or their bytes, are equal to one; or which moments are the one that it names."""
     kind, value = array.type, literal(text)
-    if pa.types.is_fixed_size_binary(kind):
-        array = array.cast(pa.binary())
-    elif pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
+    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
         try:
             value = moment(value, kind)
         except pa.ArrowException:

@@ -26,7 +26,7 @@ from fastrank.cli import main
 from fastrank.domains import BINARY, one_label
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError, StateMismatchError
 from fastrank.judgments import Judgments
-from fastrank.sources import tables
+from fastrank.sources import files, tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -433,9 +433,12 @@ def test_metrics_of_one_positive_label_share_a_state() -> None:
         evaluator(metrics="auc(positive=b)").merge(evaluator(batch, metrics="auc(positive=c)"))
     with pytest.raises(StateMismatchError, match="lacks"):
         evaluator(metrics="auc(positive='1')").merge(evaluator(rows([1, 2]), metrics="auc(positive=1)"))
+    whole = evaluator(rows([1, 2]), metrics=m.auc(positive=1))
+    for one in (1.0, True):
+        helpers.same_state(helpers.merged(evaluator(metrics=m.auc(positive=one)), whole), whole)
 
 
-def test_csv_files_of_text_and_of_numbers(tmp_path: Path) -> None:
+def test_csv_files_of_text_and_of_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pa.table({"y": [0, 1, 2, 1], "c": ["<=50K", ">50K", "<=50K", ">50K"], "p": [0.1, 0.4, 0.35, 0.8]})
     pa.csv.write_csv(table, tmp_path / "a.csv")
     more = pa.table({"y": [1.0, 0.5], "c": ["1", "2"], "p": [0.9, 0.0]})
@@ -447,6 +450,14 @@ def test_csv_files_of_text_and_of_numbers(tmp_path: Path) -> None:
     both = fr.evaluate([tmp_path / "a.csv", tmp_path / "b.csv"], metrics, score="p")
     assert both["auc(positive=1, label=y)"] == 1.0
     assert both.table["rows"].to_pylist() == [6, 6]
+    # And so they are where only a later block has fractions.
+    monkeypatch.setattr(files, "CSV_BLOCK_BYTES", 32)
+    pa.csv.write_csv(pa.table({"y": [1, 2] * 20 + [0.5], "p": [0.9, 0.0] * 20 + [0.9]}), tmp_path / "c.csv")
+    text = (tmp_path / "c.csv").read_text()
+    assert "\n1,0.9\n2,0\n" in text
+    late = fr.evaluate(tmp_path / "c.csv", "auc(positive=1)", label="y", score="p")
+    # Each of 20 positives wins over 20 negatives, and ties with the last.
+    assert late["auc(positive=1)"] == 20.5 / 21
 
 
 def test_the_command_line_takes_a_positive_label(tmp_path: Path) -> None:

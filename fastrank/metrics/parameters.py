@@ -221,7 +221,7 @@ class Label:
     """The label of positive rows, or None for the labels that need not be told."""
 
     doc: str = (
-        "The label of positive rows; those of any other label are negative, and the column may hold text. "
+        "The label of positive rows, in a column of numbers or of text; rows of any other label are negative.\n"
         "None: labels are 0 and 1, or -1 and 1."
     )
     allowed = "a number up to 2^53 in size, text, True or False (1 or 0), or None"
