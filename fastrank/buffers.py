@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from array import array as packed
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["booleans", "buffer_view", "in_words", "is_id", "is_list", "null_mask", "plain", "to_arrow"]
+__all__ = [
+    "booleans",
+    "buffer_view",
+    "in_words",
+    "is_id",
+    "is_list",
+    "literal",
+    "moment",
+    "null_mask",
+    "plain",
+    "to_arrow",
+]
 
 
 def to_arrow(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> pa.Array:
@@ -84,3 +97,30 @@ def in_words(scalar: pa.Scalar) -> str:
         return str(scalar.cast(pa.string()))
     except pa.ArrowException:
         return repr(scalar)
+
+
+def literal(value: bool | float | str) -> pa.Scalar:
+    """A scalar, without pyarrow.scalar, which imports pandas."""
+    if isinstance(value, bool):
+        buffers, arrow_type = [pa.py_buffer(bytes([value]))], pa.bool_()
+    elif isinstance(value, int):
+        is_large = value >= 2**63
+        buffers, arrow_type = [pa.py_buffer(packed("Q" if is_large else "q", [value]))], pa.int64()
+        arrow_type = pa.uint64() if is_large else arrow_type
+    elif isinstance(value, float):
+        buffers, arrow_type = [pa.py_buffer(packed("d", [value]))], pa.float64()
+    else:
+        data = value.encode()
+        buffers, arrow_type = [pa.py_buffer(packed("q", [0, len(data)])), pa.py_buffer(data)], pa.large_string()
+    return pa.Array.from_buffers(arrow_type, 1, [None, *buffers])[0]
+
+
+def moment(text: pa.Scalar, arrow_type: pa.DataType) -> Any:
+    """The date, time or timestamp that a text names; without an offset, on the clock of the type's zone."""
+    zone = getattr(arrow_type, "tz", None)
+    if zone is None:
+        return text.cast(arrow_type)
+    try:
+        return text.cast(arrow_type)
+    except pa.ArrowInvalid:
+        return pc.assume_timezone(text.cast(pa.timestamp(arrow_type.unit)), zone)

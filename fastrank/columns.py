@@ -184,12 +184,13 @@ class RowSet:
                 continue
             problems.append(Problem(int(invalid.argmax()), name, role, domain))
             dropped = invalid if dropped is None else dropped | invalid
+        problem = None
         if problems and not self.drop_invalid:
-            return Rows(self, columns, None, None), min(problems, key=lambda problem: problem.row)
+            problem, dropped = min(problems, key=lambda problem: problem.row), None
         if dropped is not None:
             mask = ~dropped if mask is None else mask & ~dropped
         index = None if mask is None or mask.all() else np.flatnonzero(mask)
-        return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), None
+        return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), problem
 
     def find_nothing(self) -> Rows:
         """No rows."""
@@ -198,13 +199,11 @@ class RowSet:
         return self.find(Columns(nothing, str))[0]
 
 
-def find_rows(row_sets: Sequence[RowSet], columns: Columns) -> dict[RowSet, Rows]:
-    """The rows of each row set; InvalidValueError for the first row that is invalid in one."""
+def find_rows(row_sets: Sequence[RowSet], columns: Columns) -> tuple[dict[RowSet, Rows], list[Problem]]:
+    """The rows of each row set, and the first invalid row of each that has one."""
     found = {row_set: row_set.find(columns) for row_set in row_sets}
     problems = [problem for _, problem in found.values() if problem is not None]
-    if problems:
-        raise min(problems, key=lambda problem: problem.row).error(columns)
-    return {row_set: rows for row_set, (rows, _) in found.items()}
+    return {row_set: rows for row_set, (rows, _) in found.items()}, problems
 
 
 class Rows:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fastrank.buffers import literal, moment
 from fastrank.errors import MissingColumnError, ParameterError, did_you_mean
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def filled(value: Any, rows: int, text: str) -> pa.BooleanArray:
     if not pa.types.is_boolean(value.type):
         raise ParameterError(f"where={text!r} gives {value.type}; a condition gives true or false")
     if isinstance(value, pa.Scalar):
-        return pa.repeat(_literal(value.is_valid and value.as_py()), rows)
-    return pc.coalesce(value, _literal(False)) if value.null_count else value
+        return pa.repeat(literal(value.is_valid and value.as_py()), rows)
+    return pc.coalesce(value, literal(False)) if value.null_count else value
 
 
 def _operands(node: Any, batch: pa.RecordBatch) -> tuple[Any, Any]:
@@ -162,35 +162,19 @@ def _comparable(arrow_type: pa.DataType) -> pa.DataType:
     return pa.large_binary() if arrow_type == pa.binary_view() else arrow_type
 
 
-def _literal(value: bool | float | str) -> pa.Scalar:
-    """A scalar, without pyarrow.scalar, which imports pandas."""
-    if isinstance(value, bool):
-        buffers, arrow_type = [pa.py_buffer(bytes([value]))], pa.bool_()
-    elif isinstance(value, int):
-        is_large = value >= 2**63
-        buffers, arrow_type = [pa.py_buffer(array("Q" if is_large else "q", [value]))], pa.int64()
-        arrow_type = pa.uint64() if is_large else arrow_type
-    elif isinstance(value, float):
-        buffers, arrow_type = [pa.py_buffer(array("d", [value]))], pa.float64()
-    else:
-        data = value.encode()
-        buffers, arrow_type = [pa.py_buffer(array("q", [0, len(data)])), pa.py_buffer(data)], pa.large_string()
-    return pa.Array.from_buffers(arrow_type, 1, [None, *buffers])[0]
-
-
 def _number(digits: str) -> pa.Scalar:
-    return _literal(int(digits) if digits.lstrip("-").isdigit() else float(digits))
+    return literal(int(digits) if digits.lstrip("-").isdigit() else float(digits))
 
 
 def _constant(node: Any, _: pa.RecordBatch | None = None) -> pa.Scalar:
-    return _literal(str(node.this)) if node.is_string else _number(str(node.this))
+    return literal(str(node.this)) if node.is_string else _number(str(node.this))
 
 
 def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
     """Give two values types that a comparison has a kernel for."""
     for one, other, is_swapped in ((left, right, False), (right, left, True)):
         if isinstance(one, pa.Scalar) and pa.types.is_large_string(one.type) and pa.types.is_temporal(other.type):
-            one = _moment(one, other.type)
+            one = moment(one, other.type)
         elif pa.types.is_boolean(one.type) and _is_number(other.type):
             one = one.cast(pa.int8())
         elif pa.types.is_signed_integer(one.type) and other.type == pa.uint64():
@@ -203,17 +187,6 @@ def _aligned(left: Any, right: Any) -> tuple[Any, Any]:
 
 def _is_number(arrow_type: pa.DataType) -> bool:
     return bool(pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type))
-
-
-def _moment(text: pa.Scalar, arrow_type: pa.DataType) -> Any:
-    zone = getattr(arrow_type, "tz", None)
-    if zone is None:
-        return text.cast(arrow_type)
-    try:
-        return text.cast(arrow_type)
-    except pa.ArrowInvalid:
-        # No offset in the text: the clock of the column's zone.
-        return pc.assume_timezone(text.cast(pa.timestamp(arrow_type.unit)), zone)
 
 
 def _comparison(function: str) -> Callable[[Any, pa.RecordBatch], Any]:
@@ -241,7 +214,7 @@ def _arithmetic(function: str) -> Callable[[Any, pa.RecordBatch], Any]:
     def value_of(node: Any, batch: pa.RecordBatch) -> Any:
         left, right = (_widened(value) for value in _operands(node, batch))
         if function in ("divide", "remainder"):
-            right = pc.if_else(_compare("equal", right, _literal(0)), pa.nulls(1, right.type)[0], right)
+            right = pc.if_else(_compare("equal", right, literal(0)), pa.nulls(1, right.type)[0], right)
         if function == "divide":
             return pc.divide(left.cast(pa.float64()), right.cast(pa.float64()))
         if function == "remainder":
@@ -273,7 +246,7 @@ def _membership(node: Any, batch: pa.RecordBatch) -> Any:
     found = _set_lookup(value, node.expressions)
     if found is not None:
         return found
-    result: Any = _literal(False)
+    result: Any = literal(False)
     for each in node.expressions:
         equal = _compare("equal", value, evaluate(each, batch))
         result = pc.or_kleene(result, _boolean(equal))
@@ -320,7 +293,7 @@ _NODES: dict[str, tuple[frozenset[str], Callable[[Any, Any], Any]]] = {
     "Column": (_ONE, _column),
     "Identifier": (_ONE | {"quoted"}, lambda *_: None),
     "Literal": (_ONE | {"is_string"}, _constant),
-    "Boolean": (_ONE, lambda node, _: _literal(bool(node.this))),
+    "Boolean": (_ONE, lambda node, _: literal(bool(node.this))),
     "Null": (frozenset(), lambda *_: pa.nulls(1)[0]),
     "Paren": (_ONE, lambda node, batch: evaluate(node.this, batch)),
     "EQ": (_BOTH, _comparison("equal")),

@@ -7,6 +7,7 @@ marks the rows that lie outside.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank._kernels import checks
-from fastrank.buffers import booleans, buffer_view, is_id, is_list, null_mask, plain
+from fastrank.buffers import booleans, buffer_view, is_id, is_list, literal, moment, null_mask, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +36,12 @@ __all__ = [
     "WEIGHT",
     "Column",
     "Domain",
+    "Labels",
     "Unfit",
     "grades",
     "list_classes",
     "list_scores",
+    "one_label",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
@@ -66,6 +69,12 @@ class Column(NamedTuple):
     invalid: NDArray[np.bool_] | None
 
 
+class Labels(Column):
+    """Labels of two classes; `minus_ones` marks those of negative rows that are -1, not 0 (None: there are none)."""
+
+    minus_ones: NDArray[np.bool_] | None = None
+
+
 @dataclass(frozen=True)
 class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings."""
@@ -76,6 +85,11 @@ class Domain:
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
     reading: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it holds numbers."""
+        return self.types == _NUMBER
 
 
 class Unfit(Exception):
@@ -106,9 +120,9 @@ def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray
     return b if a is None else a if b is None else a | b
 
 
-def _floats(array: pa.Array) -> Column:
+def _floats(array: pa.Array, types: str = "") -> Column:
     """Numbers as float32 or float64, none of them rounded."""
-    values, invalid = _numbers(array, _NUMBER)
+    values, invalid = _numbers(array, types or _NUMBER)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
     if is_exact(array.type) and values.dtype.itemsize == 8:
@@ -146,8 +160,8 @@ def _finite(array: pa.Array) -> Column:
     return Column(values, invalid)
 
 
-def _small_integers(array: pa.Array, top: int) -> tuple[NDArray[np.uint8], bool, Column]:
-    numbers = _numbers(array, _NUMBER)
+def _small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
+    numbers = _numbers(array, types)
     values = numbers.values.astype(np.float32) if numbers.values.dtype == np.float16 else numbers.values
     if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), top):
         # Seen as unsigned, negative bytes are above any grade: these are small integers as they stand.
@@ -156,15 +170,21 @@ def _small_integers(array: pa.Array, top: int) -> tuple[NDArray[np.uint8], bool,
     return small, fits, Column(values, numbers.invalid)
 
 
-def _binary(array: pa.Array) -> Column:
-    """Labels 0 and 1 as bytes."""
-    small, fits, (values, invalid) = _small_integers(array, 1)
-    return Column(small, invalid if fits else _either(invalid, ~((values == 0) | (values == 1))))
+def _binary(array: pa.Array) -> Labels:
+    """Labels 0 and 1, or -1 and 1, as bytes 0 and 1."""
+    small, fits, (values, invalid) = _small_integers(array, 1, f"{_NUMBER}; {_POSITIVE}")
+    if fits:
+        return Labels(small, invalid)
+    positive, minus_ones = values == 1, values == -1
+    known = positive | minus_ones | (values == 0)
+    labels = Labels(positive.view(np.uint8), invalid if known.all() else _either(invalid, ~known))
+    labels.minus_ones = minus_ones if minus_ones.any() else None
+    return labels
 
 
 def _grade(array: pa.Array) -> Column:
     """Graded relevance: bytes where all labels are integers in 0..31, else float64."""
-    small, fits, (_, invalid) = _small_integers(array, LARGEST_SMALL_GRADE)
+    small, fits, (_, invalid) = _small_integers(array, LARGEST_SMALL_GRADE, _NUMBER)
     if fits:
         return Column(small, invalid)
     values, invalid = _finite(array)
@@ -264,6 +284,44 @@ def list_classes(*, unjudged: bool) -> Domain:
     return Domain("binary, or null", _NUMBER, "0 or 1, or null where nobody judged the row; not NaN", view)
 
 
+def one_label(positive: float | str) -> Domain:
+    """Labels of which one, a number or a text, is that of positive rows; they become bytes 0 and 1."""
+    equal = partial(_equal_text, positive) if isinstance(positive, str) else partial(_equal_number, positive)
+
+    def view(array: pa.Array) -> Column:
+        if pa.types.is_null(array.type):
+            return Column(np.zeros(len(array), np.uint8), np.ones(len(array), np.bool_))
+        values, invalid = equal(array)
+        return Column((values if invalid is None else values & ~invalid).view(np.uint8), invalid)
+
+    types = _TEXT if isinstance(positive, str) else _NUMBER
+    meaning = f"positive: {positive!r}"
+    return Domain(f"binary, {meaning}", types, "a label, neither null nor NaN", view, reading=meaning)
+
+
+def _equal_number(number: float, array: pa.Array) -> Column:
+    """Which numbers are equal to one of at most 2^53; a float32 of 0.1 is not equal to 0.1."""
+    allowed = f"{_NUMBER}, which the number positive={number!r} compares with; text stands in quotes"
+    values, invalid = (_floats if pa.types.is_decimal(array.type) else _numbers)(array, allowed)
+    if values.dtype.kind != "f":
+        return Column(values == number, invalid)
+    unknown = np.isnan(values)
+    return Column(values == np.float64(number), _either(invalid, unknown if unknown.any() else None))
+
+
+def _equal_text(text: str, array: pa.Array) -> Column:
+    """Which texts, or their bytes, are equal to one; or which moments are the one that it names."""
+    kind, value = array.type, literal(text)
+    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
+        try:
+            value = moment(value, kind)
+        except pa.ArrowException:
+            raise Unfit(f"a type of which positive={text!r} names a value") from None
+    elif pa.types.is_duration(kind) or not is_id(kind) or is_exact(kind) or pa.types.is_boolean(kind):
+        raise Unfit(f"{_TEXT}, which the text positive={text!r} compares with; numbers stand without quotes")
+    return Column(booleans(pc.equal(array, value)), null_mask(array))
+
+
 def list_scores(nan: str) -> Domain:
     """Scores of ranked lists: NaN in place of nulls, whose rows were judged but not retrieved.  A NaN is invalid
     ("error"), ranks with negative infinity ("last"), or stands for a null ("drop")."""
@@ -303,8 +361,10 @@ def _rank(array: pa.Array) -> Column:
 _NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 _KEYS = f"{_KEY}, or a list of one of these"
+_TEXT = "string, binary, date, time, timestamp or dictionary"
+_POSITIVE = "positive= names the label of positive rows"
 
-BINARY = Domain("binary", _NUMBER, "0 or 1", _binary)
+BINARY = Domain("binary", _NUMBER, "0 or 1, or -1 and 1", _binary, _POSITIVE)
 REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
 SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
 RANK = Domain("rank", _NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)

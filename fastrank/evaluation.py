@@ -9,8 +9,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fastrank.answer import check_evaluated
-from fastrank.errors import ParameterError, QueryOrderError, StateMismatchError
+from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
+from fastrank.negatives import binary_columns
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
 from fastrank.replay import Replay
@@ -185,8 +186,11 @@ def run(
     if len(shards) > 1:
         try:
             _feed_shards(shards, evaluator, counter)
-        except (QueryOrderError, StateMismatchError):
-            # One thread tells which row it is, where it is not to start anew.
+        except (QueryOrderError, StateMismatchError, InvalidValueError) as error:
+            if isinstance(error, InvalidValueError) and not binary_columns(evaluator.plan.distinct_row_sets):
+                raise
+            # One thread tells which row it is, where it is not to start anew: a shard does not know that a query, or
+            # the other label of negative rows, stands in another.
             counter.reset()
             evaluator = evaluator.twin(queries="scattered") if restart else evaluator.twin()
             _feed(source.batches(*evaluator.columns(source.schema)), evaluator, counter)

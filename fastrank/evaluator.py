@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from fastrank.answer import answer
 from fastrank.atomic import atomic_file
-from fastrank.columns import as_record_batch, find_rows
+from fastrank.columns import as_record_batch
 from fastrank.errors import FastrankError, ParameterError, StateMismatchError
+from fastrank.negatives import binary_columns, check_rows, merge_negatives
 from fastrank.pairing import derive
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
@@ -129,6 +130,7 @@ class Evaluator:
         self.memory_limit = memory_limit
         self.threads = 1  # that a result may use
         self._row = 0
+        self._negatives: dict[str, int] = {}  # by label column, 0 or -1
         self._broken: str | None = None
         # Told of the complete lists of each stream, after they were added.
         self.watch: Callable[[Identity, Lists], None] | None = None
@@ -168,10 +170,10 @@ class Evaluator:
         batch = as_record_batch(batch)
         first = self._row
         columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
-        rows_of = find_rows(self._plan.distinct_row_sets, columns)
+        rows_of, negatives = check_rows(self._plan.distinct_row_sets, columns, self._negatives)
         codes = self._slices.codes(columns)
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
-        self._broken = "an update failed half-way"
+        self._broken, self._negatives = "an update failed half-way", negatives
         for accumulator in self._plan.accumulators.values():
             accumulator.grow(self._slices.count)
         self._count_dropped(rows_of, codes)
@@ -274,10 +276,12 @@ class Evaluator:
             if queries is None:
                 raise StateMismatchError(f"the state is damaged: it lacks the column {identity.text}")
             self._plan.streams[identity].check_merge(queries)
+        labels = binary_columns(self._plan.row_sets_without(set(pairing.lacking)))
+        negatives = merge_negatives(self._negatives, state.negatives, labels)
         self._plan.remove(set(pairing.lacking))
         self._plan.coarsen(pairing.coarsened)
         self._metrics = list(dict.fromkeys(request.metric for request in self._plan.requests))
-        self._broken = "a merge failed half-way"
+        self._broken, self._negatives = "a merge failed half-way", negatives
         for name, kind in state.slices.types.items():
             self._slices.set_type(name, kind)
         numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
@@ -302,7 +306,8 @@ class Evaluator:
         for identity, accumulator in self._plan.accumulators.items():
             accumulator.grow(self._slices.count)
             accumulators[identity.text] = accumulator
-        return to_table(self._slices, accumulators, {i.text: stream for i, stream in self._plan.streams.items()})
+        streams = {identity.text: stream for identity, stream in self._plan.streams.items()}
+        return to_table(self._slices, accumulators, streams, self._negatives)
 
     def _as_state(self) -> State:
         self._settle()
@@ -310,6 +315,7 @@ class Evaluator:
             self._slices,
             {identity.text: accumulator for identity, accumulator in self._plan.accumulators.items()},
             {identity.text: stream.hand_over() for identity, stream in self._plan.streams.items()},
+            self._negatives,
         )
 
     def save_state(self, path: str | os.PathLike[str]) -> None:

@@ -66,14 +66,17 @@ class Judgments:
         """InvalidValueError where a label is not what a metric can take."""
         if domain.name in self._fitting:
             return
-        invalid = domain.view(to_arrow(self.labels)).invalid
-        if invalid is not None and invalid.any():
-            j = int(invalid.argmax())
-            q = int(np.searchsorted(self.offsets, j, side="right")) - 1
-            raise InvalidValueError(
-                f"column {self.columns['label']!r} (label) of the judgments: query {in_words(self.query_ids[q])} has "
-                f"the label {self.labels[j].item()!r}; allowed: {domain.allowed}"
-            )
+        labels, invalid = domain.view(to_arrow(self.labels))
+        # Lists get the labels as they stand here, so that one that is read as another number cannot be joined.
+        other = labels != self.labels
+        for bad, allowed in ((invalid, domain.allowed), (other, "labels that need not be read as other numbers")):
+            if bad is not None and bad.any():
+                j = int(bad.argmax())
+                q = int(np.searchsorted(self.offsets, j, side="right")) - 1
+                raise InvalidValueError(
+                    f"column {self.columns['label']!r} (label) of the judgments: query {in_words(self.query_ids[q])} "
+                    f"has the label {self.labels[j].item()!r}; allowed: {allowed}"
+                )
         self._fitting.add(domain.name)
 
     def check_types(self, types: Mapping[str, pa.DataType], columns: Mapping[str, str]) -> None:

@@ -133,7 +133,12 @@ class Plan:
     @property
     def distinct_row_sets(self) -> list[RowSet]:
         """The row sets of all requests: what has to be checked in each batch."""
-        return list(dict.fromkeys(request.row_set for request in self.requests))
+        return self.row_sets_without(set())
+
+    def row_sets_without(self, identities: set[Identity]) -> list[RowSet]:
+        """The row sets of the requests that read none of some accumulators."""
+        kept = (r.row_set for r in self.requests if not identities.intersection(r.states.values()))
+        return list(dict.fromkeys(kept))
 
     @property
     def row_accumulators(self) -> list[tuple[RowSet, RowAccumulator]]:
@@ -163,17 +168,16 @@ class Plan:
         numeric: set[str] = set()
         if not self.has_lists(schema):
             self._require_queries()
+        keys: set[str] = set()
         for row_set in self.distinct_row_sets:
-            for role, column, _ in row_set.roles:
+            for role, column, domain in row_set.roles:
                 if column in MADE:
                     continue
                 names[column] = None
-                if role in _NUMERIC_ROLES:
-                    numeric.add(column)
+                (numeric if role in _NUMERIC_ROLES and domain.is_numeric else keys).add(column)
             for where in row_set.where:
                 names.update(dict.fromkeys(where.columns(schema)))
         names.update(dict.fromkeys([*self.by, *filter(None, self._rankings)]))
-        keys = {column for s in self.distinct_row_sets for role, column, _ in s.roles if role not in _NUMERIC_ROLES}
         return list(names), numeric - keys - set(self.by)
 
     def view(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> Columns:

@@ -47,10 +47,16 @@ class State:
     slices: Slices
     accumulators: dict[str, Accumulator]
     streams: dict[str, HandOver | ScatteredRows]
+    negatives: Mapping[str, int]
 
 
-def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: Mapping[str, Queries]) -> pa.Table:
-    """The state as a table."""
+def to_table(
+    slices: Slices,
+    accumulators: Mapping[str, Accumulator],
+    streams: Mapping[str, Queries],
+    negatives: Mapping[str, int],
+) -> pa.Table:
+    """The state as a table; `negatives` holds the label of negative rows, 0 or -1, by column."""
     # Not in the order in which slices were first seen, so that the table does not depend on the order of rows.
     order = slices.display_order()
     columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([slices.keys[s][0] for s in order], np.int32))}
@@ -60,7 +66,8 @@ def to_table(slices: Slices, accumulators: Mapping[str, Accumulator], streams: M
         columns[identity] = _accumulator_column(accumulator, order)
     for identity, stream in streams.items():
         columns[identity] = _stream_column(stream, slices.count)
-    metadata = {_KEY: json.dumps({"format": FORMAT, "groupings": slices.groupings}).encode()}
+    about = {"format": FORMAT, "groupings": slices.groupings, "negatives": dict(sorted(negatives.items()))}
+    metadata = {_KEY: json.dumps(about).encode()}
     schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata)
     return pa.Table.from_batches([pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)])
 
@@ -148,17 +155,19 @@ def from_table(table: pa.Table) -> State:
         raise StateMismatchError("the table is no state of fastrank: its schema lacks the metadata 'fastrank.state'")
     try:
         about = json.loads(metadata)
-        version, groupings = about["format"], about["groupings"]
+        version, groupings, negatives = about["format"], about["groupings"], about.get("negatives", {})
         if version != FORMAT:
             raise StateMismatchError(f"the state has format {version}, this version of fastrank reads format {FORMAT}")
-        return _read(table.combine_chunks(), groupings)
+        if any(label not in (0, -1) for label in negatives.values()):
+            raise StateMismatchError("the state is damaged: it names labels of negative rows other than 0 and -1")
+        return _read(table.combine_chunks(), groupings, negatives)
     except StateMismatchError:
         raise
     except (LookupError, ValueError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
         raise StateMismatchError("the state is damaged: its columns are not those of a state") from error
 
 
-def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
+def _read(table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mapping[str, int]) -> State:
     slices = Slices(groupings)
     missing = [name for name in ("grouping", *slices.column_names) if name not in table.column_names]
     if missing or not len(table):
@@ -188,7 +197,7 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]]) -> State:
             streams[identity] = _read_stream(array)
         else:
             accumulators[identity] = _read_accumulator(identity, array, slices.count)
-    return State(slices, accumulators, streams)
+    return State(slices, accumulators, streams, negatives)
 
 
 def _whole(table: pa.Table, name: str) -> pa.Array:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Label, Number, WholeNumber
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
 LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
@@ -155,6 +155,8 @@ def values_of(kind: Kind) -> list[Any]:
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
         return ["self", 0.3, "base"]
+    if isinstance(kind, Label):
+        return [None, 0, 1]
     raise TypeError(f"no values for parameters of kind {type(kind).__name__}")
 
 

@@ -82,11 +82,16 @@ def test_a_column_that_a_later_file_lacks_is_named_with_that_file(tmp_path):
 NUMBER = "integer, float, bool or decimal"
 KEY = "integer, string, binary, bool, date, time, timestamp, decimal"
 
+POSITIVE = "positive= names the label of positive rows; "
+
 
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"clicked": list("abcd")}, f"column 'clicked' (label) is of type string; allowed: {NUMBER}"),
+        (
+            {"clicked": list("abcd")},
+            f"column 'clicked' (label) is of type string; allowed: {NUMBER}; {POSITIVE.removesuffix('; ')}",
+        ),
         (
             {"p": [[0.5]] * 4},
             "column 'p' (score) is of type list<item: double>, column 'clicked' (label) of type int64; allowed: lists "
@@ -127,14 +132,14 @@ def test_types_of_which_no_id_is_made_are_refused(kind, role):
 # Values
 
 
-BINARY, REAL, SCORE = "0 or 1", "a finite number, neither null nor NaN", "a number, neither null nor NaN"
+BINARY, REAL, SCORE = "0 or 1, or -1 and 1", "a finite number, neither null nor NaN", "a number, neither null nor NaN"
 UNJUDGED = ", or null where nobody judged the row; not NaN"
 RETRIEVED = "a number, or null where the row was judged but not retrieved; not NaN"
 PROBABILITY, WEIGHT, ID = "a probability in [0, 1]", "a weight from 0 to 2^20 (1048576)", "an id that is not null"
 # (metric, column, role, bad value, as the message shows it, what is allowed)
 INVALID = [
     ("auc", "clicked", "label", 2, "2", BINARY),
-    ("auc", "clicked", "label", -1, "-1", BINARY),
+    ("auc", "clicked", "label", -2, "-2", BINARY),
     ("log_loss", "clicked", "label", 0.5, "0.5", BINARY),
     ("auc", "clicked", "label", math.nan, "nan", BINARY),
     ("auc", "clicked", "label", None, "null", BINARY),
@@ -179,6 +184,7 @@ def test_the_first_bad_row_of_the_second_file(tmp_path, metric, column, role, va
     pyarrow.parquet.write_table(pa.table(values), files[1])
     message = f"column {column!r} ({role}): row 2 of {files[1]} holds {shown}; allowed: {allowed}; "
     hint = ".*divide all weights by a constant.*" if role == "weight" and value else ""
+    hint = re.escape(POSITIVE) if allowed == BINARY and value is not None else hint
     message = re.compile(f"^{re.escape(message)}{hint}{re.escape(DROP)}$")
     check(files, metric, InvalidValueError, message, query="user", item="item", batch_rows=batch_rows,
           **({"weight": "w"} if role == "weight" else {}))  # fmt: skip
@@ -217,7 +223,9 @@ def test_rows_that_where_excludes_may_hold_anything():
     source = table(clicked=[0, 1, 7, 1], p=[0.25, 0.75, math.nan, 1.0])
     assert fr.evaluate(source, "auc", **ROLES, where="item = 2 or user = 1")["auc"] == 1.0
     both = [m.auc(where="user = 1"), m.brier()]
-    check(source, both, InvalidValueError, f"column 'clicked' (label): row 2 holds 7; allowed: {BINARY}; {DROP}")
+    check(
+        source, both, InvalidValueError, f"column 'clicked' (label): row 2 holds 7; allowed: {BINARY}; {POSITIVE}{DROP}"
+    )
 
 
 def test_a_null_slice_value_is_a_slice():
@@ -309,7 +317,7 @@ GAIN = '"linear", "exp2", or {label: gain, ...} with gains from 0 to 2^1000, and
         (
             "auc(bit=14)",
             ParameterError,
-            r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, label, score, weight",
+            r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, positive, label, score, weight",
         ),
         ("ndcg(ties=random)", ParameterError, '^ndcg: ties=\'random\'; allowed: "average", "input", "item_desc", '),
         ("ndcg(gain=cubic)", ParameterError, f"^ndcg: gain='cubic'; allowed: {re.escape(GAIN)}$"),

@@ -19,7 +19,7 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Label, Number, WholeNumber
 
 NAMES = fr.list_metrics()
 DEFINITIONS = {name: m.definition_of(name) for name in NAMES}
@@ -60,6 +60,8 @@ def values_of(kind) -> st.SearchStrategy:
             return st.none() | COLUMNS if optional else COLUMNS
         case Background():
             return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
+        case Label():
+            return st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-(2**53), 2**53) | COLUMNS
     raise AssertionError(f"a new kind of parameter: {kind}")
 
 

@@ -59,7 +59,7 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
     assert table.schema.field("grouping").type == pa.int32()
     assert sorted(kind_of(name) for name in table.column_names[2:]) == sorted(KINDS)
     about = json.loads(table.schema.metadata[b"fastrank.state"])
-    assert about == {"format": 1, "groupings": [["c"]]}
+    assert about == {"format": 1, "groupings": [["c"]], "negatives": {"y": 0}}
     identity = json.loads(column(table, "exact_sum", "log_loss"))
     assert identity == {
         "kind": "exact_sum", "version": 1, "parameters": {"term": "log_loss", "eps": 2.0**-52},

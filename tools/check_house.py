@@ -33,7 +33,7 @@ _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result"}
-_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
 _BUILT_ON = _FACADE | {FACADE}
@@ -43,12 +43,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_kernels": _LEAF,
     "atomic": _LEAF,
     "spill": _LEAF,
-    "conditions": _LEAF,
+    "conditions": _LEAF | {"buffers"},
     "where": _LEAF | {"conditions"},
     "buffers": _LEAF,
     "domains": _ARROW,
     "columns": _ARROW | {"domains", "where", "ids", "judgments"},
     "ids": _ARROW,
+    "negatives": _ARROW | {"domains", "columns"},
     "judgments": _ARROW | {"domains"},
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},

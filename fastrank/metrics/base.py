@@ -17,7 +17,7 @@ from fastrank.metrics.spelling import spell
 from fastrank.where import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from fastrank.accumulators import Accumulator
     from fastrank.domains import Domain
@@ -279,6 +279,7 @@ def metric(
     name: str = "",
     finalize: Callable[..., float | Value] | None = None,
     common: Mapping[str, tuple[Kind, Any]] | None = None,
+    reading: Mapping[str, tuple[Kind, Any]] | None = None,
     conflict: Callable[[Any], str] = lambda _: "",
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
     number: str = "",
@@ -289,7 +290,8 @@ def metric(
     Its keyword-only arguments are the metric's parameters with their defaults; the others are names of
     states.  `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are
     parameters that many metrics share, with their defaults; with a `finalize` of its own the function below only says
-    what the metric is.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
+    what the metric is.  `reading` are parameters, with their defaults, that say how columns are read, and do not reach
+    the finalizer.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
     the parameter `preset`, the rules of a peer from the parameters that are given.  `number` is the parameter that a
     number without a name stands for, as in `iprec(0.1)`, where it can be no cut-off.  `sweeps` are the questions to
     accumulators of scores, of which the function gets the answers, by the names of these states.
@@ -301,8 +303,8 @@ def metric(
         kinds = dict(parameters or {})
         if set(defaults) != set(kinds):
             raise TypeError(f"{function.__name__}: parameters and keyword arguments differ")
-        for shared, (kind, default) in (common or {}).items():
-            kinds[shared], defaults[shared] = kind, default
+        for added, (kind, default) in {**(reading or {}), **(common or {})}.items():
+            kinds[added], defaults[added] = kind, default
         definition = Definition(
             name=name or function.__name__,
             family=family,
@@ -313,7 +315,7 @@ def metric(
             defaults=defaults,
             states=states,
             sweeps=sweeps,
-            finalize=finalize or function,
+            finalize=_without(reading or {}, finalize or function),
             aliases=aliases,
             presets=presets or {},
             range=range,
@@ -338,6 +340,11 @@ def metric(
         return factory
 
     return declare
+
+
+def _without(names: Container[str], finalize: Callable[..., Any]) -> Callable[..., Any]:
+    """The finalizer, called without the parameters of these names."""
+    return lambda **given: finalize(**{name: value for name, value in given.items() if name not in names})
 
 
 def list_metrics() -> list[str]:

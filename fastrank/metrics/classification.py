@@ -1,4 +1,4 @@
-"""Losses of probabilities against labels 0 and 1."""
+"""Losses of probabilities against labels of two classes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from fastrank._kernels import exact_sum
 from fastrank.accumulators import ExactSum
-from fastrank.domains import BINARY, PROBABILITY
+from fastrank.domains import PROBABILITY
 from fastrank.metrics.base import Value, metric
+from fastrank.metrics.labels import POSITIVE, binary_label
 from fastrank.metrics.parameters import Background, Number
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ _EPS = Number(
 
 @metric(
     family="classification",
-    columns={"label": BINARY, "score": PROBABILITY},
+    columns=lambda p: {"label": binary_label(p), "score": PROBABILITY},
     states=lambda p: {"loss": ExactSum("log_loss", p.eps), "weight": ExactSum("weight")},
     parameters={"eps": _EPS},
+    reading=POSITIVE,
     aliases=("logloss", "cross_entropy", "binary_cross_entropy", "bce"),
     range=(0.0, math.inf),
     better="lower",
@@ -68,7 +70,7 @@ def _entropy(rate: Fraction) -> float:
 @metric(
     family="classification",
     columns=lambda p: {
-        "label": BINARY,
+        "label": binary_label(p),
         "score": PROBABILITY,
         **({"background": PROBABILITY} if isinstance(p.background, str) and p.background != "self" else {}),
     },
@@ -83,6 +85,7 @@ def _entropy(rate: Fraction) -> float:
         ),
     },
     parameters={"background": Background(), "eps": _EPS},
+    reading=POSITIVE,
     aliases=("ne", "normalized_entropy", "normalized_cross_entropy"),
     range=(0.0, math.inf),
     better="lower",
@@ -122,8 +125,9 @@ def nce(
 
 @metric(
     family="classification",
-    columns={"label": BINARY, "score": PROBABILITY},
+    columns=lambda p: {"label": binary_label(p), "score": PROBABILITY},
     states=lambda _: {"error": ExactSum("brier"), "weight": ExactSum("weight")},
+    reading=POSITIVE,
     aliases=("brier_score", "brier_score_loss"),
     range=(0.0, 1.0),
     better="lower",

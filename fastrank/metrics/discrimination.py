@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from fastrank.domains import BINARY, SCORE
+from fastrank.domains import SCORE
 from fastrank.metrics.base import Value, metric
+from fastrank.metrics.labels import POSITIVE, binary_label
 from fastrank.metrics.scores import BITS, rounded, scores_of
 from fastrank.sweeps import Pairs
 
@@ -14,10 +15,11 @@ __all__ = ["auc"]
 
 @metric(
     family="discrimination",
-    columns={"label": BINARY, "score": SCORE},
+    columns=lambda p: {"label": binary_label(p), "score": SCORE},
     states=lambda p: {"pairs": scores_of(p)},
     sweeps=lambda _: {"pairs": Pairs()},
     parameters=BITS,
+    reading=POSITIVE,
     aliases=("roc_auc", "auroc", "roc_auc_score", "binary_auroc"),
     range=(0.0, 1.0),
     better="higher",
@@ -36,6 +38,8 @@ def auc(pairs: Pairs, *, bits: int | None = None) -> Value:
     >>> from fastrank import metrics
     >>> metrics.auc().compute([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
+    >>> metrics.auc(positive="spam").compute(["ham", "spam", "ham"], [0.1, 0.8, 0.9])
+    0.5
     """
     if pairs.pairs == 0:
         return Value(math.nan)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
 
+import numpy as np
+
 from fastrank.errors import ParameterError
 
 LARGEST_CUTOFF = 2**53
@@ -14,7 +16,10 @@ MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
-__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Number", "WholeNumber"]
+# float64, as which numbers are read from text, tells them apart up to here.
+LARGEST_LABEL = 2**53
+
+__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Label", "Number", "WholeNumber"]
 
 
 class Kind(Protocol):
@@ -209,3 +214,25 @@ class Background:
         if number is None or not 2.0**-1022 <= number <= 1 - 2.0**-53:
             raise _refuse(self, value)
         return number
+
+
+@dataclass(frozen=True)
+class Label:
+    """The label of positive rows, or None for the labels that need not be told."""
+
+    doc: str = (
+        "The label of positive rows, in a column of numbers or of text; rows of any other label are negative.\n"
+        "None: labels are 0 and 1, or -1 and 1."
+    )
+    allowed = "a number up to 2^53 in size, text, True or False (1 or 0), or None"
+
+    def check(self, value: Any) -> float | str | None:
+        """The text; or the number, as int where it is whole."""
+        if value is None:
+            return None
+        if isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
+            return str(value)  # half a surrogate pair has no UTF-8
+        number = float(value) if isinstance(value, bool | np.bool_) else _finite_float(value)
+        if number is None or abs(value) > LARGEST_LABEL:
+            raise _refuse(self, value)
+        return int(number) if number.is_integer() else number

@@ -30,6 +30,7 @@ PEER_ARGUMENTS: dict[str, tuple[str, dict[Any, Any] | None]] = {
     "rel": ("relevance_level", None),
     "cutoff": ("k", None),
     "top_k": ("k", None),
+    "pos_label": ("positive", None),
     "dcg": ("gain", {"log2": "linear", "exp-log2": "exp2"}),
     "judged_only": ("unjudged", {True: "drop", False: "nonrelevant"}),
 }

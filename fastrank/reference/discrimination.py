@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fastrank.reference.labels import is_positive
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -23,13 +25,15 @@ class Pairs(NamedTuple):
     all: Fraction
 
 
-def _pairs(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None) -> Pairs:
-    labels, scores = np.asarray(label).tolist(), np.asarray(score).tolist()
+def _pairs(
+    label: ArrayLike, score: ArrayLike, weight: ArrayLike | None, positive_label: float | str | None = None
+) -> Pairs:
+    labels, scores = is_positive(label, positive_label).tolist(), np.asarray(score).tolist()
     weights = [1] * len(labels) if weight is None else np.asarray(weight, np.float64).tolist()
     positive: dict[float, Fraction] = defaultdict(Fraction)
     negative: dict[float, Fraction] = defaultdict(Fraction)
     for y, s, w in zip(labels, scores, weights, strict=True):
-        (positive if y == 1 else negative)[s] += Fraction(w)
+        (positive if y else negative)[s] += Fraction(w)
     won = tied = negative_below = Fraction(0)
     for s in sorted(positive.keys() | negative.keys()):
         won += positive[s] * negative_below
@@ -51,12 +55,19 @@ def _cells(score: ArrayLike, bits: int) -> NDArray[np.uint32]:
     return key >> np.uint32(32 - bits)
 
 
-def auc(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, *, bits: int | None = None) -> float:
+def auc(
+    label: ArrayLike,
+    score: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    bits: int | None = None,
+    positive: float | str | None = None,
+) -> float:
     """Area under the ROC curve: the share of pairs that the positive row wins, where a tie is half a win.
 
     With `bits`, rows of one cell are tied; this is the midpoint of `auc_bounds`.  NaN where a class is missing.
     """
-    pairs = _pairs(label, score if bits is None else _cells(score, bits), weight)
+    pairs = _pairs(label, score if bits is None else _cells(score, bits), weight, positive)
     return math.nan if pairs.all == 0 else float((pairs.won + pairs.tied / 2) / pairs.all)
 
 
