@@ -3,7 +3,16 @@ spellings."""
 
 from __future__ import annotations
 
-from fastrank.metrics import calibration, classification, discrimination, ranking, recommendation, regression, retrieval
+from fastrank.metrics import (
+    calibration,
+    classification,
+    discrimination,
+    ranking,
+    recommendation,
+    regression,
+    retrieval,
+    thresholds,
+)
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
@@ -13,6 +22,7 @@ from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
 from fastrank.metrics.retrieval import *
+from fastrank.metrics.thresholds import *
 
 __all__ = [
     "Metric",
@@ -26,4 +36,5 @@ __all__ = [
     *recommendation.__all__,
     *regression.__all__,
     *retrieval.__all__,
+    *thresholds.__all__,
 ]

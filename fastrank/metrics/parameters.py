@@ -15,7 +15,10 @@ MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
-__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Number", "Numbers", "WholeNumber"]
+__all__ = [
+    "Background", "Choice", "ColumnName", "Cutoff", "Fallback", "Flag", "Gain", "Kind", "Number", "Numbers",
+    "WholeNumber",
+]  # fmt: skip
 
 
 class Kind(Protocol):
@@ -163,6 +166,30 @@ class Choice:
         if not isinstance(value, str) or value.lower() not in self.words:
             raise _refuse(self, value)
         return value.lower()
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """ "nan", or one of a few numbers."""
+
+    numbers: tuple[float, ...]
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f'"nan", or {" or ".join(f"{number:g}" for number in self.numbers)}'
+
+    def check(self, value: Any) -> str | float:
+        """The word, or the number as float."""
+        if isinstance(value, str) and value.lower() == "nan":
+            return "nan"
+        if isinstance(value, Real) and math.isnan(value):
+            return "nan"  # a word equals itself
+        number = _finite_float(value)
+        if number is None or number not in self.numbers:
+            raise _refuse(self, value)
+        return number
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from fastrank.reference import (
     ranking,
     recommendation,
     regression,
+    thresholds,
     untied,
 )
 from fastrank.reference.calibration import *
@@ -23,6 +24,7 @@ from fastrank.reference.gains import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
+from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
 __all__ = [
@@ -33,5 +35,6 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *thresholds.__all__,
     *untied.__all__,
 ]
