@@ -14,7 +14,18 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, Numbers, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    ColumnName,
+    Fallback,
+    Flag,
+    Gain,
+    Kind,
+    Number,
+    Numbers,
+    WholeNumber,
+)
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
 LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
@@ -139,6 +150,8 @@ def values_of(kind: Kind) -> list[Any]:
         return list(kind.words)
     if isinstance(kind, Flag):
         return [False, True]
+    if isinstance(kind, Fallback):
+        return ["nan", *kind.numbers]
     if isinstance(kind, ColumnName):
         # The others are called as their columns.
         return ["propensity"] if kind.optional else []

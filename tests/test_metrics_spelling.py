@@ -22,7 +22,17 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Number, Numbers, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    ColumnName,
+    Fallback,
+    Flag,
+    Gain,
+    Number,
+    Numbers,
+    WholeNumber,
+)
 from fastrank.metrics.spelling import spell
 
 NAMES = fr.list_metrics()
@@ -62,6 +72,8 @@ def values_of(kind) -> st.SearchStrategy:
             return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
         case Flag():
             return st.booleans()
+        case Fallback(numbers=numbers):
+            return st.sampled_from(["nan", *numbers])
         case ColumnName(optional=optional):
             return st.none() | COLUMNS if optional else COLUMNS
         case Background():

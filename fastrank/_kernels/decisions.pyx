@@ -1,9 +1,9 @@
 """Counts and weights of rows by interval of their score between thresholds and by label: the state of metrics of
 decisions.
 
-With T ascending thresholds, of the type of the scores, a row is in interval i of T + 1 where i of them are not above its
-score.  Tables are flat [slice][interval][label].  Weights are added as integers of 128 bits in units of 2^-72, as a high
-and a low word.
+With T ascending thresholds, of the type of the scores, a row is in interval i of T + 1 where i of them are not above
+its score.  Tables are flat [slice][interval][label].  Weights are added as integers of 128 bits in units of 2^-72, as a
+high and a low word.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

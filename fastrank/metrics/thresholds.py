@@ -35,8 +35,8 @@ _THRESHOLDS: Mapping[str, tuple[Kind, Any]] = {
         Numbers(
             -math.inf,
             math.inf,
-            doc="A row is predicted positive where its score is at least the threshold.  Of several thresholds the value "
-            "is the best, and the curve has all.",
+            doc="A row is predicted positive where its score is at least the threshold.  Of several thresholds the "
+            "value is the best, and the curve has all.",
         ),
         (0.5,),
     ),
@@ -68,7 +68,7 @@ def _at_thresholds(
             decisions: Decisions,
             *,
             threshold: tuple[float, ...],
-            strict: bool,  # noqa: ARG001  (the state's)
+            strict: bool,
             zero_division: str | float,
             **own: Any,
         ) -> Value:
@@ -212,8 +212,8 @@ def binary_f1(n: Outcomes) -> float:
     parameters={"beta": Number(0.0, 1000.0, doc="Recall weighs beta times as much as precision.")},
     aliases=("fbeta_score", "binary_fbeta_score"),
     undefined="no row is positive or predicted positive",
-    source="van Rijsbergen 1979; as sklearn.metrics.fbeta_score of score >= threshold, but NaN where no row is positive "
-    "or predicted positive",
+    source="van Rijsbergen 1979; as sklearn.metrics.fbeta_score of score >= threshold, but NaN where no row is "
+    "positive or predicted positive",
 )
 def binary_f_beta(n: Outcomes, *, beta: float = 1.0) -> float:
     """F measure at a threshold: the weighted harmonic mean of precision and recall.

@@ -57,9 +57,7 @@ def test_counts_equal_a_plain_loop(dtype: Any, number: int) -> None:
     scores, labels, _, slices = some_rows(dtype, 600)
     cuts = some_thresholds(number, dtype)
     assert np.array_equal(count(scores, labels, cuts), expected_counts(scores, labels, cuts))
-    assert np.array_equal(
-        count(scores, labels, cuts, slices, 3), expected_counts(scores, labels, cuts, slices, 3)
-    )
+    assert np.array_equal(count(scores, labels, cuts, slices, 3), expected_counts(scores, labels, cuts, slices, 3))
 
 
 @settings(deadline=None)
@@ -145,4 +143,4 @@ def test_what_would_reach_past_an_array_is_refused() -> None:
         weigh_intervals(scores, labels, weights[1:], cuts, slices, high, low)
     with pytest.raises(ValueError, match="the two tables"):
         weigh_intervals(scores, labels, weights, cuts, slices, high, low[:8])
-    assert not (high.any() or low.any())
+    assert not (high | low).any()

@@ -22,7 +22,7 @@ from fastrank import metrics as m
 from fastrank.accumulators import DecisionCounts
 from fastrank.errors import ParameterError, StateMismatchError
 
-# Predicted positive at 0.5: .9 (1), .8 (1), .5 (1), .5 (0), .7 (0): tp 3, fp 2; below: .3 (0), .2 (0), .1 (1): tn 2, fn 1.
+# At 0.5, positive are .9 (1), .8 (1), .5 (1), .5 (0), .7 (0): tp 3, fp 2; negative .3 (0), .2 (0), .1 (1): tn 2, fn 1.
 LABEL, SCORE = [1, 1, 1, 0, 0, 0, 0, 1], [0.9, 0.8, 0.5, 0.5, 0.3, 0.2, 0.7, 0.1]
 ROWS = {"y": LABEL, "s": SCORE}
 ROLES = {"label": "y", "score": "s"}
@@ -104,7 +104,7 @@ def test_weights() -> None:
 
 
 def test_several_thresholds_give_the_best_value_and_all_of_them() -> None:
-    # At 0.8: .9 (1), .8 (1): tp 2, fp 0, tn 4, fn 2: F1 4/6.  At 0.2 only .1 (1) is below: tp 3, fp 4, tn 0, fn 1: 6/11.
+    # At 0.8, .9 (1), .8 (1): tp 2, fp 0, tn 4, fn 2: F1 4/6.  At 0.2 all but .1 (1): tp 3, fp 4, tn 0, fn 1: 6/11.
     metrics = ["binary_f1(threshold=[0.8, 0.2, 0.5])", "fpr(threshold=[0.2, 0.5, 0.8])", "mcc(threshold=[0.05, 0.8])"]
     result = fr.evaluate(ROWS, metrics, **ROLES)
     assert result.curve(metrics[0]).to_pydict() == {
