@@ -20,6 +20,7 @@ from sklearn import metrics as sk
 import fastrank as fr
 from fastrank import metrics as m
 from fastrank.accumulators import DecisionCounts
+from fastrank.accumulators.decisions import Decisions, Outcomes
 from fastrank.errors import ParameterError, StateMismatchError
 
 # At 0.5, positive are .9 (1), .8 (1), .5 (1), .5 (0), .7 (0): tp 3, fp 2; negative .3 (0), .2 (0), .1 (1): tn 2, fn 1.
@@ -297,6 +298,16 @@ def test_correlations_are_correctly_rounded(weights: list[float]) -> None:
     )
     # The root lies no nearer to a neighbour of the value than to the value.
     assert product == 0 or low**2 <= product**2 / margins <= high**2
+
+
+def test_a_correlation_next_to_a_tie_of_rounding() -> None:
+    # With fp = fn = y and tn without bound it is tp / (tp + y), here (2^53 + 1) / 2^54 and 2^-115 more: past the middle
+    # between 0.5 and the next float64, which 64 bits of the root alone do not tell from the middle itself.
+    tp, tn = ((2**53 + 1) << 60) + 1, 2**400
+    y = 2**114 + 1 - tp
+    decisions = Decisions([Outcomes(tp, y, tn, y)], 0)
+    value = m.definition_of("mcc").finalize(decisions, threshold=(0.5,), strict=False, zero_division="nan")
+    assert value.value == 0.5 + 2.0**-53
 
 
 def test_perfect_and_perfectly_wrong() -> None:
