@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "auc",
+    "best_f1",
     "calibration_ratio",
+    "decided",
     "gauc",
     "judged",
     "log_loss",
@@ -75,6 +77,46 @@ def gauc(arrays: Arrays, width: int = 100) -> float:
     wins = (ordered * np.arange(1, width + 1)).sum(axis=1) - positives * (positives + 1) / 2
     pairs = positives * (width - positives)
     return float(np.mean(wins[pairs > 0] / pairs[pairs > 0]))
+
+
+DECIDED: dict[str, Callable[..., float]] = {
+    "binary_precision": lambda tp, fp, tn, fn: tp / (tp + fp),
+    "binary_recall": lambda tp, fp, tn, fn: tp / (tp + fn),
+    "binary_specificity": lambda tp, fp, tn, fn: tn / (tn + fp),
+    "fpr": lambda tp, fp, tn, fn: fp / (tn + fp),
+    "binary_f1": lambda tp, fp, tn, fn: 2 * tp / (2 * tp + fp + fn),
+    "binary_f_beta": lambda tp, fp, tn, fn: 5 * tp / (5 * tp + 4 * fn + fp),  # beta = 2
+    "accuracy": lambda tp, fp, tn, fn: (tp + tn) / (tp + fp + tn + fn),
+    "confusion": lambda tp, fp, tn, fn: (tp + tn) / (tp + fp + tn + fn),
+    "balanced_accuracy": lambda tp, fp, tn, fn: (tp / (tp + fn) + tn / (tn + fp)) / 2,
+    "mcc": lambda tp, fp, tn, fn: (
+        (tp * tn - fp * fn) / np.sqrt(float(tp + fp) * float(tp + fn) * float(tn + fp) * float(tn + fn))
+    ),
+}
+
+
+def decided(name: str, threshold: float) -> Contestant:
+    """A metric of decisions at a threshold, by the four sums of a confusion matrix."""
+
+    def run(arrays: Arrays) -> float:
+        predicted, positive = arrays["score"] >= threshold, arrays["label"] == 1
+        tp, above, positives = (int(np.count_nonzero(each)) for each in (predicted & positive, predicted, positive))
+        return float(DECIDED[name](tp, above - tp, len(predicted) - above - positives + tp, positives - tp))
+
+    return Contestant(run)
+
+
+def best_f1(thresholds: list[float]) -> Contestant:
+    """The best F1 over thresholds, by a search of each score among them."""
+
+    def run(arrays: Arrays) -> float:
+        cuts = np.array(thresholds, np.float32)
+        interval = np.searchsorted(cuts, arrays["score"], side="right")
+        counts = np.bincount(2 * interval + arrays["label"], minlength=2 * len(cuts) + 2).reshape(-1, 2)
+        fp, tp = (counts.sum(axis=0) - counts.cumsum(axis=0)[:-1]).T
+        return float(np.max(2 * tp / (tp + fp + counts[:, 1].sum())))
+
+    return Contestant(run)
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

@@ -129,6 +129,29 @@ def _sliced(metric: str, threads: int) -> Contestant:
     return Contestant(evaluate, pa.table)
 
 
+# About one row in seven is above it.  It is a float32, so that NumPy compares with the same number.
+AT = 0.125
+BETA = {"binary_f_beta": "beta=2, "}
+SKLEARN_DECIDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "binary_precision": ("precision_score", {}),
+    "binary_recall": ("recall_score", {}),
+    "binary_specificity": ("recall_score", {"pos_label": 0}),
+    "binary_f1": ("f1_score", {}),
+    "binary_f_beta": ("fbeta_score", {"beta": 2}),
+    "accuracy": ("accuracy_score", {}),
+    "balanced_accuracy": ("balanced_accuracy_score", {}),
+    "mcc": ("matthews_corrcoef", {}),
+}
+
+
+def _decided(name: str) -> Case:
+    """A metric of decisions of a click log."""
+    peer, options = SKLEARN_DECIDED.get(name, ("", {}))
+    others = {"scikit_learn": peers.sklearn(peer, at=AT, **options)} if peer else {}
+    return _of_rows(f"{name}({BETA.get(name, '')}threshold={AT})", by_numpy.decided(name, AT), **others)
+
+
+HUNDRED = [i / 128 for i in range(1, 101)]
 SIX = ("ndcg@10", "map@10", "mrr@10", "recall@10", "precision@10", "hit_rate@10")
 UNCUT = ("map", "ndcg")
 LONG = partial(lists, width=1000)
@@ -161,6 +184,12 @@ CASES = [
         "gauc",
         clicked_lists,
         {"numpy": Contestant(by_numpy.gauc), **_threads(("gauc",), RANKED), "scikit-learn": peers.sklearn_gauc()},
+    ),
+    *(_decided(name) for name in by_numpy.DECIDED),
+    Case(
+        "binary_f1: 100 thresholds",
+        clicks,
+        {"numpy": by_numpy.best_f1(HUNDRED), **_threads((f"binary_f1(threshold={HUNDRED})",), LABELLED)},
     ),
     _of_lists("ndcg"),
     _of_lists("dcg@10"),

@@ -17,11 +17,14 @@ __all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "skle
 Pairs = dict[str, dict[str, Any]]
 
 
-def sklearn(name: str, tolerance: float = 1e-12) -> Contestant:
+def sklearn(name: str, tolerance: float = 1e-12, at: float | None = None, **options: Any) -> Contestant:
+    """One of its metrics, of scores or of decisions at a threshold."""
+
     def run(arrays: Arrays) -> float:
         from sklearn import metrics
 
-        return float(getattr(metrics, name)(arrays["label"], arrays["score"]))
+        score = arrays["score"] if at is None else arrays["score"] >= at
+        return float(getattr(metrics, name)(arrays["label"], score, **options))
 
     return Contestant(run, tolerance=tolerance)
 

@@ -5,6 +5,7 @@
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
+| DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
 | RankedListSums | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
+from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
@@ -25,6 +27,7 @@ from fastrank.accumulators.wins import ListWins
 __all__ = [
     "ACCUMULATORS",
     "Accumulator",
+    "DecisionCounts",
     "ExactSum",
     "GroupExposure",
     "ItemCounts",

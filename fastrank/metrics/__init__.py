@@ -12,6 +12,7 @@ from fastrank.metrics import (
     recommendation,
     regression,
     retrieval,
+    thresholds,
 )
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
@@ -23,6 +24,7 @@ from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
 from fastrank.metrics.retrieval import *
+from fastrank.metrics.thresholds import *
 
 __all__ = [
     "Metric",
@@ -37,4 +39,5 @@ __all__ = [
     *recommendation.__all__,
     *regression.__all__,
     *retrieval.__all__,
+    *thresholds.__all__,
 ]

@@ -70,8 +70,9 @@ def _columns(definition: Definition) -> list[str]:
 
 
 def _parameter(definition: Definition, name: str) -> str:
-    kind = definition.parameters[name]
-    return _entry(f"{name} : {kind.allowed}; default {definition.defaults[name]!r}", kind.doc)
+    kind, default = definition.parameters[name], definition.defaults[name]
+    shown = spell(default) if isinstance(default, tuple) else repr(default)
+    return _entry(f"{name} : {kind.allowed}; default {shown}", kind.doc)
 
 
 def _presets(definition: Definition) -> list[str]:

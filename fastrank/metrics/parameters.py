@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
@@ -19,7 +20,20 @@ LARGEST_GAIN = 2.0**1000
 # float64, as which numbers are read from text, tells them apart up to here.
 LARGEST_LABEL = 2**53
 
-__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Label", "Number", "WholeNumber"]
+__all__ = [
+    "Background",
+    "Choice",
+    "ColumnName",
+    "Cutoff",
+    "Fallback",
+    "Flag",
+    "Gain",
+    "Kind",
+    "Label",
+    "Number",
+    "Numbers",
+    "WholeNumber",
+]
 
 
 class Kind(Protocol):
@@ -119,6 +133,35 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """One finite float or several, each inside an open interval, ends included where said."""
+
+    low: float
+    high: float
+    closed: str = ""
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        each = Number(self.low, self.high, self.closed).allowed if self.low > -math.inf else "a finite number"
+        return f"{each}, or a list of such"
+
+    def check(self, value: Any) -> tuple[float, ...]:
+        """Floats that ascend, each once; -0.0 is 0.0."""
+        if isinstance(value, str | bytes | Mapping):
+            raise _refuse(self, value)
+        each = Number(self.low, self.high, self.closed)
+        try:
+            numbers = {each.check(number) + 0.0 for number in (value if isinstance(value, Iterable) else (value,))}
+        except ParameterError:
+            raise _refuse(self, value) from None
+        if not numbers:
+            raise _refuse(self, value)
+        return tuple(sorted(numbers))
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of several words, or None where `optional`."""
 
@@ -138,6 +181,30 @@ class Choice:
         if not isinstance(value, str) or value.lower() not in self.words:
             raise _refuse(self, value)
         return value.lower()
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """ "nan", or one of a few numbers."""
+
+    numbers: tuple[float, ...]
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f'"nan", or {" or ".join(f"{number:g}" for number in self.numbers)}'
+
+    def check(self, value: Any) -> str | float:
+        """The word, or the number as float."""
+        if isinstance(value, str) and value.lower() == "nan":
+            return "nan"
+        if isinstance(value, Real) and math.isnan(value):
+            return "nan"  # a word equals itself
+        number = _finite_float(value)
+        if number is None or number not in self.numbers:
+            raise _refuse(self, value)
+        return number
 
 
 @dataclass(frozen=True)

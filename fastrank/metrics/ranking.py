@@ -43,7 +43,7 @@ _GAINS: dict[str, Kind] = {
 def _without_query(name: str) -> str:
     return (
         f"{name} ranks the rows of each query: name the query column (query=, --query). Of single rows at a "
-        f"threshold, the metric is binary_{name}, which this version does not have"
+        f"threshold, the metric is binary_{name}(threshold=0.5)"
     )
 
 

@@ -15,6 +15,7 @@ from fastrank.reference import (
     ranking,
     recommendation,
     regression,
+    thresholds,
     untied,
 )
 from fastrank.reference.calibration import *
@@ -25,6 +26,7 @@ from fastrank.reference.grouped import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
+from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
 __all__ = [
@@ -36,5 +38,6 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *thresholds.__all__,
     *untied.__all__,
 ]

@@ -41,6 +41,10 @@ METRICS = {
     ],
     "score_histogram": ["auc(bits=12, label=clicked)", "auc(bits=14, label=clicked)"],
     "score_runs": ["auc(label=clicked)"],
+    "decision_counts": [
+        "mcc(threshold=0.25, label=clicked)",
+        "confusion(threshold=[0.1, 0.5, 0.7], strict=True, label=clicked)",
+    ],
     "list_sums": [
         "ndcg(label=grade)@3",
         "ndcg(gain=exp2, ties=item_desc, label=grade)",

@@ -24,7 +24,10 @@ from fastrank.metrics.parameters import ColumnName
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
-EXACT = {"auc"}
+EXACT = {
+    "auc", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision", "binary_recall",
+    "binary_specificity", "confusion", "fpr",
+}  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
 SHAPES = ("plain", "negative", "positive", "weightless", "wild", "none")
@@ -43,6 +46,17 @@ def present(columns: Columns) -> np.ndarray:
 
 def is_one_class(columns: Columns, metric: Metric) -> bool:
     return np.unique(columns["label"][present(columns)]).size < 2
+
+
+def is_never(outcomes: Callable[[Any], float]) -> Callable[[Columns, Metric], bool]:
+    """Whether rows of these outcomes are missing at every threshold."""
+
+    def condition(columns: Columns, metric: Metric) -> bool:
+        strict, thresholds = metric.parameters["strict"], metric.parameters["threshold"]
+        each = [reference.confusion_at(threshold, **columns, strict=strict) for threshold in thresholds]
+        return all(outcomes(n) == 0 for n in each)
+
+    return condition
 
 
 def has_no_entropy(columns: Columns, metric: Metric) -> bool:
@@ -94,6 +108,13 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no queries and the aggregation is not sum": counts_no_query,
     "no row is shown": shows_nothing,
     'no query with rows of both classes counts, and none_left="nan"': counts_no_group,
+    "no row is predicted positive": is_never(lambda n: n.tp + n.fp),
+    "no row is positive": is_never(lambda n: n.tp + n.fn),
+    "no row is negative": is_never(lambda n: n.tn + n.fp),
+    "no row is positive or predicted positive": is_never(lambda n: n.tp + n.fp + n.fn),
+    "all rows are of one class, or predicted so": is_never(
+        lambda n: (n.tp + n.fp) * (n.tp + n.fn) * (n.tn + n.fp) * (n.tn + n.fn)
+    ),
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
 STRETCHED: dict[str, tuple[Any, ...]] = {
@@ -184,10 +205,16 @@ def agree(metric: Metric, value: float, right: float) -> None:
     assert math.isnan(value) or close, (metric, value, right)
 
 
+def is_undefined(metric: Metric, columns: Columns) -> bool:
+    """Whether the value is NaN: where the declaration says so, unless a number stands for what is undefined."""
+    instead = metric.parameters.get("zero_division", "nan")
+    return instead == "nan" and UNDEFINED[metric.definition.undefined](columns, metric)
+
+
 def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     """A value against the reference, the range, and where it is declared undefined."""
     value, right, definition = row["value"], expected(metric, columns), metric.definition
-    assert math.isnan(value) == UNDEFINED[definition.undefined](columns, metric) == bool(row["undefined"]), metric
+    assert math.isnan(value) == is_undefined(metric, columns) == bool(row["undefined"]), metric
     if definition.name in EXACT:
         assert helpers.bits(value) == helpers.bits(right), metric
     else:
