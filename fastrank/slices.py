@@ -75,6 +75,14 @@ class Slices:
             parts.append(pa.nulls(1, kind) if value is None else pa.repeat(value, 1))
         return pa.concat_arrays(parts)
 
+    def in_words(self, s: int) -> str:
+        """Which slice it is, to end a message with; nothing of all rows."""
+        g, key = self.keys[s]
+        names = self.groupings[g - 1] if g else ()
+        values = [None if value is None else value.as_py() for value in key]
+        texts = [f"{name}={value!r}" for name, value in zip(names, values, strict=True)]
+        return f" (slice {', '.join(texts)})" if texts else ""
+
     def display_order(self) -> list[int]:
         """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
         order: list[int] = []

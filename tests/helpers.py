@@ -150,7 +150,7 @@ def values_of(kind: Kind) -> list[Any]:
         return [None, 1, 3, 100] if kind.low == 1 else [None, kind.low, kind.low + 3]
     if isinstance(kind, Number):
         ends = [end for end, closed in ((kind.low, "low"), (kind.high, "high")) if closed in kind.closed]
-        return [*([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
+        return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
@@ -159,13 +159,14 @@ def values_of(kind: Kind) -> list[Any]:
 
 
 # What refuses the rows that are made up: they have ties, and queries without a relevant or a retrieved row.
-REFUSING = {("ties", "error"), ("no_relevant", "error"), ("missing_query", "error")}
+REFUSING = {("ties", "error"), ("no_relevant", "error"), ("missing_query", "error"), ("single_class", "error")}
 # Parameters that need another to matter, or to be allowed.
 NEEDS: dict[str, dict[str, Any]] = {
     "clip": {"propensity": "propensity"},
     "self_normalized": {"propensity": "propensity"},
     "level_gates_gain": {"relevance_level": 2.0},
     "max_grade": {"rbp_gain": "scaled"},
+    "standardize": {"max_fpr": 0.3},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {

@@ -44,13 +44,14 @@ OVERRIDES = (*ROLES, "where", "name")
 
 class Value(NamedTuple):
     """A value with its certified bounds, what was counted on the way, and the curve or table that it sums up, as
-    columns by name."""
+    columns by name; `undefined` where a number stands for NaN."""
 
     value: float
     lower: float | None = None
     upper: float | None = None
     clipped: int | None = None
     curve: Mapping[str, Any] | None = None
+    undefined: bool = False
 
 
 @dataclass(frozen=True)

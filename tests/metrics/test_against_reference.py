@@ -6,6 +6,7 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import helpers
@@ -24,7 +25,7 @@ from fastrank.metrics.parameters import ColumnName
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
-EXACT = {"auc"}
+EXACT = {"auc", "auc_gini", "ks"}
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
 SHAPES = ("plain", "negative", "positive", "weightless", "wild", "none")
@@ -43,6 +44,15 @@ def present(columns: Columns) -> np.ndarray:
 
 def is_one_class(columns: Columns, metric: Metric) -> bool:
     return np.unique(columns["label"][present(columns)]).size < 2
+
+
+def has_no_positive(columns: Columns, metric: Metric) -> bool:
+    return not columns["label"][present(columns)].any()
+
+
+def has_no_two_rows_of_a_class(columns: Columns, metric: Metric) -> bool:
+    weights = columns.get("weight", np.ones(len(columns["label"])))
+    return min(sum(map(Fraction, weights[columns["label"] == label].tolist())) for label in (0, 1)) <= 1
 
 
 def has_no_entropy(columns: Columns, metric: Metric) -> bool:
@@ -77,6 +87,8 @@ def shows_nothing(columns: Columns, metric: Metric) -> bool:
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
     "all rows are of one class": is_one_class,
+    "there is no positive row": has_no_positive,
+    "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,
@@ -176,7 +188,10 @@ def agree(metric: Metric, value: float, right: float) -> None:
 def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     """A value against the reference, the range, and where it is declared undefined."""
     value, right, definition = row["value"], expected(metric, columns), metric.definition
-    assert math.isnan(value) == UNDEFINED[definition.undefined](columns, metric) == bool(row["undefined"]), metric
+    undefined = UNDEFINED[definition.undefined](columns, metric)
+    replaced = metric.parameters.get("single_class", "nan") != "nan" and not is_absent(columns, metric)
+    assert bool(row["undefined"]) == undefined, metric
+    assert math.isnan(value) == (undefined and not replaced), metric
     if definition.name in EXACT:
         assert helpers.bits(value) == helpers.bits(right), metric
     else:
