@@ -271,11 +271,11 @@ def average_precision(area: PrecisionArea, *, bits: int | None = None, single_cl
     parameters={
         "method": Choice(
             ("step", "trapezoid", "davis_goadrich", "integral"),
-            doc="step: precision of each score over its recall (average_precision, torcheval); trapezoid: straight lines "
-            "from (0, 1) through the points (sklearn.metrics.auc of precision_recall_curve, Spark); davis_goadrich "
-            "(Keras and TFMA, interpolation) and integral (XGBoost, H2O; Keilwagen, Grosse and Grau 2014): true and "
-            "false positives grow along a straight line between two scores, and precision is integrated over recall; "
-            "these two are one number under two names.",
+            doc="step: precision of each score over its recall (average_precision, torcheval); trapezoid: straight "
+            "lines from (0, 1) through the points (sklearn.metrics.auc of precision_recall_curve, Spark); "
+            "davis_goadrich (interpolation of Keras and TFMA) and integral (XGBoost, H2O): true and false positives "
+            "grow along a straight line between two scores, and precision is integrated over recall; these two are one "
+            "number under the names of two papers.",
         ),
         **BITS,
         **NO_POSITIVES,
@@ -287,9 +287,9 @@ def average_precision(area: PrecisionArea, *, bits: int | None = None, single_cl
 def pr_auc(area: PrecisionArea, *, method: str = "step", bits: int | None = None, single_class: str = "nan") -> Value:
     """Area under the precision-recall curve, with the curve between two scores as `method` says.
 
-    step: sum of p/P * TP / (TP + FP); trapezoid: sum of p/P * the mean of precision at the score and above it, which is
-    1 above all; integral: sum of 1/P * the integral over x from T to T + p of x / (x + F + (x - T) n / p), where a score
-    has p positives and n negatives, and T and F lie above.
+    A score has p positives and n negatives, and T and F lie above it, of P and N.  step: sum of p/P * precision at the
+    score, (T + p) / (T + p + F + n); trapezoid: sum of p/P * the mean of that and T / (T + F), 1 above all; integral:
+    sum of 1/P * the integral over x from T to T + p of x / (x + F + (x - T) n / p).
 
     Examples
     --------

@@ -99,7 +99,7 @@ class Number:
     def allowed(self) -> str:
         """What is allowed, in words."""
         low = "from" if "low" in self.closed else "above"
-        high = "to" if "high" in self.closed else "below"
+        high = {"high": "up to", "low high": "to"}.get(self.closed, "below")
         both = " and" if self.closed != "low high" else ""
         span = f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f"{both} {high} {self.high:g}")
         return f"{span}, or None: {self.none_means}" if self.optional else span

@@ -99,15 +99,15 @@ def auc(
     totals = _totals(steps)
     if not all(totals):
         return _replaced(totals, single_class)
-    if max_fpr is None and min_tpr is None:
+    if max_fpr is min_tpr is None:
         pairs = _pairs(label, score if bits is None else _cells(score, bits), weight)
         return float((pairs.won + pairs.tied / 2) / pairs.all)
-    if min_tpr is None:
+    if max_fpr is not None:
         share = Fraction(max_fpr)
         corners = [Step(s.positives / totals.positives, s.negatives / totals.negatives) for s in steps]
     else:
         # Seen from the other corner: the share of positives from below, and above it that of negatives.
-        share = 1 - Fraction(min_tpr)
+        share = 1 - Fraction(min_tpr or 0)
         corners = [Step(s.negatives / totals.negatives, s.positives / totals.positives) for s in reversed(steps)]
     area = x = y = Fraction(0)
     for rise, width in corners:

@@ -88,7 +88,11 @@ class ClassDistance(Sweep):
     def threshold(self) -> tuple[float, float, float]:
         """(threshold, TPR, FPR) of the largest distance."""
         _, score, positives, negatives = self.at
-        return score, float(Fraction(positives, self.totals.positives)), float(Fraction(negatives, self.totals.negatives))
+        return (
+            score,
+            float(Fraction(positives, self.totals.positives)),
+            float(Fraction(negatives, self.totals.negatives)),
+        )
 
 
 def _nearly_largest(values: NDArray[np.float64]) -> list[int]:

@@ -51,9 +51,9 @@ class Midranks(Sweep):
     def variance(self) -> Fraction:
         """The variance of the AUC by DeLong, DeLong and Clarke-Pearson."""
         positives, negatives = self.totals.positives, self.totals.negatives
-        return self._of(self.positives[1] - Fraction(self.positives[0] ** 2, positives), positives, negatives) + self._of(
-            self.negatives[1] - Fraction(self.negatives[0] ** 2, negatives), negatives, positives
-        )
+        return self._of(
+            self.positives[1] - Fraction(self.positives[0] ** 2, positives), positives, negatives
+        ) + self._of(self.negatives[1] - Fraction(self.negatives[0] ** 2, negatives), negatives, positives)
 
     @property
     def uncertainty(self) -> Fraction:
