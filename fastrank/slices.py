@@ -79,8 +79,7 @@ class Slices:
         """Which slice it is, to end a message with; nothing of all rows."""
         g, key = self.keys[s]
         names = self.groupings[g - 1] if g else ()
-        values = [None if value is None else value.as_py() for value in key]
-        texts = [f"{name}={value!r}" for name, value in zip(names, values, strict=True)]
+        texts = [f"{name}={_value_in_words(value)}" for name, value in zip(names, key, strict=True)]
         return f" (slice {', '.join(texts)})" if texts else ""
 
     def display_order(self) -> list[int]:
@@ -126,6 +125,16 @@ class Slices:
         kind = plain_ids(array.slice(0, 0)).type
         self.check_type(name, kind)
         return kind
+
+
+def _value_in_words(value: pa.Scalar | None) -> str:
+    if value is None:
+        return "null"
+    try:
+        return repr(value.as_py())
+    except (ValueError, OverflowError, pa.ArrowException):
+        # Nanoseconds without pandas, years past 9999, unknown time zones.
+        return str(value.cast(pa.string()))
 
 
 def _encode(columns: Columns, name: str) -> tuple[NDArray[np.int64], int]:
