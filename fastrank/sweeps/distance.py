@@ -37,7 +37,7 @@ class ClassDistance(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks at the scores whose distance is nearly the largest of the block: at these exactly."""
-        if not (self.totals.negatives and self.totals.positives):
+        if not self.pairs or self._within_reach(block):
             return
         points = block.points
         scale = self.totals.scale
@@ -59,6 +59,13 @@ class ClassDistance(Sweep):
             above = self._from(block, [i + 1 for i in places])
             for (positives, negatives), (fewer, less) in zip(self._from(block, places), above, strict=True):
                 self.most = max(self.most, self._product(positives, less), -self._product(fewer, negatives))
+
+    def _within_reach(self, block: Block) -> bool:
+        """Whether no order of the block's rows has a larger distance than was seen before: so it is of most blocks."""
+        _, _, negatives, positives = block.pairs
+        fp, tp = (total - below for total, below in zip(self.totals[:2], block.below, strict=True))
+        most = max(self._product(tp, fp - negatives), -self._product(tp - positives, fp))
+        return most < self.at[0] and (self.totals.bits is None or most <= self.most)
 
     def _from(self, block: Block, places: list[int]) -> list[tuple[int, int]]:
         """(positives, negatives) from each of these places of the block on."""
