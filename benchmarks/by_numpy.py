@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "auc",
+    "auc_gini",
+    "auc_standard_error",
+    "average_precision",
     "best_f1",
     "calibration_ratio",
     "decided",
     "gauc",
     "judged",
+    "ks",
     "log_loss",
     "nce",
     "ranked",
@@ -117,6 +121,40 @@ def best_f1(thresholds: list[float]) -> Contestant:
         return float(np.max(2 * tp / (tp + fp + counts[:, 1].sum())))
 
     return Contestant(run)
+
+
+def auc_gini(arrays: Arrays) -> float:
+    return 2 * auc(arrays) - 1
+
+
+def _cumulated(arrays: Arrays) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positives and negatives that score as high as each distinct score or higher, from the highest on."""
+    order = np.argsort(-arrays["score"], kind="stable")
+    score = arrays["score"][order]
+    last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)
+    positives = np.cumsum(arrays["label"][order], dtype=np.int64)[last]
+    return positives, last + 1 - positives
+
+
+def average_precision(arrays: Arrays) -> float:
+    positives, negatives = _cumulated(arrays)
+    return float(np.sum(np.diff(positives, prepend=0) * (positives / (positives + negatives))) / positives[-1])
+
+
+def ks(arrays: Arrays) -> float:
+    positives, negatives = _cumulated(arrays)
+    return float(np.max(np.abs(positives / positives[-1] - negatives / negatives[-1])))
+
+
+def auc_standard_error(arrays: Arrays) -> float:
+    """The placements of each class among the other, as often as they occur."""
+    positives, negatives = _cumulated(arrays)
+    variance = 0.0
+    for own, other in ((positives, negatives), (negatives, positives)):
+        count, share = np.diff(own, prepend=0), (other - np.diff(other, prepend=0) / 2) / other[-1]
+        mean = np.sum(count * share) / own[-1]
+        variance += float(np.sum(count * (share - mean) ** 2) / (own[-1] - 1) / own[-1])
+    return float(np.sqrt(variance))
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator
 from fastrank.accumulators.scores import ScoreAccumulator
-from fastrank.errors import EmptyInputError, TiesWarning
+from fastrank.errors import EmptyInputError, InvalidValueError, TiesWarning
 from fastrank.result import LIST_COUNTS, MetricValue, Result
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ def answer(
     values = {}
     for s in slices.display_order():
         held = {identity: _held(accumulators[identity], s, sweeps[identity], threads) for identity in sweeps}
-        values[s] = [_metric_value(request, accumulators, held, s) for request in requests]
+        try:
+            values[s] = [_metric_value(request, accumulators, held, s) for request in requests]
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{error}{slices.in_words(s)}") from None
     # A slice of which where= excludes every row is none.
     shown = [
         s for s, entries in values.items() if s == 0 or any(e.rows or e.rows_dropped or e.queries for e in entries)
@@ -94,7 +97,7 @@ def _metric_value(
         rows_dropped=int(first.rows_dropped[s]),
         rows_clipped=value.clipped,
         **{name: counts.get(name) for name in LIST_COUNTS},
-        undefined=int(math.isnan(value.value)),
+        undefined=int(value.undefined or math.isnan(value.value)),
         curve=value.curve,
     )
 

@@ -75,6 +75,13 @@ class Slices:
             parts.append(pa.nulls(1, kind) if value is None else pa.repeat(value, 1))
         return pa.concat_arrays(parts)
 
+    def in_words(self, s: int) -> str:
+        """Which slice it is, to end a message with; nothing of all rows."""
+        g, key = self.keys[s]
+        names = self.groupings[g - 1] if g else ()
+        texts = [f"{name}={_value_in_words(value)}" for name, value in zip(names, key, strict=True)]
+        return f" (slice {', '.join(texts)})" if texts else ""
+
     def display_order(self) -> list[int]:
         """Slices in an order that does not depend on the order of rows: by grouping, then by key, nulls last."""
         order: list[int] = []
@@ -118,6 +125,16 @@ class Slices:
         kind = plain_ids(array.slice(0, 0)).type
         self.check_type(name, kind)
         return kind
+
+
+def _value_in_words(value: pa.Scalar | None) -> str:
+    if value is None:
+        return "null"
+    try:
+        return repr(value.as_py())
+    except (ValueError, OverflowError, pa.ArrowException):
+        # Nanoseconds without pandas, years past 9999, unknown time zones.
+        return str(value.cast(pa.string()))
 
 
 def _encode(columns: Columns, name: str) -> tuple[NDArray[np.int64], int]:

@@ -167,6 +167,7 @@ def values_of(kind: Kind) -> list[Any]:
         return [*([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Numbers):
         return [0.25, "[0.5, 0.1]"]
+        return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
@@ -177,13 +178,14 @@ def values_of(kind: Kind) -> list[Any]:
 
 
 # What refuses the rows that are made up: they have ties, and queries without a relevant or a retrieved row.
-REFUSING = {("ties", "error"), ("no_relevant", "error"), ("missing_query", "error")}
+REFUSING = {("ties", "error"), ("no_relevant", "error"), ("missing_query", "error"), ("single_class", "error")}
 # Parameters that need another to matter, or to be allowed.
 NEEDS: dict[str, dict[str, Any]] = {
     "clip": {"propensity": "propensity"},
     "self_normalized": {"propensity": "propensity"},
     "level_gates_gain": {"relevance_level": 2.0},
     "max_grade": {"rbp_gain": "scaled"},
+    "standardize": {"max_fpr": 0.3},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {

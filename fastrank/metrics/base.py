@@ -44,13 +44,14 @@ OVERRIDES = (*ROLES, "where", "name")
 
 class Value(NamedTuple):
     """A value with its certified bounds, what was counted on the way, and the curve or table that it sums up, as
-    columns by name."""
+    columns by name; `undefined` where a number stands for NaN."""
 
     value: float
     lower: float | None = None
     upper: float | None = None
     clipped: int | None = None
     curve: Mapping[str, Any] | None = None
+    undefined: bool = False
 
 
 @dataclass(frozen=True)
@@ -344,7 +345,11 @@ def metric(
 
 def _without(names: Container[str], finalize: Callable[..., Any]) -> Callable[..., Any]:
     """The finalizer, called without the parameters of these names."""
-    return lambda **given: finalize(**{name: value for name, value in given.items() if name not in names})
+
+    def finalize_without(*states: Any, **given: Any) -> Any:
+        return finalize(*states, **{name: value for name, value in given.items() if name not in names})
+
+    return finalize_without
 
 
 def list_metrics() -> list[str]:

@@ -105,23 +105,28 @@ def Cutoff() -> WholeNumber:  # noqa: N802  (stands where the kinds stand)
 
 @dataclass(frozen=True)
 class Number:
-    """A finite float inside an open interval, ends included where said."""
+    """A finite float inside an open interval, ends included where said, or None where `optional`."""
 
     low: float
     high: float
     closed: str = ""
     doc: str = ""
+    optional: bool = False
+    none_means: str = "None"
 
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
         low = "from" if "low" in self.closed else "above"
-        high = "to" if "high" in self.closed else "below"
+        high = {"high": "up to", "low high": "to"}.get(self.closed, "below")
         both = " and" if self.closed != "low high" else ""
-        return f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f"{both} {high} {self.high:g}")
+        span = f"a number {low} {self.low:g}" + ("" if self.high == float("inf") else f"{both} {high} {self.high:g}")
+        return f"{span}, or None: {self.none_means}" if self.optional else span
 
-    def check(self, value: Any) -> float:
+    def check(self, value: Any) -> float | None:
         """A float."""
+        if value is None and self.optional:
+            return None
         number = _finite_float(value)
         if number is None:
             raise _refuse(self, value)

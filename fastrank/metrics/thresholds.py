@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators import DecisionCounts
 from fastrank.accumulators.decisions import Decisions, Outcomes
-from fastrank.domains import BINARY, SCORE
+from fastrank.domains import SCORE
 from fastrank.metrics.base import MetricFactory, Value, metric
+from fastrank.metrics.labels import POSITIVE, binary_label
 from fastrank.metrics.parameters import Fallback, Flag, Kind, Number, Numbers
 
 if TYPE_CHECKING:
@@ -73,16 +74,18 @@ def _at_thresholds(
             **own: Any,
         ) -> Value:
             values = [measure(outcomes, **own) for outcomes in decisions.outcomes]
+            undefined = all(map(math.isnan, values))
             if zero_division != "nan":
                 values = [float(zero_division) if math.isnan(value) else value for value in values]
             defined = [value for value in values if not math.isnan(value)]
             shown = {"value": values} if shows_values else {}
             curve = {"threshold": list(threshold), **shown, **_counts(decisions)}
-            return Value(best(defined, default=math.nan), curve=curve)
+            return Value(best(defined, default=math.nan), curve=curve, undefined=undefined)
 
         return metric(
             family="thresholds",
-            columns={"label": BINARY, "score": SCORE},
+            columns=lambda p: {"label": binary_label(p), "score": SCORE},
+            reading=POSITIVE,
             states=lambda p: {"decisions": DecisionCounts(p.threshold, p.strict, p.weighted)},
             parameters=parameters,
             common=_THRESHOLDS,

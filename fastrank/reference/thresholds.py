@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fastrank.reference.labels import two_classes
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,6 +80,7 @@ def _best(
     return better(defined) if defined else math.nan
 
 
+@two_classes
 def binary_precision(
     label: ArrayLike,
     score: ArrayLike,
@@ -91,6 +94,7 @@ def binary_precision(
     return _best(lambda n: _over(n.tp, n.tp + n.fp), label, score, weight, threshold, strict, zero_division)
 
 
+@two_classes
 def binary_recall(
     label: ArrayLike,
     score: ArrayLike,
@@ -104,6 +108,7 @@ def binary_recall(
     return _best(lambda n: _over(n.tp, n.tp + n.fn), label, score, weight, threshold, strict, zero_division)
 
 
+@two_classes
 def binary_specificity(
     label: ArrayLike,
     score: ArrayLike,
@@ -117,6 +122,7 @@ def binary_specificity(
     return _best(lambda n: _over(n.tn, n.tn + n.fp), label, score, weight, threshold, strict, zero_division)
 
 
+@two_classes
 def fpr(
     label: ArrayLike,
     score: ArrayLike,
@@ -130,6 +136,7 @@ def fpr(
     return _best(lambda n: _over(n.fp, n.tn + n.fp), label, score, weight, threshold, strict, zero_division, min)
 
 
+@two_classes
 def binary_f_beta(
     label: ArrayLike,
     score: ArrayLike,
@@ -149,6 +156,7 @@ def binary_f_beta(
     return _best(measure, label, score, weight, threshold, strict, zero_division)
 
 
+@two_classes
 def binary_f1(
     label: ArrayLike,
     score: ArrayLike,
@@ -162,6 +170,7 @@ def binary_f1(
     return binary_f_beta(label, score, weight, threshold=threshold, strict=strict, zero_division=zero_division)
 
 
+@two_classes
 def accuracy(
     label: ArrayLike,
     score: ArrayLike,
@@ -177,6 +186,7 @@ def accuracy(
     )
 
 
+@two_classes
 def confusion(
     label: ArrayLike,
     score: ArrayLike,
@@ -190,6 +200,7 @@ def confusion(
     return accuracy(label, score, weight, threshold=threshold, strict=strict, zero_division=zero_division)
 
 
+@two_classes
 def balanced_accuracy(
     label: ArrayLike,
     score: ArrayLike,
@@ -208,6 +219,7 @@ def balanced_accuracy(
     return _best(measure, label, score, weight, threshold, strict, zero_division)
 
 
+@two_classes
 def mcc(
     label: ArrayLike,
     score: ArrayLike,

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import helpers
@@ -21,12 +22,13 @@ from fastrank.errors import InvalidValueError
 from fastrank.metrics import definition_of
 from fastrank.metrics.base import MetricFactory
 from fastrank.metrics.parameters import ColumnName
+from fastrank.reference.labels import is_positive
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
 EXACT = {
-    "auc", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision", "binary_recall",
-    "binary_specificity", "confusion", "fpr",
+    "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
+    "binary_recall", "binary_specificity", "confusion", "fpr",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -57,6 +59,15 @@ def is_never(outcomes: Callable[[Any], float]) -> Callable[[Columns, Metric], bo
         return all(outcomes(n) == 0 for n in each)
 
     return condition
+
+
+def has_no_positive(columns: Columns, metric: Metric) -> bool:
+    return not columns["label"][present(columns)].any()
+
+
+def has_no_two_rows_of_a_class(columns: Columns, metric: Metric) -> bool:
+    weights = columns.get("weight", np.ones(len(columns["label"])))
+    return min(sum(map(Fraction, weights[columns["label"] == label].tolist())) for label in (0, 1)) <= 1
 
 
 def has_no_entropy(columns: Columns, metric: Metric) -> bool:
@@ -101,6 +112,8 @@ def counts_no_group(columns: Columns, metric: Metric) -> bool:
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
     "all rows are of one class": is_one_class,
+    "there is no positive row": has_no_positive,
+    "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,
@@ -205,16 +218,25 @@ def agree(metric: Metric, value: float, right: float) -> None:
     assert math.isnan(value) or close, (metric, value, right)
 
 
-def is_undefined(metric: Metric, columns: Columns) -> bool:
-    """Whether the value is NaN: where the declaration says so, unless a number stands for what is undefined."""
-    instead = metric.parameters.get("zero_division", "nan")
-    return instead == "nan" and UNDEFINED[metric.definition.undefined](columns, metric)
+def in_classes(metric: Metric, columns: Columns) -> Columns:
+    """The columns, with labels 1 and 0 where the metric is told which label is positive."""
+    if metric.parameters.get("positive") is None:
+        return columns
+    return {**columns, "label": is_positive(columns["label"], metric.parameters["positive"]).astype(np.int64)}
+
+
+def is_replaced(metric: Metric, columns: Columns) -> bool:
+    """Whether a number stands for what is undefined."""
+    single_class, zero_division = (metric.parameters.get(name, "nan") for name in ("single_class", "zero_division"))
+    return zero_division != "nan" or (single_class != "nan" and not is_absent(columns, metric))
 
 
 def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     """A value against the reference, the range, and where it is declared undefined."""
     value, right, definition = row["value"], expected(metric, columns), metric.definition
-    assert math.isnan(value) == is_undefined(metric, columns) == bool(row["undefined"]), metric
+    undefined = UNDEFINED[definition.undefined](in_classes(metric, columns), metric)
+    assert bool(row["undefined"]) == undefined, metric
+    assert math.isnan(value) == (undefined and not is_replaced(metric, columns)), metric
     if definition.name in EXACT:
         assert helpers.bits(value) == helpers.bits(right), metric
     else:
