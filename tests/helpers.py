@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, Numbers, WholeNumber
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
 LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
@@ -151,6 +151,8 @@ def values_of(kind: Kind) -> list[Any]:
     if isinstance(kind, Number):
         ends = [end for end, closed in ((kind.low, "low"), (kind.high, "high")) if closed in kind.closed]
         return [*([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
+    if isinstance(kind, Numbers):
+        return [0.25, "[0.5, 0.1]"]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):

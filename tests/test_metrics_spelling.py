@@ -5,11 +5,14 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import math
 import pickle
 import pkgutil
 import re
+from ast import literal_eval
 from types import SimpleNamespace
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 from hypothesis import assume, given, settings
@@ -19,7 +22,8 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Number, WholeNumber
+from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Number, Numbers, WholeNumber
+from fastrank.metrics.spelling import spell
 
 NAMES = fr.list_metrics()
 DEFINITIONS = {name: m.definition_of(name) for name in NAMES}
@@ -48,6 +52,8 @@ def values_of(kind) -> st.SearchStrategy:
             open_end = top is not None and "high" not in closed
             ends = {"exclude_min": "low" not in closed, "exclude_max": open_end}
             return st.floats(low, top, **ends, allow_nan=False, allow_infinity=False)
+        case Numbers(low=low, high=high, closed=closed):
+            return st.lists(values_of(Number(low, high, closed)), min_size=1, max_size=4)
         case Choice(words=words):
             return st.sampled_from(words)
         case Gain():
@@ -287,10 +293,39 @@ def test_what_is_no_call(text):
 
 
 def test_a_value_that_is_no_literal():
-    with pytest.raises(
-        ParameterError, match=r"^'ndcg\(k=open\(1\)\)': open\(1\) is no number, word, quoted text or \{label: gain\}$"
-    ):
+    allowed = "number, list of numbers, word, quoted text or {label: gain}"
+    with pytest.raises(ParameterError, match=re.escape(f"'ndcg(k=open(1))': open(1) is no {allowed}") + "$"):
         m.parse("ndcg(k=open(1))")
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical", "spelled"),
+    [
+        (0.5, (0.5,), "0.5"),
+        ([0.75, 0.25, 0.75], (0.25, 0.75), "[0.25, 0.75]"),
+        ((1, 0), (0.0, 1.0), "[0, 1]"),
+        (np.array([-0.0]), (0.0,), "0"),
+    ],
+)
+def test_numbers_ascend_and_stand_once(given, canonical, spelled):
+    kind = Numbers(0.0, 1.0, "low high")
+    assert kind.check(given) == canonical
+    assert spell(canonical) == spelled
+    assert kind.check(literal_eval(spelled)) == canonical
+
+
+@pytest.mark.parametrize("given", [[], "0.5", "[0.5]", {0.5: 1}, [0.5, 1.0], True, [None], math.nan, [[0.5]]])
+def test_what_are_no_numbers(given):
+    allowed = re.escape(f"{given!r}; allowed: a number from 0 and below 1, or a list of such")
+    with pytest.raises(ParameterError, match=f"^{allowed}$"):
+        Numbers(0.0, 1.0, "low").check(given)
+
+
+def test_numbers_without_limits():
+    kind = Numbers(-math.inf, math.inf)
+    assert kind.check([1e300, -2]) == (-2.0, 1e300)
+    with pytest.raises(ParameterError, match=r"^\[inf\]; allowed: a finite number, or a list of such$"):
+        kind.check([math.inf])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
-__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Number", "WholeNumber"]
+__all__ = ["Background", "Choice", "ColumnName", "Cutoff", "Flag", "Gain", "Kind", "Number", "Numbers", "WholeNumber"]
 
 
 class Kind(Protocol):
@@ -111,6 +112,35 @@ class Number:
         if not (above and below):
             raise _refuse(self, value)
         return number
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One finite float or several, each inside an open interval, ends included where said."""
+
+    low: float
+    high: float
+    closed: str = ""
+    doc: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        each = Number(self.low, self.high, self.closed).allowed if self.low > -math.inf else "a finite number"
+        return f"{each}, or a list of such"
+
+    def check(self, value: Any) -> tuple[float, ...]:
+        """Floats that ascend, each once; -0.0 is 0.0."""
+        if isinstance(value, str | bytes | Mapping):
+            raise _refuse(self, value)
+        each = Number(self.low, self.high, self.closed)
+        try:
+            numbers = {each.check(number) + 0.0 for number in (value if isinstance(value, Iterable) else (value,))}
+        except ParameterError:
+            raise _refuse(self, value) from None
+        if not numbers:
+            raise _refuse(self, value)
+        return tuple(sorted(numbers))
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _literal(text: str, value: str) -> Any:
     try:
         return _literal_node(text, ast.parse(value.strip(), mode="eval").body)
     except (SyntaxError, MemoryError, RecursionError):
-        raise ParameterError(f"{text!r}: {value} is no number, word, quoted text or {{label: gain}}") from None
+        raise ParameterError(f"{text!r}: {value} is no number, list of numbers, word, quoted text or {{label: gain}}") from None
 
 
 def _literal_node(text: str, node: ast.expr) -> Any:
@@ -121,12 +121,14 @@ def _literal_node(text: str, node: ast.expr) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         raise ParameterError(
-            f"{text!r}: {ast.unparse(node)} is no number, word, quoted text or {{label: gain}}"
+            f"{text!r}: {ast.unparse(node)} is no number, list of numbers, word, quoted text or {{label: gain}}"
         ) from None
 
 
 def spell(value: Any) -> str:
     """A value of a parameter as text."""
+    if isinstance(value, tuple) and isinstance(value[0], float):
+        return spell(value[0]) if len(value) == 1 else "[" + ", ".join(map(spell, value)) + "]"
     if isinstance(value, tuple):
         return "{" + ", ".join(f"{spell(label)}: {spell(gain)}" for label, gain in value) + "}"
     if isinstance(value, float):
