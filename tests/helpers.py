@@ -168,6 +168,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "self_normalized": {"propensity": "propensity"},
     "level_gates_gain": {"relevance_level": 2.0},
     "max_grade": {"rbp_gain": "scaled"},
+    "cost_fp": {"criterion": "cost"},
+    "cost_fn": {"criterion": "cost"},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {

@@ -3,11 +3,23 @@ spellings."""
 
 from __future__ import annotations
 
-from fastrank.metrics import calibration, classification, discrimination, ranking, recommendation, regression, retrieval
+from fastrank.metrics import (
+    calibration,
+    classification,
+    curves,
+    discrimination,
+    operating,
+    ranking,
+    recommendation,
+    regression,
+    retrieval,
+)
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
+from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
@@ -21,7 +33,9 @@ __all__ = [
     "parse",
     *calibration.__all__,
     *classification.__all__,
+    *curves.__all__,
     *discrimination.__all__,
+    *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,

@@ -1,14 +1,37 @@
 """What metrics ask of the distribution of scores by class, each answered in one pass over it.
 
-========  ====================================================================
-base      what a sweep is: it is given blocks of scores, ascending, one by one
-pairs     pairs of a positive and a negative row: AUC
-========  ====================================================================
+=========  ===================================================================
+base       what a sweep is: it is given blocks of scores, ascending, one by one
+pairs      pairs of a positive and a negative row: AUC
+curves     thresholds and what they reach, all or some: ROC and its kin
+operating  the threshold that reaches most within a limit, or is best
+quantiles  the score at a share of the rows
+reach      what a threshold reaches, as floats and as integers
+hull       corners of a convex hull
+=========  ===================================================================
 """
 
 from __future__ import annotations
 
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
+from fastrank.sweeps.curves import CurvePoints, Precisions, Thresholds
+from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Pairs
+from fastrank.sweeps.quantiles import Quantiles, TopRows
 
-__all__ = ["Block", "Pairs", "Points", "Sweep", "Totals"]
+__all__ = [
+    "BestThreshold",
+    "Block",
+    "CurvePoints",
+    "Pairs",
+    "Points",
+    "PrecisionAtRecall",
+    "Precisions",
+    "Quantiles",
+    "RecallAtPrecision",
+    "Sweep",
+    "Thresholds",
+    "TopRows",
+    "Totals",
+    "TprAtFpr",
+]

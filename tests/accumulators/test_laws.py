@@ -39,8 +39,18 @@ METRICS = {
         "calibration_ratio(label=target)",
         "mse(label=target)",
     ],
-    "score_histogram": ["auc(bits=12, label=clicked)", "auc(bits=14, label=clicked)"],
-    "score_runs": ["auc(label=clicked)"],
+    "score_histogram": [
+        "auc(bits=12, label=clicked)",
+        "auc(bits=14, label=clicked)",
+        "pr_curve(bits=12, label=clicked)",
+        "best_threshold(bits=12, label=clicked)",
+    ],
+    "score_runs": [
+        "auc(label=clicked)",
+        "lift(fraction=0.3, label=clicked)",
+        "precision_at_recall(label=clicked)",
+        "score_quantiles(label=clicked)",
+    ],
     "list_sums": [
         "ndcg(label=grade)@3",
         "ndcg(gain=exp2, ties=item_desc, label=grade)",

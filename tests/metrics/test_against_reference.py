@@ -24,7 +24,10 @@ from fastrank.metrics.parameters import ColumnName
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
-EXACT = {"auc"}
+EXACT = {
+    "auc", "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
+    "score_quantiles", "tpr_at_fpr",
+}  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
 SHAPES = ("plain", "negative", "positive", "weightless", "wild", "none")
@@ -73,12 +76,25 @@ def shows_nothing(columns: Columns, metric: Metric) -> bool:
     return not columns["query"].size and metric.parameters.get("aggregation") != "sum"
 
 
+def has_no_positive(columns: Columns, metric: Metric) -> bool:
+    return not (columns["label"][present(columns)] == 1).any()
+
+
+def has_no_best_threshold(columns: Columns, metric: Metric) -> bool:
+    lacking = {"f1": has_no_positive, "youden": is_one_class, "cost": is_absent}
+    return lacking[metric.parameters["criterion"]](columns, metric)
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
     "all rows are of one class": is_one_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
+    "there are no positive rows": has_no_positive,
+    'there are no rows, or the criterion is "f1" and no row is positive, or "youden" and all are of one class': (
+        has_no_best_threshold
+    ),
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,
     'there are no queries, or none with a row that is not relevant under no_relevant="skip"': counts_no_query,
     "there are no queries and the aggregation is not sum": counts_no_query,
