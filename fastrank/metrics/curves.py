@@ -29,11 +29,13 @@ POINTS: Mapping[str, Kind] = {
         2**53,
         optional=True,
         none_means="all, which takes memory for each distinct score",
-        doc="At most this many points of the curve: the corners of the convex hull of the ROC curve (of too many, those "
-        "that keep its area, dropped one by one), and others spread evenly along it.",
+        doc="At most this many points of the curve: the corners of the convex hull of the ROC curve (too many of them "
+        "are dropped one by one, each time the one that costs least area), and others spread evenly along it.",
     )
 }
-FRACTION: Mapping[str, Kind] = {"fraction": Number(0.0, 1.0, "high", doc="Share of the rows, those that score highest.")}
+FRACTION: Mapping[str, Kind] = {
+    "fraction": Number(0.0, 1.0, "high", doc="Share of the rows, those that score highest.")
+}
 # Of the sum of precisions: each term is rounded a few times.
 TERM_ERROR = Fraction(1, 2**49)
 CUT = (
@@ -59,8 +61,8 @@ def _curve_columns(thresholds: Thresholds) -> tuple[Mapping[str, Any], float, fl
     range=(0.0, 1.0),
     better="higher",
     undefined="all rows are of one class",
-    exactness="that of auc: the correctly rounded quotient of integers; with bits= its midpoint and bounds, and the curve "
-    "is that of the cells, each point a true one",
+    exactness="that of auc: the correctly rounded quotient of integers; with bits= its midpoint and bounds, and the "
+    "points of the curve are true ones, at ends of cells",
     source="as sklearn.metrics.roc_curve with drop_intermediate=False, but NaN rates where a class is missing",
 )
 def roc_curve(pairs: Pairs, thresholds: Thresholds, *, points: int | None = None, bits: int | None = None) -> Value:
@@ -79,7 +81,9 @@ def roc_curve(pairs: Pairs, thresholds: Thresholds, *, points: int | None = None
     """
     columns, negatives, positives = _curve_columns(thresholds)
     curve = {**columns, "fpr": columns["fp"] / negatives, "tpr": columns["tp"] / positives}
-    return auc.definition.finalize(pairs, bits=bits)._replace(curve=curve)
+    area = auc.definition.finalize(pairs, bits=bits)
+    assert isinstance(area, Value)
+    return area._replace(curve=curve)
 
 
 @metric(
@@ -94,8 +98,8 @@ def roc_curve(pairs: Pairs, thresholds: Thresholds, *, points: int | None = None
     undefined="there are no positive rows",
     exactness="terms are float64 and their sum is exact; with bits= rows of a cell count as tied, and the value lies "
     "between bound_lower and bound_upper for any data",
-    source="as sklearn.metrics.precision_recall_curve and average_precision_score, but by descending threshold, and NaN "
-    "where there is no positive row",
+    source="as sklearn.metrics.precision_recall_curve and average_precision_score, but by descending threshold, and "
+    "NaN where there is no positive row",
 )
 def pr_curve(
     precisions: Precisions, thresholds: Thresholds, *, points: int | None = None, bits: int | None = None

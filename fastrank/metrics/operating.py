@@ -1,6 +1,7 @@
 """Operating points: the threshold that reaches most within a limit, the best one, and the scores at shares of rows.
 
-A threshold takes as positive the rows that score as much or more; inf takes none.
+A threshold takes as positive the rows that score as much or more; inf takes none, but where tp and fp say otherwise,
+as some rows score inf.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ def precision_at_recall(best: PrecisionAtRecall, *, recall: float = 0.9, bits: i
     range=(-math.inf, math.inf),
     better="neither",
     unit="the score's unit",
-    undefined='there are no rows, or the criterion is "f1" and no row is positive, or "youden" and all are of one class',
+    undefined='there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")',
     exactness="the criterion is a correctly rounded quotient of integers; with bits= the end of a cell, and the best "
     "threshold lies between bound_lower and bound_upper for any data",
     source="Youden 1950; expected cost, Elkan 2001",
@@ -196,8 +197,9 @@ def best_threshold(
 ) -> Value:
     """Best threshold by F1, by Youden's J or by cost.
 
-    Of equally good ones it is the highest; inf where it is best to take none.  `Result.curve` has the threshold, the criterion's value there, and what it reaches: threshold, the criterion by its
-    name, tp, fp, tpr, fpr, precision, recall.
+    Of equally good ones it is the highest; inf where it is best to take none.  `Result.curve` has the threshold, the
+    criterion there, by its name, and what it reaches: threshold, f1 (or youden, or cost), tp, fp, tpr, fpr, precision,
+    recall.
 
     Examples
     --------
@@ -222,13 +224,17 @@ MEDIAN = 0.5
     columns=COLUMNS,
     states=lambda p: {"quantiles": scores_of(p)},
     sweeps=lambda p: {"quantiles": Quantiles(tuple(sorted({*p.q, MEDIAN})))},
-    parameters={"q": Numbers(0.0, 1.0, "low high", doc="Shares of the rows that score no more; 0 is the least."), **BITS},
+    parameters={
+        "q": Numbers(0.0, 1.0, "low high", doc="Shares of the rows that score no more; 0 is the least."),
+        **BITS,
+    },
     number="q",
     range=(-math.inf, math.inf),
     better="neither",
     unit="the score's unit",
     undefined="there are no rows",
-    exactness="one of the scores; with bits= the lower end of its cell, and it lies between bound_lower and bound_upper",
+    exactness="one of the scores; with bits= the lower end of its cell, of which bound_lower and bound_upper are the "
+    "ends",
     source='as numpy.quantile(method="inverted_cdf")',
 )
 def score_quantiles(

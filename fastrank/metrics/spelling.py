@@ -111,7 +111,9 @@ def _literal(text: str, value: str) -> Any:
     try:
         return _literal_node(text, ast.parse(value.strip(), mode="eval").body)
     except (SyntaxError, MemoryError, RecursionError):
-        raise ParameterError(f"{text!r}: {value} is no number, list of numbers, word, quoted text or {{label: gain}}") from None
+        raise ParameterError(
+            f"{text!r}: {value} is no number, list of numbers, word, quoted text or {{label: gain}}"
+        ) from None
 
 
 def _literal_node(text: str, node: ast.expr) -> Any:

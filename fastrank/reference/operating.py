@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "lift",
     "pr_curve",
     "precision_at_recall",
+    "quantile",
     "reached_thresholds",
     "recall_at_precision",
     "roc_curve",
@@ -45,7 +47,7 @@ def cell_floors(score: ArrayLike, bits: int) -> list[float]:
     keys = np.maximum(keys, np.uint32(0x007FFFFF))
     sign = np.uint32(1 << 31)
     floors = np.where(keys & sign, keys ^ sign, ~keys).astype(np.uint32).view(np.float32)
-    return floors.astype(np.float64).tolist()
+    return [float(floor) for floor in floors]
 
 
 def reached_thresholds(
@@ -71,7 +73,7 @@ def roc_curve(
     score: ArrayLike,
     weight: ArrayLike | None = None,
     *,
-    points: int | None = None,
+    points: int | None = None,  # noqa: ARG001  (of what is shown)
     bits: int | None = None,
 ) -> float:
     """The area under the ROC curve, whatever points of it are shown."""
@@ -83,15 +85,14 @@ def pr_curve(
     score: ArrayLike,
     weight: ArrayLike | None = None,
     *,
-    points: int | None = None,
+    points: int | None = None,  # noqa: ARG001  (of what is shown)
     bits: int | None = None,
 ) -> float:
     """Average precision: the sum over thresholds of the step in recall times precision."""
     reach = reached_thresholds(label, score, weight, bits)
     if reach[-1].tp == 0:
         return math.nan
-    steps = zip(reach, reach[1:], strict=False)
-    total = sum((r.tp - above.tp) * r.tp / (r.tp + r.fp) for above, r in steps)
+    total = sum((r.tp - above.tp) * r.tp / (r.tp + r.fp) for above, r in pairwise(reach))
     return float(total / reach[-1].tp)
 
 
@@ -175,7 +176,7 @@ def lift(
     weight: ArrayLike | None = None,
     *,
     fraction: float = 0.1,
-    points: int | None = 100,
+    points: int | None = 100,  # noqa: ARG001  (of what is shown)
     bits: int | None = None,
 ) -> float:
     """The share of positives among the rows that score highest, over their share of all rows."""
@@ -192,7 +193,7 @@ def cumulative_gain(
     weight: ArrayLike | None = None,
     *,
     fraction: float = 0.1,
-    points: int | None = 100,
+    points: int | None = 100,  # noqa: ARG001  (of what is shown)
     bits: int | None = None,
 ) -> float:
     """The share of all positives that are among the rows which score highest."""
@@ -208,7 +209,7 @@ def _top(reach: Sequence[Reach], fraction: float) -> tuple[Fraction, Fraction]:
     every = reach[-1].tp + reach[-1].fp
     rows = min(Fraction(float(every) * fraction), every)
     captured = Fraction(0)
-    for above, r in zip(reach, reach[1:], strict=False):
+    for above, r in pairwise(reach):
         tied, room = r.tp + r.fp - above.tp - above.fp, rows - above.tp - above.fp
         if room > 0:
             captured += (r.tp - above.tp) * min(room / tied, Fraction(1))
@@ -220,7 +221,7 @@ def score_quantiles(
     score: ArrayLike,
     weight: ArrayLike | None = None,
     *,
-    q: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99),
+    q: tuple[float, ...] = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99),  # noqa: ARG001  (of what is shown)
     bits: int | None = None,
 ) -> float:
     """The median of all scores: the smallest of which at least half of the weight is no more."""

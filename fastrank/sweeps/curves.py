@@ -37,9 +37,7 @@ class CurvePoints:
 
     def at(self, places: Any) -> CurvePoints:
         """Some of the points."""
-        return CurvePoints(
-            self.thresholds[places], self.negatives[places], self.positives[places], self.even[places]
-        )
+        return CurvePoints(self.thresholds[places], self.negatives[places], self.positives[places], self.even[places])
 
     @classmethod
     def joined(cls, parts: Sequence[CurvePoints]) -> CurvePoints:

@@ -80,7 +80,7 @@ def largest_area(x: NDArray[np.float64], y: NDArray[np.float64], count: int) -> 
 
     def loss(i: int) -> float:
         a, c = before[i], after[i]
-        return abs((xs[i] - xs[a]) * (ys[c] - ys[a]) - (ys[i] - ys[a]) * (xs[c] - xs[a]))
+        return float(abs((xs[i] - xs[a]) * (ys[c] - ys[a]) - (ys[i] - ys[a]) * (xs[c] - xs[a])))
 
     losses: list[Any] = [loss(i) if 0 < i < last else None for i in range(last + 1)]
     heap = [(losses[i], i) for i in range(1, last)]

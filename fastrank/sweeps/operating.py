@@ -50,7 +50,7 @@ class _Lowest(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks for lower thresholds."""
-        if block.totals.bits is None and block.scores[0] >= self.reach.threshold:
+        if block.totals.bits is None and self.reach.rows and block.scores[0] >= self.reach.threshold:
             return
         integers, at, own = Integers(block), reached(block), block.points.positives > 0
         i = self._lowest(at, own, lambda i: integers.reach(i).negatives, integers)
@@ -70,7 +70,7 @@ class _Lowest(Sweep):
         return None
 
     def _take(self, reach: Reach, most: int) -> None:
-        if reach.threshold < self.reach.threshold:
+        if reach.rows > self.reach.rows:
             self.reach = reach
         self.most = max(self.most, most)
 
@@ -135,7 +135,7 @@ class _Best(Sweep):
         self._take(other.reach, other.value)
 
     def _take(self, reach: Reach, value: float) -> None:
-        if (value, reach.threshold) > (self.value, self.reach.threshold):
+        if (value, -reach.rows) > (self.value, -self.reach.rows):
             self.reach, self.value = reach, value
 
     @abstractmethod

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     from fastrank.sweeps.base import Block, Totals
 
-__all__ = ["NOWHERE", "Integers", "Reach", "Reached", "are_exact", "first_at_least", "least_share", "most_share", "place_of", "reached"]
+__all__ = [
+    "NOWHERE",
+    "Integers",
+    "Reach",
+    "Reached",
+    "are_exact",
+    "first_at_least",
+    "least_share",
+    "most_share",
+    "place_of",
+    "reached",
+]
 
 Words = tuple["NDArray[Any]", ...]
 
@@ -40,8 +51,13 @@ class Reach:
     negatives: int
     positives: int
 
+    @property
+    def rows(self) -> int:
+        """Of both classes: the lower the threshold, the more."""
+        return self.negatives + self.positives
 
-# The threshold that no row reaches.
+
+# The threshold that no row reaches, though one may score inf.
 NOWHERE = Reach(float("inf"), 0, 0)
 
 

@@ -92,7 +92,7 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
     "there are no positive rows": has_no_positive,
-    'there are no rows, or the criterion is "f1" and no row is positive, or "youden" and all are of one class': (
+    'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def blocks_of(words: tuple[Any, ...], places: list[int], bits: int | None) -> tu
     totals = Totals(total(rest[:half]), total(rest[half:]), unit, bits)
     cuts = sorted({0, *places, keys.size})
     blocks = []
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         part = [column[start:stop] for column in rest]
         below = total([c[:start] for c in rest[:half]]), total([c[:start] for c in rest[half:]])
         blocks.append(Block(keys[start:stop], tuple(part[:half]), tuple(part[half:]), below, totals))
@@ -171,7 +172,9 @@ def corners_by_definition(points: list[tuple[Fraction, Fraction]]) -> list[int]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=25), scale=st.integers(0, 3))
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=25), scale=st.integers(0, 3)
+)
 def test_corners_of_the_hull_by_definition(steps, scale):
     # Whole numbers; tenths, which round; and numbers of very different size.
     unit = (1.0, 0.1, 2.0**-60, 1e15)[scale]
