@@ -30,8 +30,9 @@ def hull_corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.i
     if not x.size:
         return np.empty(0, np.intp)
     left = np.flatnonzero(np.concatenate(([True], (np.diff(x) != 0) | (np.diff(y) != 0))))
+    whole = bool((x == np.rint(x)).all() and (y == np.rint(y)).all())
     while left.size > 2:
-        keep = _may_be_corners(x[left], y[left])
+        keep = _may_be_corners(x[left], y[left], whole)
         share = np.count_nonzero(keep) / left.size
         left = left[keep]
         if share > WORTHWHILE:
@@ -39,15 +40,16 @@ def hull_corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.i
     return left[_walked(x[left].tolist(), y[left].tolist())]
 
 
-def _may_be_corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """All but points that surely lie on or below the line between their neighbours: none of these is a corner."""
+def _may_be_corners(x: NDArray[np.float64], y: NDArray[np.float64], whole: bool) -> NDArray[np.bool_]:
+    """All but points that surely lie on or below the line between their neighbours: none of these is a corner.  Of
+    whole numbers small products are exact."""
     right, up = np.diff(x), np.diff(y)
     flatter, steeper = up[:-1] * right[1:], up[1:] * right[:-1]
     below, most = steeper - flatter, flatter + steeper
-    whole = bool((x == np.rint(x)).all() and (y == np.rint(y)).all())
-    exact = (most < LARGEST_WHOLE) & whole
     # Both products are 0 where both steps are level, or both upright.
-    out = (below > SLACK * most) | (exact & (below >= 0)) | (most == 0)
+    out = (below > SLACK * most) | (most == 0)
+    if whole:
+        out |= (below >= 0) & (most < LARGEST_WHOLE)
     return np.concatenate(([True], ~out, [True]))
 
 

@@ -279,8 +279,9 @@ class BestThreshold(_Best):
             self._take(integers.reach(found[0]), found[1])
         if block.totals.bits is not None:
             best = self._near(Reached(block.points.negatives_above, at.positives))
-            self._cells.append(np.stack((best, block.scores, block.upper_scores)))
-            self._cells[-1] = self._cells[-1][:, best + self._slack >= self.value]
+            # In a cell without positives every threshold is worse than that which takes none of its rows.
+            may = (block.points.positives > 0) & (best + self._slack >= self.value)
+            self._cells.append(np.stack((best, block.scores, block.upper_scores))[:, may])
 
     def merge(self, other: Self) -> None:
         """Takes the better threshold."""

@@ -312,10 +312,16 @@ def test_bounds_of_the_best_threshold_leave_out_cells_that_cannot_hold_it() -> N
     # Cells 1, 2, 4: 10 negatives; 10 positives; 1 of each.  F1 at 4: 2/(2+11), at 2: 22/(12+11); at best in 1: 22/23.
     label, score = [*[0] * 10, *[1] * 10, 0, 1], [*[1.0] * 10, *[2.0] * 10, 4.0, 4.0]
     (row,) = evaluated(["best_threshold(bits=12)"], label, score).table.to_pylist()
-    # Cell 1 holds no positive: its best is the point at 2 itself, which is reached above its lower end.
+    # Cell 1 holds no positive: all thresholds in it are worse than that at 2.
+    assert (row["value"], row["bound_lower"], row["bound_upper"]) == (2, 2, 2.25)
+    # A positive in cell 1, at best above its negatives, F1 24/(13+12): better than 22/(12+12) at 2.
+    (row,) = evaluated(["best_threshold(bits=12)"], [*label, 1], [*score, 1.0]).table.to_pylist()
     assert (row["value"], row["bound_lower"], row["bound_upper"]) == (2, 1, 2.25)
-    (row,) = evaluated(["best_threshold(criterion=cost, bits=12)"], label, score).table.to_pylist()
-    assert (row["value"], row["bound_lower"], row["bound_upper"]) == (2, 1, 2.25)
+    # Where a positive costs little it is best to take none, unless that at 4 scores more than the negative there.
+    (row,) = evaluated(
+        ["best_threshold(criterion=cost, cost_fn=0.01, bits=12)"], [*label, 1], [*score, 1.0]
+    ).table.to_pylist()
+    assert (row["value"], row["bound_lower"], row["bound_upper"]) == (math.inf, 4, math.inf)
 
 
 def test_a_million_pairs_of_weights_are_told_apart() -> None:
