@@ -68,6 +68,8 @@ class Thresholds(Sweep):
     def add(self, block: Block) -> None:
         """Keeps the points of a block, or those that may be chosen: corners of all points are corners of a block's, and
         whether a point is one of those spread evenly depends on itself and its neighbour only."""
+        if not block.size:
+            return
         at, above = reached(block), block.points
         even = np.zeros(block.size, np.bool_)
         if self.points is not None:
@@ -122,6 +124,8 @@ class Precisions(Sweep):
 
     def add(self, block: Block) -> None:
         """Adds the terms of a block."""
+        if not block.size:
+            return
         points, at = block.points, reached(block)
         keep = points.positives > 0
         own, positives, negatives = points.positives[keep], at.positives[keep], at.negatives[keep]

@@ -50,8 +50,10 @@ class _Lowest(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks for lower thresholds."""
-        if block.totals.bits is None and self.reach.rows and block.scores[0] >= self.reach.threshold:
+        if not block.size:
             return
+        if block.totals.bits is None and self.reach.rows and block.scores[0] >= self.reach.threshold:
+            return  # it can hold no lower one
         integers, at, own = Integers(block), reached(block), block.points.positives > 0
         i = self._lowest(at, own, lambda i: integers.reach(i).negatives, integers)
         if i is not None:
@@ -184,6 +186,8 @@ class PrecisionAtRecall(_Best):
 
     def add(self, block: Block) -> None:
         """Looks for better thresholds."""
+        if not block.size:
+            return
         at, own, integers = reached(block), block.points.positives > 0, Integers(block)
         allowed = own & self._enough(block, at, integers)
         if not allowed.any():
@@ -267,7 +271,7 @@ class BestThreshold(_Best):
 
     def add(self, block: Block) -> None:
         """Looks for better thresholds."""
-        if not self.is_defined:
+        if not block.size or not self.is_defined:
             return
         integers, at = Integers(block), reached(block)
 

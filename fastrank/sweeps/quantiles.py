@@ -39,6 +39,8 @@ class Quantiles(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks for those in the block."""
+        if not block.size:
+            return
         integers = Integers(block)
         words = {"negative": integers.negatives, "positive": integers.positives, "all": integers.rows}
         below = {"negative": block.below[0], "positive": block.below[1], "all": sum(block.below)}
@@ -73,6 +75,8 @@ class TopRows(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks for the lowest score of the rows in the block."""
+        if not block.size:
+            return
         integers = Integers(block)
         i = place_of(self._target, integers.rows, sum(block.below))
         if i is None:

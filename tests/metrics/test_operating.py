@@ -54,6 +54,15 @@ def test_nine_of_ten_reach_nine_tenths() -> None:
     assert m.precision_at_recall(recall=0.7).compute([*[1] * 10, 0], [*[3.0] * 7, *[1.0] * 4], [0.1] * 11) == 1.0
 
 
+def test_shares_of_equal_weights_are_those_of_rows() -> None:
+    # Weights of 0.1 are rounded when they are added as floats; as integers their quotients are those of counts.
+    for rows in range(3, 20):
+        for positives in range(1, rows):
+            label, weight = [1] * positives + [0] * (rows - positives), [0.1] * rows
+            metric = m.recall_at_precision(precision=positives / rows)
+            assert metric.compute(label, [1.0] * rows, weight) == 1.0, (positives, rows)
+
+
 def test_a_precision_that_is_not_reached() -> None:
     # The row that scores highest is negative: precision is at most 1/2.
     assert m.recall_at_precision(precision=0.6).compute([0, 1], [2, 1]) == 0.0

@@ -75,7 +75,7 @@ def made_words(rng: np.random.Generator, size: int, weighted: bool) -> tuple[Any
 
 
 def blocks_of(words: tuple[Any, ...], places: list[int], bits: int | None) -> tuple[Totals, list[Block]]:
-    """The blocks between places."""
+    """The blocks between places; some may be empty."""
     keys, *rest = words
     half = len(rest) // 2
     unit = WEIGHT if half == 2 else COUNT
@@ -85,7 +85,7 @@ def blocks_of(words: tuple[Any, ...], places: list[int], bits: int | None) -> tu
         return high + sum(columns[-1].tolist())
 
     totals = Totals(total(rest[:half]), total(rest[half:]), unit, bits)
-    cuts = sorted({0, *places, keys.size})
+    cuts = sorted([0, *places, keys.size])
     blocks = []
     for start, stop in pairwise(cuts):
         part = [column[start:stop] for column in rest]
@@ -109,7 +109,7 @@ def test_blocks_and_twins_change_no_bit(size, seed, weighted, bits, twins):
         keys, first = np.unique(words[0] >> np.uint32(12) << np.uint32(12), return_index=True)
         words = (keys, *(column[first] for column in words[1:]))
     totals, (whole,) = blocks_of(words, [], bits)
-    _, blocks = blocks_of(words, rng.integers(0, words[0].size, 5).tolist(), bits)
+    _, blocks = blocks_of(words, rng.integers(0, words[0].size + 1, 5).tolist(), bits)
     for sweep in SWEEPS:
         at_once = sweep.begin(totals)
         at_once.add(whole)
