@@ -216,6 +216,7 @@ def test_thinning_keeps_corners_and_spreads_the_rest():
     assert some.thresholds.size == 200
     corners = whole.thresholds[hull_corners(whole.negatives, whole.positives)]
     assert set(corners) <= set(some.thresholds)
+    assert sum(part.thresholds.size for part in thin._parts) <= 201 + corners.size
     share = some.negatives / totals.negatives + some.positives / totals.positives
     assert np.diff(share).max() < 3 * 2.0 / 200
     few = Thresholds(6).begin(totals)
