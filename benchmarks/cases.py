@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import by_numpy
+import curves_by_numpy
 import peers
 import pyarrow as pa
 from contestants import Case, Contestant
@@ -200,6 +201,16 @@ CASES = [
         scikit_learn=peers.sklearn("average_precision_score"),
     ),
     _of_rows("pr_auc", Contestant(by_numpy.average_precision)),
+    _of_rows("roc_curve", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
+    _of_rows("roc_curve(points=1000)", Contestant(by_numpy.auc)),
+    _of_rows("pr_curve", Contestant(curves_by_numpy.pr_curve), scikit_learn=peers.sklearn("average_precision_score")),
+    _of_rows("recall_at_precision", Contestant(curves_by_numpy.recall_at_precision)),
+    _of_rows("precision_at_recall", Contestant(curves_by_numpy.precision_at_recall)),
+    _of_rows("tpr_at_fpr", Contestant(curves_by_numpy.tpr_at_fpr)),
+    _of_rows("best_threshold", Contestant(curves_by_numpy.best_threshold)),
+    _of_rows("score_quantiles", Contestant(curves_by_numpy.median)),
+    _of_rows("lift", Contestant(curves_by_numpy.lift)),
+    _of_rows("cumulative_gain", Contestant(curves_by_numpy.cumulative_gain)),
     _of_lists("ndcg"),
     _of_lists("dcg@10"),
     _of_lists("map"),

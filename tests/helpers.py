@@ -164,10 +164,9 @@ def values_of(kind: Kind) -> list[Any]:
         return [None, 1, 3, 100] if kind.low == 1 else [None, kind.low, kind.low + 3]
     if isinstance(kind, Number):
         ends = [end for end, closed in ((kind.low, "low"), (kind.high, "high")) if closed in kind.closed]
-        return [*([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
+        return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Numbers):
         return [0.25, "[0.5, 0.1]"]
-        return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
@@ -186,6 +185,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "level_gates_gain": {"relevance_level": 2.0},
     "max_grade": {"rbp_gain": "scaled"},
     "standardize": {"max_fpr": 0.3},
+    "cost_fp": {"criterion": "cost"},
+    "cost_fn": {"criterion": "cost"},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {

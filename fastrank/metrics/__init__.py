@@ -6,8 +6,10 @@ from __future__ import annotations
 from fastrank.metrics import (
     calibration,
     classification,
+    curves,
     discrimination,
     grouped,
+    operating,
     ranking,
     recommendation,
     regression,
@@ -17,8 +19,10 @@ from fastrank.metrics import (
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
+from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.grouped import *
+from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
@@ -33,8 +37,10 @@ __all__ = [
     "parse",
     *calibration.__all__,
     *classification.__all__,
+    *curves.__all__,
     *discrimination.__all__,
     *grouped.__all__,
+    *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,

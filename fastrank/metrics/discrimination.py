@@ -7,12 +7,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators.sums import digits_to_fraction
-from fastrank.domains import SCORE
 from fastrank.metrics.base import Value, metric
-from fastrank.metrics.labels import POSITIVE, binary_label
 from fastrank.metrics.parameters import Choice, Flag, Number
 from fastrank.metrics.scores import (
     BITS,
+    LABELLED,
     NO_POSITIVES,
     SINGLE_CLASS,
     bounded,
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["auc", "auc_gini", "auc_standard_error", "average_precision", "ks", "pr_auc"]
 
-_LABELLED: Mapping[str, Any] = {
-    "family": "discrimination",
-    "columns": lambda p: {"label": binary_label(p), "score": SCORE},
-    "reading": POSITIVE,
-}
 _BINNED = "between bound_lower and bound_upper lies the exact value for any data"
 
 
@@ -56,7 +50,8 @@ def _auc_conflict(p: Any) -> str:
 
 
 @metric(
-    **_LABELLED,
+    family="discrimination",
+    **LABELLED,
     states=lambda p: {"pairs": scores_of(p)},
     sweeps=lambda p: {"pairs": _pairs(p)},
     parameters={
@@ -122,7 +117,8 @@ def auc(
 
 
 @metric(
-    **_LABELLED,
+    family="discrimination",
+    **LABELLED,
     states=lambda p: {"pairs": scores_of(p)},
     sweeps=lambda _: {"pairs": Pairs()},
     parameters={**BITS, **SINGLE_CLASS},
@@ -153,7 +149,8 @@ def auc_gini(pairs: Pairs, *, bits: int | None = None, single_class: str = "nan"
 
 
 @metric(
-    **_LABELLED,
+    family="discrimination",
+    **LABELLED,
     states=lambda p: {"ranks": scores_of(p)},
     sweeps=lambda _: {"ranks": Midranks()},
     parameters=BITS,
@@ -189,7 +186,8 @@ def auc_standard_error(ranks: Midranks, *, bits: int | None = None) -> Value:
 
 
 @metric(
-    **_LABELLED,
+    family="discrimination",
+    **LABELLED,
     states=lambda p: {"distance": scores_of(p)},
     sweeps=lambda _: {"distance": ClassDistance()},
     parameters=BITS,
@@ -239,7 +237,8 @@ def _precision_value(name: str, area: PrecisionArea, bits: int | None, single_cl
 
 
 _PRECISION: Mapping[str, Any] = {
-    **_LABELLED,
+    "family": "discrimination",
+    **LABELLED,
     "states": lambda p: {"area": scores_of(p)},
     "range": (0.0, 1.0),
     "better": "higher",

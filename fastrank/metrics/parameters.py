@@ -158,7 +158,7 @@ class Numbers:
             raise _refuse(self, value)
         each = Number(self.low, self.high, self.closed)
         try:
-            numbers = {each.check(number) + 0.0 for number in (value if isinstance(value, Iterable) else (value,))}
+            numbers = {each.check(number) or 0.0 for number in (value if isinstance(value, Iterable) else (value,))}
         except ParameterError:
             raise _refuse(self, value) from None
         if not numbers:

@@ -8,8 +8,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators import ScoreHistogram, ScoreRuns
+from fastrank.domains import SCORE
 from fastrank.errors import InvalidValueError
 from fastrank.metrics.base import Value
+from fastrank.metrics.labels import POSITIVE, binary_label
 from fastrank.metrics.parameters import Choice, WholeNumber
 
 if TYPE_CHECKING:
@@ -19,8 +21,23 @@ if TYPE_CHECKING:
     from fastrank.metrics.parameters import Kind
     from fastrank.sweeps import Totals
 
-__all__ = ["BITS", "NO_POSITIVES", "SINGLE_CLASS", "bounded", "of_one_class", "rounded", "scores_of", "square_root"]
+__all__ = [
+    "BITS",
+    "LABELLED",
+    "NO_POSITIVES",
+    "SINGLE_CLASS",
+    "bounded",
+    "of_one_class",
+    "rounded",
+    "scores_of",
+    "square_root",
+]
 
+# Columns of every metric of scores by class.
+LABELLED: Mapping[str, Any] = {
+    "columns": lambda p: {"label": binary_label(p), "score": SCORE},
+    "reading": POSITIVE,
+}
 BITS: Mapping[str, Kind] = {
     "bits": WholeNumber(
         12,

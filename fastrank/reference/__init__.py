@@ -12,6 +12,7 @@ from fastrank.reference import (
     discrimination,
     gains,
     grouped,
+    operating,
     ranking,
     recommendation,
     regression,
@@ -23,6 +24,7 @@ from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
+from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
@@ -35,6 +37,7 @@ __all__ = [
     *discrimination.__all__,
     *gains.__all__,
     *grouped.__all__,
+    *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,

@@ -8,26 +8,43 @@ distance       the largest distance of the classes: KS
 precision      areas under the precision-recall curve
 interpolation  sums of precision between two points of the curve
 integers       exact sums of the integers of a block
+curves         thresholds and what they reach, all or some: ROC and its kin
+operating      the threshold that reaches most within a limit, or is best
+quantiles      the score at a share of the rows
+reach          what a threshold reaches, as floats and as integers
+hull           corners of a convex hull
 =============  =======================================================================
 """
 
 from __future__ import annotations
 
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
+from fastrank.sweeps.curves import CurvePoints, Precisions, Thresholds
 from fastrank.sweeps.distance import ClassDistance
 from fastrank.sweeps.midranks import Midranks
+from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Area, Pairs, PartialPairs
 from fastrank.sweeps.precision import PrecisionArea
+from fastrank.sweeps.quantiles import Quantiles, TopRows
 
 __all__ = [
     "Area",
+    "BestThreshold",
     "Block",
     "ClassDistance",
+    "CurvePoints",
     "Midranks",
     "Pairs",
     "PartialPairs",
     "Points",
     "PrecisionArea",
+    "PrecisionAtRecall",
+    "Precisions",
+    "Quantiles",
+    "RecallAtPrecision",
     "Sweep",
+    "Thresholds",
+    "TopRows",
     "Totals",
+    "TprAtFpr",
 ]

@@ -47,6 +47,8 @@ METRICS = {
         "average_precision(bits=12, label=clicked)",
         "ks(bits=12, label=clicked)",
         "pr_auc(bits=12, method=integral, label=clicked)",
+        "pr_curve(bits=12, label=clicked)",
+        "best_threshold(bits=12, label=clicked)",
     ],
     "score_runs": [
         "auc(label=clicked)",
@@ -56,6 +58,9 @@ METRICS = {
         "average_precision(label=clicked)",
         "ks(label=clicked)",
         "pr_auc(method=trapezoid, label=clicked)",
+        "lift(fraction=0.3, label=clicked)",
+        "precision_at_recall(label=clicked)",
+        "score_quantiles(label=clicked)",
     ],
     "decision_counts": [
         "mcc(threshold=0.25, label=clicked)",

@@ -29,6 +29,8 @@ TOLERANCE = 1e-12
 EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
+    "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
+    "score_quantiles", "tpr_at_fpr",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -108,6 +110,11 @@ def counts_no_group(columns: Columns, metric: Metric) -> bool:
     return metric.parameters["none_left"] == "nan" and not any(counted)
 
 
+def has_no_best_threshold(columns: Columns, metric: Metric) -> bool:
+    lacking = {"f1": has_no_positive, "youden": is_one_class, "cost": is_absent}
+    return lacking[metric.parameters["criterion"]](columns, metric)
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -116,6 +123,9 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
+    'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
+        has_no_best_threshold
+    ),
     'there are no queries, or none with a relevant row under no_relevant="skip"': counts_no_query,
     'there are no queries, or none with a row that is not relevant under no_relevant="skip"': counts_no_query,
     "there are no queries and the aggregation is not sum": counts_no_query,
