@@ -6,7 +6,7 @@ marks the rows that lie outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ __all__ = [
     "WEIGHT",
     "Column",
     "Domain",
+    "Misfit",
     "Unfit",
     "grades",
     "list_scores",
@@ -67,7 +68,10 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Domain:
-    """What a column may hold in a role; `reading` tells apart domains that give one value two meanings."""
+    """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
+
+    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.
+    """
 
     name: str
     types: str
@@ -75,10 +79,38 @@ class Domain:
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
     reading: str = ""
+    bound_by: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether values are numbers, as which files of text are read then."""
+        return self.types == _NUMBER
+
+    @property
+    def of_lists(self) -> bool:
+        """Whether each row holds a list."""
+        return self.types.startswith("list")
+
+    def bounded(self, column: Column, width: int) -> tuple[Domain, Column]:
+        """The domain and the column where lists are this long."""
+        outside = column.values >= width
+        if not width or not outside.any():
+            return self, column
+        return replace(self, allowed=f"{self.allowed} to {width - 1}"), Column(
+            column.values, _either(column.invalid, outside)
+        )
 
 
 class Unfit(Exception):
     """A type cannot play a role; the text says which can."""
+
+
+class Misfit(Exception):
+    """A row holds what does not fit the rows around it, so that none of them can be dropped."""
+
+    def __init__(self, row: int, found: str, allowed: str) -> None:
+        super().__init__(row, found, allowed)
+        self.row, self.found, self.allowed = row, found, allowed
 
 
 def _numbers(array: pa.Array, allowed: str) -> Column:

@@ -168,6 +168,8 @@ class Evaluator:
         columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
         rows_of = find_rows(self._plan.distinct_row_sets, columns)
         codes = self._slices.codes(columns)
+        for row_set, accumulator in self._plan.row_accumulators:
+            accumulator.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
         self._broken = "an update failed half-way"
         for accumulator in self._plan.accumulators.values():
@@ -271,6 +273,8 @@ class Evaluator:
             if queries is None:
                 raise StateMismatchError(f"the state is damaged: it lacks the column {identity.text}")
             self._plan.streams[identity].check_merge(queries)
+        for identity in self._plan.accumulators.keys() - lacking:
+            self._plan.accumulators[identity].check_merge(state.accumulators[identity.text])
         self._drop(lacking)
         self._broken = "a merge failed half-way"
         for name, kind in state.slices.types.items():

@@ -14,10 +14,25 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Kind, Number, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    ClassNames,
+    ColumnName,
+    ColumnNames,
+    Flag,
+    Gain,
+    Kind,
+    Number,
+    WholeNumber,
+)
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
-LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
+LABELS = {
+    "binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade",
+    "class": "class", "class name": "kind",
+}  # fmt: skip
+KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
 
 
@@ -60,8 +75,22 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         "propensity": floats(rng.choice(np.array([0.01, 0.25, 1 / 3, 1.0]), count)),
         # Of no query, so that a rank stands once in each.
         "rank": pa.array((1 + rng.permutation(count)).tolist(), pa.int32()),
+        **of_classes(rng, count, dtype),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
+
+
+def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa.Array]:
+    """Classes by number and by name, and scores of each class in one column and in three, with ties in a row."""
+    number = rng.integers(0, len(KINDS), count)
+    scores = rng.choice(np.array([-1.0, 0.0, 0.1, 1 / 3, 0.5, 0.8]), (count, len(KINDS))).astype(dtype)
+    scores[0], scores[1] = (0.1, 0.5, 0.8), (0.5, 0.1, 0.0)
+    return {
+        "class": pa.array(number.tolist(), pa.int32()),
+        "kind": pa.array([KINDS[k] for k in number.tolist()], pa.string()),
+        "scores": pa.FixedSizeListArray.from_arrays(floats(scores.ravel()), len(KINDS)),
+        **{f"score of {kind}": floats(scores[:, k]) for k, kind in enumerate(KINDS)},
+    }
 
 
 def floats(values: np.ndarray) -> pa.Array:
@@ -91,6 +120,7 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
     rng = np.random.default_rng(seed)
     columns = {name: rows[name].to_pylist() for name in rows.schema.names}
     invalid = [("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)]
+    invalid += [("class", 3), ("class", None), ("kind", "Cat"), ("scores", None), ("scores", [0.1, float("nan"), 0.2])]
     for name, value in invalid:
         for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
             columns[name][i] = value
@@ -155,6 +185,10 @@ def values_of(kind: Kind) -> list[Any]:
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
         return ["self", 0.3, "base"]
+    if isinstance(kind, ColumnNames):
+        return [[f"score of {kind}" for kind in KINDS]]
+    if isinstance(kind, ClassNames):
+        return [list(KINDS), [2, 0, 1]]
     raise TypeError(f"no values for parameters of kind {type(kind).__name__}")
 
 
@@ -215,6 +249,8 @@ def on_columns(metric: Metric) -> Metric:
     if "label" in metric.domains:
         domain = metric.domains["label"].name
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
+    if "score" in metric.domains and metric.domains["score"].of_lists:
+        columns["score"] = "scores"
     return type(metric)(metric.definition, metric.parameters, columns)
 
 

@@ -19,7 +19,17 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
-from fastrank.metrics.parameters import Background, Choice, ColumnName, Flag, Gain, Number, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    ClassNames,
+    ColumnName,
+    ColumnNames,
+    Flag,
+    Gain,
+    Number,
+    WholeNumber,
+)
 
 NAMES = fr.list_metrics()
 DEFINITIONS = {name: m.definition_of(name) for name in NAMES}
@@ -58,6 +68,11 @@ def values_of(kind) -> st.SearchStrategy:
             return st.booleans()
         case ColumnName(optional=optional):
             return st.none() | COLUMNS if optional else COLUMNS
+        case ColumnNames():
+            return st.none() | st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
+        case ClassNames():
+            names = st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
+            return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
         case Background():
             return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
     raise AssertionError(f"a new kind of parameter: {kind}")

@@ -27,7 +27,7 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
+_ROWS = _ARROW | {"domains", "classes", "columns", "ids", "judgments", "slices", "lists", "where"}
 _DATA = _ROWS | {"grouping", "partitions", "scattered"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "where": _LEAF | {"conditions"},
     "buffers": _LEAF,
     "domains": _ARROW,
+    "classes": _ARROW | {"domains"},
     "columns": _ARROW | {"domains", "where", "ids", "judgments"},
     "ids": _ARROW,
     "judgments": _ARROW | {"domains"},
@@ -92,7 +93,19 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
-        *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "lists", "grouping"),
+        *(
+            "sources",
+            "where",
+            "conditions",
+            "buffers",
+            "domains",
+            "classes",
+            "columns",
+            "ids",
+            "slices",
+            "lists",
+            "grouping",
+        ),
         *("judgments", "qrels", "partitions", "scattered", "shapes", "replay"),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files

@@ -8,12 +8,17 @@
 | RankedListSums | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
+| ClassScores    | a ScoreRuns or ScoreHistogram for each class         | multiclass_auc                   |
+| ClassPairs     | weight of each true class by predicted class         | multiclass_confusion             |
+| TopClassSum    | the exact weight of rows whose class is in the top k | top_k_accuracy                   |
 """
 
 from __future__ import annotations
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
+from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
+from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
@@ -23,6 +28,9 @@ from fastrank.accumulators.values import ListValues
 __all__ = [
     "ACCUMULATORS",
     "Accumulator",
+    "ClassHistograms",
+    "ClassPairs",
+    "ClassRuns",
     "ExactSum",
     "GroupExposure",
     "ItemCounts",
@@ -32,4 +40,5 @@ __all__ = [
     "ListValues",
     "ScoreHistogram",
     "ScoreRuns",
+    "TopClassSum",
 ]

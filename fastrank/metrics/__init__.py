@@ -3,11 +3,21 @@ spellings."""
 
 from __future__ import annotations
 
-from fastrank.metrics import calibration, classification, discrimination, ranking, recommendation, regression, retrieval
+from fastrank.metrics import (
+    calibration,
+    classification,
+    discrimination,
+    multiclass,
+    ranking,
+    recommendation,
+    regression,
+    retrieval,
+)
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.multiclass import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
@@ -22,6 +32,7 @@ __all__ = [
     *calibration.__all__,
     *classification.__all__,
     *discrimination.__all__,
+    *multiclass.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,

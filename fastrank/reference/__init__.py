@@ -11,6 +11,7 @@ from fastrank.reference import (
     classification,
     discrimination,
     gains,
+    multiclass,
     ranking,
     recommendation,
     regression,
@@ -20,6 +21,7 @@ from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
+from fastrank.reference.multiclass import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
@@ -30,6 +32,7 @@ __all__ = [
     *classification.__all__,
     *discrimination.__all__,
     *gains.__all__,
+    *multiclass.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,

@@ -77,6 +77,18 @@ METRICS = {
         "exposure(group=category, ties=item_desc)@2",
         "exposure(group=product)@3",
     ],
+    "class_runs": [
+        "multiclass_auc(label=class, score=scores)",
+        "multiclass_auc(average=weighted, scheme=ovo, label=class, score=scores)",
+        "multiclass_auc(average=micro, scores=['score of cat', 'score of dog', 'score of é'], label=class)",
+    ],
+    "class_histograms": [
+        "multiclass_auc(bits=12, classes=[cat, dog, é], label=kind, score=scores)",
+        "multiclass_auc(bits=13, scheme=ovo, label=class, score=scores)",
+        "multiclass_auc(bits=12, average=micro, label=class, score=scores)",
+    ],
+    "class_pairs": ["multiclass_confusion(label=class, score=scores)"],
+    "top_class_sum": ["top_k_accuracy(label=class, score=scores)@1", "top_k_accuracy(label=class, score=scores)@2"],
 }
 
 BORDERS = (18, 40)

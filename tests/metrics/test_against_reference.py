@@ -24,7 +24,7 @@ from fastrank.metrics.parameters import ColumnName
 
 TOLERANCE = 1e-12
 # Quotients of integers, rounded once on both sides.
-EXACT = {"auc"}
+EXACT = {"auc", "multiclass_auc", "multiclass_confusion", "top_k_accuracy"}
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
 SHAPES = ("plain", "negative", "positive", "weightless", "wild", "none")
@@ -73,6 +73,11 @@ def shows_nothing(columns: Columns, metric: Metric) -> bool:
     return not columns["query"].size and metric.parameters.get("aggregation") != "sum"
 
 
+def has_one_class(columns: Columns, metric: Metric) -> bool:
+    pooled = metric.parameters["average"] == "micro"
+    return is_absent(columns, metric) if pooled else is_one_class(columns, metric)
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -83,6 +88,7 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     'there are no queries, or none with a row that is not relevant under no_relevant="skip"': counts_no_query,
     "there are no queries and the aggregation is not sum": counts_no_query,
     "no row is shown": shows_nothing,
+    'fewer than two classes have rows; with average="micro", where there are no rows': has_one_class,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
 STRETCHED: dict[str, tuple[Any, ...]] = {
@@ -102,7 +108,8 @@ def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
     clicked = np.array(columns["clicked"].to_pylist())
     if shape in ("negative", "positive"):
         label = int(shape == "positive")
-        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target")}
+        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target", "class")}
+        columns["kind"] = pa.array([helpers.KINDS[label]] * rows.num_rows)
     elif shape == "weightless":
         weights = np.where(clicked == 1, 0.0, np.array(columns["weight"].to_pylist()))
         columns |= {"weight": pa.array(weights.tolist())}
@@ -121,13 +128,18 @@ def fits(metric: Metric, shape: str) -> bool:
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
     """The columns of a metric by role; `background` is that of a column of rates."""
     names = [*metric.domains, *metric.definition.optional]
-    roles = {**dict(zip(names, names, strict=True)), **metric.overrides, "score": "p"}
+    roles = {**dict(zip(names, names, strict=True)), "score": "p", **metric.overrides}
+    of_classes = metric.parameters.get("scores") or ()
+    roles = {role: name for role, name in roles.items() if not role.startswith("score[")}
     if "background" in roles:
         roles["background"] = metric.parameters["background"]
     if not weighted:
         roles = {role: name for role, name in roles.items() if role not in WEIGHTS}
     kinds = {name: np.float32 if rows.schema.field(name).type == pa.float32() else None for name in roles.values()}
-    return {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
+    columns = {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
+    if of_classes:
+        columns["scores"] = np.array([rows[name].to_pylist() for name in of_classes])
+    return columns
 
 
 def reference_name(metric: Metric) -> str:
