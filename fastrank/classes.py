@@ -44,7 +44,7 @@ def class_scores(classes: int | None = None) -> Domain:
         except Unfit as error:
             raise Unfit(f"{types}, of type {error}") from None
         matrix = entries.reshape(-1, width)
-        invalid = None if outside is None else outside.reshape(-1, width).any(axis=1)
+        invalid = None if outside is None else np.logical_or.reduce(outside.reshape(-1, width), axis=1)
         if nulls is None:
             return Column(matrix, invalid)
         values = np.zeros((len(array), width), entries.dtype)

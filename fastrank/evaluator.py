@@ -168,8 +168,8 @@ class Evaluator:
         columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
         rows_of = find_rows(self._plan.distinct_row_sets, columns)
         codes = self._slices.codes(columns)
-        for row_set, accumulator in self._plan.row_accumulators:
-            accumulator.check_rows(rows_of[row_set])
+        for row_set, of_rows in self._plan.row_accumulators:
+            of_rows.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
         self._broken = "an update failed half-way"
         for accumulator in self._plan.accumulators.values():

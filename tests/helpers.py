@@ -30,7 +30,7 @@ from fastrank.metrics.parameters import (
 # The label column that suits each domain of labels; domains of grades have names that start so.
 LABELS = {
     "binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade",
-    "class": "class", "class name": "kind",
+    "class": "number", "class name": "kind",
 }  # fmt: skip
 KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
@@ -86,7 +86,7 @@ def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa
     scores = rng.choice(np.array([-1.0, 0.0, 0.1, 1 / 3, 0.5, 0.8]), (count, len(KINDS))).astype(dtype)
     scores[0], scores[1] = (0.1, 0.5, 0.8), (0.5, 0.1, 0.0)
     return {
-        "class": pa.array(number.tolist(), pa.int32()),
+        "number": pa.array(number.tolist(), pa.int32()),
         "kind": pa.array([KINDS[k] for k in number.tolist()], pa.string()),
         "scores": pa.FixedSizeListArray.from_arrays(floats(scores.ravel()), len(KINDS)),
         **{f"score of {kind}": floats(scores[:, k]) for k, kind in enumerate(KINDS)},
@@ -120,7 +120,13 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
     rng = np.random.default_rng(seed)
     columns = {name: rows[name].to_pylist() for name in rows.schema.names}
     invalid = [("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)]
-    invalid += [("class", 3), ("class", None), ("kind", "Cat"), ("scores", None), ("scores", [0.1, float("nan"), 0.2])]
+    invalid += [
+        ("number", 3),
+        ("number", None),
+        ("kind", "Cat"),
+        ("scores", None),
+        ("scores", [0.1, float("nan"), 0.2]),
+    ]
     for name, value in invalid:
         for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
             columns[name][i] = value

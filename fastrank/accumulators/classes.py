@@ -10,11 +10,13 @@ import numpy as np
 from fastrank._kernels import classes, exact_sum
 from fastrank.accumulators.base import Field, RowAccumulator
 from fastrank.accumulators.binned import add_words
-from fastrank.accumulators.sums import Sum, digits_to_fraction
+from fastrank.accumulators.sums import digits_to_fraction
 from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
 from fastrank.sweeps.base import COUNT, WEIGHT
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
@@ -66,27 +68,36 @@ class ClassAccumulator(RowAccumulator):
 @dataclass(eq=False)
 class TopClassSum(ClassAccumulator):
     """The sum over rows of weight times the probability that the true class is among the k highest scores, over the
-    orders of tied classes; exact whatever the order of the rows.
+    orders of tied classes, and the sum of the weights; exact whatever the order of the rows.
 
-    Memory: 576 bytes a slice.
+    Memory: 1.1 KB a slice.
     """
 
     kind = "top_class_sum"
     k: int
 
     digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
-    special = Field(np.int64, (exact_sum.SPECIALS,))
+    weight_digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
 
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Adds the term of each row."""
         self.count_rows(rows, slices)
-        if rows.count:
-            shares = classes.top_shares(self.count_classes(rows, slices), rows["label"], self.k)
-            exact_sum.add_values(shares, rows.get("weight"), slices, self.digits, self.special)
+        if not rows.count:
+            return
+        shares, weights = (
+            classes.top_shares(self.count_classes(rows, slices), rows["label"], self.k),
+            rows.get("weight"),
+        )
+        finite = np.zeros((len(self.digits), exact_sum.SPECIALS), np.int64)  # no share is infinite or NaN
+        exact_sum.add_values(shares, weights, slices, self.digits, finite)
+        if weights is not None:
+            exact_sum.add_values(weights, None, slices, self.weight_digits, finite)
 
-    def at(self, s: int) -> Sum:
-        """The sum of slice s."""
-        return Sum(digits_to_fraction(self.digits[s]), None, 0)
+    def at(self, s: int) -> Fraction | None:
+        """The mean of slice s, None where it has no rows."""
+        # Without weights every row weighs 1; with them, counted rows weigh more than 0.
+        total = digits_to_fraction(self.weight_digits[s]) or int(self.rows[s])
+        return digits_to_fraction(self.digits[s]) / total if total else None
 
 
 class PairWeights(NamedTuple):

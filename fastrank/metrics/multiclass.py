@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from fastrank.accumulators import ClassHistograms, ClassPairs, ClassRuns, ExactSum, TopClassSum
+from fastrank.accumulators import ClassHistograms, ClassPairs, ClassRuns, TopClassSum
 from fastrank.classes import class_labels, class_scores
 from fastrank.domains import SCORE
 from fastrank.metrics.base import Value, metric
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fastrank.accumulators.base import Accumulator
     from fastrank.accumulators.class_scores import PairsOfClasses
     from fastrank.accumulators.classes import PairWeights
-    from fastrank.accumulators.sums import Sum
     from fastrank.domains import Domain
     from fastrank.metrics.parameters import Kind
     from fastrank.sweeps import Pairs
@@ -62,31 +61,31 @@ def _scores_of_classes(p: Any) -> Accumulator:
     return ClassHistograms(against, bits=p.bits, weighted=p.weighted)
 
 
-def _mean(weights: Sequence[int], values: Sequence[float], towards: float = 0.0) -> float:
-    """The weighted mean, rounded once: to the nearest, or towards an infinity; NaN of nothing."""
-    total = sum(weights)
-    if not total or any(map(math.isnan, values)):
-        return math.nan
-    exact = sum((w * Fraction(x) for w, x in zip(weights, values, strict=True)), Fraction(0)) / total
-    return rounded(exact.numerator, exact.denominator, towards) if towards else float(exact)
-
-
-def _area(pairs: Pairs, bits: int | None) -> list[float]:
+def _area(pairs: Pairs, bits: int | None) -> Value:
     """The AUC, with `bits` also its bounds."""
-    value: Value = auc.definition.finalize(pairs, bits=bits)
-    ends = [end for end in (value.lower, value.upper) if end is not None]
-    return [value.value, *(ends or [math.nan] * (0 if bits is None else 2))]
+    return cast("Value", auc.definition.finalize(pairs, bits=bits))
 
 
-# A mean is rounded to the nearest, those of bounds outward.
-_TOWARDS = (0.0, -math.inf, math.inf)
+def _mean(weights: Sequence[int], areas: Sequence[Value]) -> Value:
+    """The weighted mean, rounded once, and of bounds where all have them, rounded outward; NaN where one is, or of
+    nothing."""
+    total = sum(weights)
+    if not total or any(math.isnan(area.value) for area in areas):
+        return Value(math.nan)
 
+    def mean(values: Sequence[float]) -> Fraction:
+        return sum((w * Fraction(x) for w, x in zip(weights, values, strict=True)), Fraction(0)) / total
 
-def _means(weights: Sequence[int], areas: Sequence[Sequence[float]]) -> list[float]:
-    """The mean of AUCs, and of their bounds where there are any."""
-    return [
-        _mean(weights, column, towards) for column, towards in zip(zip(*areas, strict=True), _TOWARDS, strict=False)
-    ]
+    value = float(mean([area.value for area in areas]))
+    lower, upper = ([x for x in ends if x is not None] for ends in zip(*(area[1:3] for area in areas), strict=True))
+    if not lower or not upper:
+        return Value(value)
+    least, most = mean(lower), mean(upper)
+    return Value(
+        value,
+        rounded(least.numerator, least.denominator, -math.inf),
+        rounded(most.numerator, most.denominator, math.inf),
+    )
 
 
 def _weight_column(weights: Sequence[int], unit: int) -> Any:
@@ -148,17 +147,17 @@ def multiclass_auc(
     0.8333333333333334
     """
     if average == "micro":
-        pooled = [_area(pairs, bits) for pairs in found.pairs.values()]
-        return Value(*(pooled[0] if pooled and not math.isnan(pooled[0][0]) else [math.nan]))
+        return next((_area(pairs, bits) for pairs in found.pairs.values()), Value(math.nan))
     if scheme == "ovr":
         keys: list[tuple[int, ...]] = [(k,) for k in found.pairs]
         areas = [_area(pairs, bits) for pairs in found.pairs.values()]
     else:
-        keys = list(combinations(range(len(found.weights)), 2))
-        areas = [_means([1, 1], [_area(found.pairs[a, b], bits), _area(found.pairs[b, a], bits)]) for a, b in keys]
+        pairs_of = list(combinations(range(len(found.weights)), 2))
+        keys = list(pairs_of)
+        areas = [_mean([1, 1], [_area(found.pairs[a, b], bits), _area(found.pairs[b, a], bits)]) for a, b in pairs_of]
     weights = [sum(found.weights[k] for k in key) for key in keys]
-    defined = [i for i, area in enumerate(areas) if not math.isnan(area[0])]
-    means = _means([weights[i] if average == "weighted" else 1 for i in defined], [areas[i] for i in defined])
+    defined = [i for i, area in enumerate(areas) if not math.isnan(area.value)]
+    mean = _mean([weights[i] if average == "weighted" else 1 for i in defined], [areas[i] for i in defined])
     columns = ("class",) if scheme == "ovr" else ("class_a", "class_b")
     ends = ("auc", "bound_lower", "bound_upper")[: 1 if bits is None else 3]
     table = {
@@ -166,14 +165,13 @@ def multiclass_auc(
         **{name: np.array([area[j] for area in areas], np.float64) for j, name in enumerate(ends)},
         "weight": _weight_column(weights, found.unit),
     }
-    value, *bounds = means or [math.nan]
-    return Value(value, *bounds, curve=table)
+    return mean._replace(curve=table)
 
 
 @metric(
     family="multiclass",
     columns=_columns,
-    states=lambda p: {"correct": TopClassSum(p.k), "weight": ExactSum("weight")},
+    states=lambda p: {"mean": TopClassSum(p.k)},
     parameters={"k": WholeNumber(1, LARGEST_CUTOFF, doc="How many of the highest scores count."), **CLASSES},
     aliases=("top_k_accuracy_score", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
     conflict=_conflict,
@@ -183,8 +181,7 @@ def multiclass_auc(
     source="as sklearn.metrics.top_k_accuracy_score where no two classes of a row have one score",
 )
 def top_k_accuracy(
-    correct: Sum,
-    weight: Sum,
+    mean: Fraction | None,
     *,
     k: int = 2,
     scores: tuple[str, ...] | None = None,
@@ -202,7 +199,7 @@ def top_k_accuracy(
     >>> metrics.top_k_accuracy(k=2).compute([0, 1, 2, 0], probabilities)
     0.625
     """
-    return correct.over(weight)
+    return math.nan if mean is None else float(mean)
 
 
 @metric(

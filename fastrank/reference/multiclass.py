@@ -41,10 +41,11 @@ class _Rows(NamedTuple):
 
 def _rows(label: ArrayLike, score: Any, weight: ArrayLike | None, scores: Any, classes: Sequence[Any] | None) -> _Rows:
     matrix = np.asarray(score) if scores is None else np.column_stack([np.asarray(column) for column in scores])
+    matrix = matrix if matrix.ndim == 2 else matrix.reshape(0, 0)  # of no rows
     values = np.asarray(label).tolist()
     numbers = values if classes is None else [list(classes).index(value) for value in values]
     weights = np.ones(len(values)) if weight is None else np.asarray(weight, np.float64)
-    return _Rows(np.array(numbers, np.int64), matrix.reshape(len(values), -1), weights)
+    return _Rows(np.array(numbers, np.int64), matrix, weights)
 
 
 def _total(weights: NDArray[np.float64]) -> Fraction:
@@ -64,7 +65,7 @@ def _areas(rows: _Rows, scheme: str, area: Area, rounded: Round) -> list[tuple[t
     each = range(score.shape[1])
     if scheme == "ovr":
         return [((k,), _total(weight[label == k]), area(label == k, score[:, k], weight)) for k in each]
-    found = []
+    found: list[tuple[tuple[int, ...], Fraction, float]] = []
     for a, b in combinations(each, 2):
         both = (label == a) | (label == b)
         areas = [area(label[both] == k, score[both, k], weight[both]) for k in (a, b)]
@@ -118,10 +119,8 @@ def multiclass_auc_bounds(
 ) -> tuple[float, float]:
     """The means of the bounds of each AUC, rounded outward."""
     rows = _rows(label, score, weight, scores, classes)
-    lower, upper = (
-        _multiclass_auc(rows, average, scheme, lambda y, s, w, end=end: auc_bounds(y, s, w, bits=bits)[end], rounded)
-        for end, rounded in ((0, _down), (1, _up))
-    )
+    lower = _multiclass_auc(rows, average, scheme, lambda y, s, w: auc_bounds(y, s, w, bits=bits)[0], _down)
+    upper = _multiclass_auc(rows, average, scheme, lambda y, s, w: auc_bounds(y, s, w, bits=bits)[1], _up)
     return lower, upper
 
 

@@ -78,17 +78,17 @@ METRICS = {
         "exposure(group=product)@3",
     ],
     "class_runs": [
-        "multiclass_auc(label=class, score=scores)",
-        "multiclass_auc(average=weighted, scheme=ovo, label=class, score=scores)",
-        "multiclass_auc(average=micro, scores=['score of cat', 'score of dog', 'score of é'], label=class)",
+        "multiclass_auc(label=number, score=scores)",
+        "multiclass_auc(average=weighted, scheme=ovo, label=number, score=scores)",
+        "multiclass_auc(average=micro, scores=['score of cat', 'score of dog', 'score of é'], label=number)",
     ],
     "class_histograms": [
         "multiclass_auc(bits=12, classes=[cat, dog, é], label=kind, score=scores)",
-        "multiclass_auc(bits=13, scheme=ovo, label=class, score=scores)",
-        "multiclass_auc(bits=12, average=micro, label=class, score=scores)",
+        "multiclass_auc(bits=13, scheme=ovo, label=number, score=scores)",
+        "multiclass_auc(bits=12, average=micro, label=number, score=scores)",
     ],
-    "class_pairs": ["multiclass_confusion(label=class, score=scores)"],
-    "top_class_sum": ["top_k_accuracy(label=class, score=scores)@1", "top_k_accuracy(label=class, score=scores)@2"],
+    "class_pairs": ["multiclass_confusion(label=number, score=scores)"],
+    "top_class_sum": ["top_k_accuracy(label=number, score=scores)@1", "top_k_accuracy(label=number, score=scores)@2"],
 }
 
 BORDERS = (18, 40)

@@ -108,7 +108,7 @@ def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
     clicked = np.array(columns["clicked"].to_pylist())
     if shape in ("negative", "positive"):
         label = int(shape == "positive")
-        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target", "class")}
+        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target", "number")}
         columns["kind"] = pa.array([helpers.KINDS[label]] * rows.num_rows)
     elif shape == "weightless":
         weights = np.where(clicked == 1, 0.0, np.array(columns["weight"].to_pylist()))
