@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from contestants import Arrays
     from numpy.typing import NDArray
 
-__all__ = ["auc", "calibration_ratio", "judged", "log_loss", "nce", "ranked", "scattered", "squared_error"]
+__all__ = [
+    "auc",
+    "calibration_ratio",
+    "class_aucs",
+    "hits_of_classes",
+    "judged",
+    "log_loss",
+    "nce",
+    "ranked",
+    "right_classes",
+    "scattered",
+    "squared_error",
+]
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 
@@ -46,6 +58,31 @@ def auc(arrays: Arrays) -> float:
     positives = int(label.sum(dtype=np.int64))
     wins = rank[label[order] == 1].sum() - positives * (positives + 1) / 2
     return float(wins / (positives * (len(label) - positives)))
+
+
+def class_aucs(arrays: Arrays) -> float:
+    """The mean of the AUC of each class against the rest."""
+    label, score = arrays["label"], arrays["score"]
+    areas = [auc({"label": label == k, "score": score[:, k]}) for k in range(score.shape[1])]
+    return float(np.mean(areas))
+
+
+def hits_of_classes(k: int) -> Contestant:
+    """The share of rows with fewer than k classes above the true one."""
+
+    def run(arrays: Arrays) -> float:
+        own = np.take_along_axis(arrays["score"], arrays["label"][:, None], 1)
+        return float(np.mean((arrays["score"] > own).sum(axis=1) < k))
+
+    return Contestant(run, tolerance=1e-5)  # ties are few, and count in full
+
+
+def right_classes(arrays: Arrays) -> float:
+    """Accuracy, from the confusion matrix."""
+    label, score = arrays["label"], arrays["score"]
+    width = score.shape[1]
+    table = np.bincount(label * width + score.argmax(axis=1), minlength=width * width)
+    return float(table[:: width + 1].sum() / len(label))
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

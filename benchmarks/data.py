@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["JUDGED", "RUN_ROWS", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists"]
+__all__ = ["JUDGED", "RUN_ROWS", "classes", "clicks", "lists", "named_run", "pooled_lists", "run", "scattered_lists"]
 
 RUN_ROWS = 1000  # rows of a query in a run
 JUDGED = 150  # judgments of a query, two thirds of them of rows of the run
@@ -24,6 +24,18 @@ def clicks(rows: int) -> dict[str, NDArray[Any]]:
     score = 1 / (1 + np.exp(-generator.normal(-3.0, 1.0, rows)))
     label = generator.random(rows) < score
     return {"label": label.astype(np.int8), "score": score.astype(np.float32)}
+
+
+@cache
+def classes(rows: int) -> dict[str, NDArray[Any]]:
+    """label int64 of ten classes and score float32 (probabilities of each) as a matrix; the classes score 1 higher, as
+    logits, where they are the true one."""
+    generator = np.random.default_rng(6)
+    label = generator.integers(0, 10, rows)
+    logits = generator.normal(size=(rows, 10))
+    logits[np.arange(rows), label] += 1.0
+    odds = np.exp(logits)
+    return {"label": label, "score": (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)}
 
 
 def _untied(generator: np.random.Generator, queries: int, width: int) -> NDArray[np.float32]:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from contestants import Arrays
 
-__all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "sklearn_ndcg"]
+__all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "sklearn_multiclass", "sklearn_ndcg"]
+
+CLASS_ROWS = 1_000_000  # of ten scores each
 
 Pairs = dict[str, dict[str, Any]]
 
@@ -24,6 +26,19 @@ def sklearn(name: str, tolerance: float = 1e-12) -> Contestant:
         return float(getattr(metrics, name)(arrays["label"], arrays["score"]))
 
     return Contestant(run, tolerance=tolerance)
+
+
+def sklearn_multiclass(name: str, tolerance: float = 1e-12, **options: Any) -> Contestant:
+    """A metric of a matrix of scores; of the class with the highest score where it takes predictions."""
+
+    def run(arrays: Arrays) -> float:
+        from sklearn import metrics
+
+        score = arrays["score"]
+        given = score.argmax(axis=1) if name == "accuracy_score" else score
+        return float(getattr(metrics, name)(arrays["label"], given, **options))
+
+    return Contestant(run, tolerance=tolerance, largest=CLASS_ROWS)
 
 
 def sklearn_ndcg(width: int = 100) -> Contestant:
