@@ -152,7 +152,6 @@ class _ClassScores(ClassAccumulator):
 
     def at(self, s: int) -> PairsOfClasses:
         """The pairs of slice s."""
-        self._make_room()
         count, first = self.class_count, s * self._parts()
         if self.against == "each":
             pairs = {(k, other): found for k in range(count) for other, found in self._against_each(first, k)}

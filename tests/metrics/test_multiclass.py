@@ -341,6 +341,26 @@ def test_states_of_another_number_of_classes_do_not_merge():
         assert three.result().table["rows"].to_pylist() == [5]
 
 
+def test_states_of_other_classes_do_not_merge():
+    here, there = (Evaluator([m.multiclass_confusion(classes=names)], **ROLES) for names in (["a", "b"], ["b", "a"]))
+    for evaluator in (here, there):
+        evaluator.update(pa.record_batch({"label": ["a", "b"], "score": [[0.1, 0.9], [0.2, 0.8]]}))
+    with pytest.raises(StateMismatchError, match="the other state lacks"):
+        here.merge(there)
+
+
+def test_tables_past_the_limits_are_refused(monkeypatch):
+    from fastrank.accumulators import class_scores, classes
+
+    monkeypatch.setattr(class_scores, "MOST_PARTS", 8)
+    with pytest.raises(ParameterError, match=r'1 slices of 9 distributions .* more than 8; .*, or scheme="ovr"$'):
+        evaluated("multiclass_auc(scheme=ovo)")
+    assert evaluated("multiclass_auc")["multiclass_auc"] == 2.5 / 3
+    monkeypatch.setattr(classes, "LARGEST_TABLE", 71)
+    with pytest.raises(ParameterError, match="tables of 3 x 3 classes of 1 slices take more than"):
+        evaluated("multiclass_confusion")
+
+
 def test_rows_of_weight_zero_alone_make_no_class():
     table = {"label": LABEL, "score": SCORE, "w": [0.0] * 4}
     metrics = ["multiclass_auc", "multiclass_auc(bits=12, scheme=ovo)", "multiclass_confusion", "top_k_accuracy@1"]
