@@ -21,13 +21,16 @@ __all__ = [
     "average_precision",
     "best_f1",
     "calibration_ratio",
+    "class_aucs",
     "decided",
     "gauc",
+    "hits_of_classes",
     "judged",
     "ks",
     "log_loss",
     "nce",
     "ranked",
+    "right_classes",
     "scattered",
     "sliced_auc",
     "squared_error",
@@ -155,6 +158,31 @@ def auc_standard_error(arrays: Arrays) -> float:
         mean = np.sum(count * share) / own[-1]
         variance += float(np.sum(count * (share - mean) ** 2) / (own[-1] - 1) / own[-1])
     return float(np.sqrt(variance))
+
+
+def class_aucs(arrays: Arrays) -> float:
+    """The mean of the AUC of each class against the rest."""
+    label, score = arrays["label"], arrays["score"]
+    areas = [auc({"label": label == k, "score": score[:, k]}) for k in range(score.shape[1])]
+    return float(np.mean(areas))
+
+
+def hits_of_classes(k: int) -> Contestant:
+    """The share of rows with fewer than k classes above the true one."""
+
+    def run(arrays: Arrays) -> float:
+        own = np.take_along_axis(arrays["score"], arrays["label"][:, None], 1)
+        return float(np.mean((arrays["score"] > own).sum(axis=1) < k))
+
+    return Contestant(run, tolerance=1e-5)  # ties are few, and count in full
+
+
+def right_classes(arrays: Arrays) -> float:
+    """Accuracy, from the confusion matrix."""
+    label, score = arrays["label"], arrays["score"]
+    width = score.shape[1]
+    table = np.bincount(label * width + score.argmax(axis=1), minlength=width * width)
+    return float(table[:: width + 1].sum() / len(label))
 
 
 def _share(value: NDArray[Any], whole: NDArray[Any]) -> float:

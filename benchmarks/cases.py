@@ -7,6 +7,7 @@ come those that differ in the shape of the data.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from data import (
     JUDGED,
     RUN_ROWS,
     SLICES,
+    classes,
     clicked_lists,
     clicks,
     lists,
@@ -73,6 +75,13 @@ def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
     """A metric of a click log."""
     peers = {name.replace("_", "-"): contestant for name, contestant in others.items()}
     return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
+
+
+def _of_classes(metric: str, numpy: Contestant, peer: Contestant) -> Case:
+    """A metric of ten classes."""
+    fastrank = {name: replace(each, prepare=dict) for name, each in _threads((metric,), LABELLED).items()}
+    largest = replace(numpy, largest=peers.CLASS_ROWS)
+    return Case(metric, classes, {"numpy": largest, **fastrank, "scikit-learn": peer})
 
 
 def _of_lists(
@@ -211,6 +220,13 @@ CASES = [
     _of_rows("score_quantiles", Contestant(curves_by_numpy.median)),
     _of_rows("lift", Contestant(curves_by_numpy.lift)),
     _of_rows("cumulative_gain", Contestant(curves_by_numpy.cumulative_gain)),
+    _of_classes(
+        "multiclass_auc",
+        Contestant(by_numpy.class_aucs),
+        peers.sklearn_multiclass("roc_auc_score", multi_class="ovr"),
+    ),
+    _of_classes("top_k_accuracy@5", by_numpy.hits_of_classes(5), peers.sklearn_multiclass("top_k_accuracy_score", k=5)),
+    _of_classes("multiclass_confusion", Contestant(by_numpy.right_classes), peers.sklearn_multiclass("accuracy_score")),
     _of_lists("ndcg"),
     _of_lists("dcg@10"),
     _of_lists("map"),

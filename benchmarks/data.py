@@ -14,6 +14,7 @@ __all__ = [
     "JUDGED",
     "RUN_ROWS",
     "SLICES",
+    "classes",
     "clicked_lists",
     "clicks",
     "lists",
@@ -43,6 +44,17 @@ def clicks(rows: int, mean: float = -3.0) -> dict[str, NDArray[Any]]:
 def sliced_clicks(rows: int) -> dict[str, NDArray[Any]]:
     """The same with a slice of each row, of 20."""
     return {**clicks(rows), "slice": np.random.default_rng(6).integers(0, SLICES, rows).astype(np.int32)}
+
+
+def classes(rows: int) -> dict[str, NDArray[Any]]:
+    """label int64 of ten classes and score float32 (probabilities of each) as a matrix; the classes score 1 higher, as
+    logits, where they are the true one."""
+    generator = np.random.default_rng(6)
+    label = generator.integers(0, 10, rows)
+    logits = generator.normal(size=(rows, 10))
+    logits[np.arange(rows), label] += 1.0
+    odds = np.exp(logits)
+    return {"label": label, "score": (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)}
 
 
 def _untied(generator: np.random.Generator, queries: int, width: int) -> NDArray[np.float32]:

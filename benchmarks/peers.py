@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
     from contestants import Arrays
 
-__all__ = ["duckdb_ndcg", "polars_ndcg", "pytrec_eval", "ranx", "sklearn", "sklearn_gauc", "sklearn_ndcg"]
+__all__ = [
+    "duckdb_ndcg",
+    "polars_ndcg",
+    "pytrec_eval",
+    "ranx",
+    "sklearn",
+    "sklearn_gauc",
+    "sklearn_multiclass",
+    "sklearn_ndcg",
+]
+
+CLASS_ROWS = 1_000_000  # of ten scores each
 
 Pairs = dict[str, dict[str, Any]]
 
@@ -39,6 +50,19 @@ def sklearn_gauc(width: int = 100) -> Contestant:
         return float(np.mean([roc_auc_score(label, score) for label, score in rows if label.any() and not label.all()]))
 
     return Contestant(run, largest=100_000)
+
+
+def sklearn_multiclass(name: str, tolerance: float = 1e-12, **options: Any) -> Contestant:
+    """A metric of a matrix of scores; of the class with the highest score where it takes predictions."""
+
+    def run(arrays: Arrays) -> float:
+        from sklearn import metrics
+
+        score = arrays["score"]
+        given = score.argmax(axis=1) if name == "accuracy_score" else score
+        return float(getattr(metrics, name)(arrays["label"], given, **options))
+
+    return Contestant(run, tolerance=tolerance, largest=CLASS_ROWS)
 
 
 def sklearn_ndcg(width: int = 100) -> Contestant:

@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+MOST_ENTRIES = 20  # of a list in a message
+
+
 def to_arrow(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> pa.Array:
     """A one-dimensional array as Arrow, zero-copy, null where marked; pa.array(ndarray) would import pandas."""
     values = np.ascontiguousarray(values)
@@ -89,6 +92,9 @@ def in_words(scalar: pa.Scalar) -> str:
     """A value for a message; some values have no Python form (years past 9999, nanoseconds without pandas)."""
     if not scalar.is_valid:
         return "null"
+    if is_list(scalar.type) and len(scalar.values) > MOST_ENTRIES:
+        shown = ", ".join(map(in_words, scalar.values[:MOST_ENTRIES]))
+        return f"[{shown}, ...] ({len(scalar.values)} entries)"
     try:
         return repr(scalar.as_py())
     except (ValueError, OverflowError, pa.ArrowException):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastrank.buffers import booleans, in_words, plain, to_arrow
-from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Unfit, is_exact
+from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
 from fastrank.ids import row_ids
 
@@ -146,6 +146,11 @@ class Columns:
             except Unfit as error:
                 kind = self.batch.schema.field(name).type
                 raise ColumnTypeError(f"column {name!r} ({role}) is of type {kind}; allowed: {error}") from None
+            except Misfit as error:
+                where = self.describe_row(error.row)
+                raise InvalidValueError(
+                    f"column {name!r} ({role}): {where} holds {error.found}; allowed: {error.allowed}"
+                ) from None
         return self._views[key]
 
 
@@ -175,7 +180,11 @@ class RowSet:
         problems = []
         dropped: NDArray[np.bool_] | None = None
         for role, name, domain in self.roles:
-            invalid = columns.view(name, role, domain).invalid
+            column = columns.view(name, role, domain)
+            if domain.bound_by:
+                lists = columns.view(self.domain(domain.bound_by)[0], domain.bound_by, self.domain(domain.bound_by)[1])
+                domain, column = domain.bounded(column, lists.values.shape[1])
+            invalid = column.invalid
             if invalid is None:
                 continue
             if mask is not None:
@@ -250,10 +259,18 @@ class Rows:
         """The array of a role, or None where no column plays it."""
         return self[role] if self.has(role) else None
 
+    def matrix(self, role: str) -> NDArray[Any]:
+        """The array [rows, entries] of a role whose column holds lists, or which several columns play: role[0], ..."""
+        if not self.has(role) and role not in self._arrays:
+            parts = [self[name] for name, _, _ in self.row_set.roles if name.startswith(f"{role}[")]
+            self._arrays[role] = np.column_stack(parts)
+        result: NDArray[Any] = self[role]
+        return result
+
     def select(self, values: Any) -> Any:
         """The part of an array of the whole batch that belongs to these rows."""
         if self.index is not None:
-            values = values.take(self.index if isinstance(values, np.ndarray) else to_arrow(self.index))
+            values = values.take(self.index, 0) if isinstance(values, np.ndarray) else values.take(to_arrow(self.index))
         if self.bounds is not None:
             start, stop = self.bounds
             values = values[start:stop] if isinstance(values, np.ndarray) else values.slice(start, stop - start)

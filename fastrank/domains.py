@@ -6,8 +6,7 @@ marks the rows that lie outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank._kernels import checks
-from fastrank.buffers import booleans, buffer_view, is_id, is_list, literal, moment, null_mask, plain
+from fastrank.buffers import booleans, buffer_view, is_id, is_list, null_mask, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "BINARY",
     "ID",
     "IDS",
     "PROBABILITY",
@@ -36,12 +34,10 @@ __all__ = [
     "WEIGHT",
     "Column",
     "Domain",
-    "Labels",
+    "Misfit",
     "Unfit",
     "grades",
-    "list_classes",
     "list_scores",
-    "one_label",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
@@ -69,15 +65,12 @@ class Column(NamedTuple):
     invalid: NDArray[np.bool_] | None
 
 
-class Labels(Column):
-    """Labels of two classes; `minus_ones` marks those of negative rows that are -1, not 0 (None: there are none)."""
-
-    minus_ones: NDArray[np.bool_] | None = None
-
-
 @dataclass(frozen=True)
 class Domain:
-    """What a column may hold in a role; `reading` tells apart domains that give one value two meanings."""
+    """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
+
+    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.
+    """
 
     name: str
     types: str
@@ -85,18 +78,42 @@ class Domain:
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
     reading: str = ""
+    bound_by: str = ""
+    codings: bool = False  # whether negative rows have the label 0, or -1: see `fastrank.negatives`
 
     @property
-    def is_numeric(self) -> bool:
-        """Whether it holds numbers."""
-        return self.types == _NUMBER
+    def numeric(self) -> bool:
+        """Whether values are numbers, as which files of text are read then."""
+        return self.types == NUMBER
+
+    @property
+    def of_lists(self) -> bool:
+        """Whether each row holds a list."""
+        return self.types.startswith("list")
+
+    def bounded(self, column: Column, width: int) -> tuple[Domain, Column]:
+        """The domain and the column where lists are this long."""
+        outside = column.values >= width
+        if not width or not outside.any():
+            return self, column
+        return replace(self, allowed=f"{self.allowed} to {width - 1}"), Column(
+            column.values, either(column.invalid, outside)
+        )
 
 
 class Unfit(Exception):
     """A type cannot play a role; the text says which can."""
 
 
-def _numbers(array: pa.Array, allowed: str) -> Column:
+class Misfit(Exception):
+    """A row holds what does not fit the rows around it, so that none of them can be dropped."""
+
+    def __init__(self, row: int, found: str, allowed: str) -> None:
+        super().__init__(row, found, allowed)
+        self.row, self.found, self.allowed = row, found, allowed
+
+
+def numbers(array: pa.Array, allowed: str) -> Column:
     """Any numeric array as NumPy, zero in place of nulls, in its own type where NumPy has it."""
     kind = array.type
     if pa.types.is_null(kind):
@@ -116,13 +133,13 @@ def _numbers(array: pa.Array, allowed: str) -> Column:
     return Column(values, nulls)
 
 
-def _either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+def either(a: NDArray[np.bool_] | None, b: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     return b if a is None else a if b is None else a | b
 
 
-def _floats(array: pa.Array, types: str = "") -> Column:
+def floats(array: pa.Array, types: str = "") -> Column:
     """Numbers as float32 or float64, none of them rounded."""
-    values, invalid = _numbers(array, types or _NUMBER)
+    values, invalid = numbers(array, types or NUMBER)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
     if is_exact(array.type) and values.dtype.itemsize == 8:
@@ -131,7 +148,7 @@ def _floats(array: pa.Array, types: str = "") -> Column:
         too_large = values > limit
         if values.dtype.kind != "u":
             too_large |= values < -limit
-        invalid = _either(invalid, too_large if too_large.any() else None)
+        invalid = either(invalid, too_large if too_large.any() else None)
     return Column(values.astype(np.float64) if values.dtype.kind in "iu" else values, invalid)
 
 
@@ -144,24 +161,24 @@ def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
     """View as floats of which none is NaN or outside [low, high]."""
 
     def view(array: pa.Array) -> Column:
-        values, invalid = _floats(array)
+        values, invalid = floats(array)
         if checks.any_outside(values, low, high):
-            invalid = _either(invalid, ~((values >= low) & (values <= high)))
+            invalid = either(invalid, ~((values >= low) & (values <= high)))
         return Column(values, invalid)
 
     return view
 
 
 def _finite(array: pa.Array) -> Column:
-    values, invalid = _floats(array)
+    values, invalid = floats(array)
     limit = min(float(np.finfo(values.dtype).max), LARGEST_NUMBER)
     if checks.any_outside(values, -limit, limit):
-        invalid = _either(invalid, ~(np.abs(values) <= limit))
+        invalid = either(invalid, ~(np.abs(values) <= limit))
     return Column(values, invalid)
 
 
-def _small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
-    numbers = _numbers(array, types)
+def small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
+    numbers = numbers(array, types)
     values = numbers.values.astype(np.float32) if numbers.values.dtype == np.float16 else numbers.values
     if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), top):
         # Seen as unsigned, negative bytes are above any grade: these are small integers as they stand.
@@ -170,21 +187,9 @@ def _small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.u
     return small, fits, Column(values, numbers.invalid)
 
 
-def _binary(array: pa.Array) -> Labels:
-    """Labels 0 and 1, or -1 and 1, as bytes 0 and 1."""
-    small, fits, (values, invalid) = _small_integers(array, 1, f"{_NUMBER}; {_POSITIVE}")
-    if fits:
-        return Labels(small, invalid)
-    positive, minus_ones = values == 1, values == -1
-    known = positive | minus_ones | (values == 0)
-    labels = Labels(positive.view(np.uint8), invalid if known.all() else _either(invalid, ~known))
-    labels.minus_ones = minus_ones if minus_ones.any() else None
-    return labels
-
-
 def _grade(array: pa.Array) -> Column:
     """Graded relevance: bytes where all labels are integers in 0..31, else float64."""
-    small, fits, (_, invalid) = _small_integers(array, LARGEST_SMALL_GRADE, _NUMBER)
+    small, fits, (_, invalid) = small_integers(array, LARGEST_SMALL_GRADE, NUMBER)
     if fits:
         return Column(small, invalid)
     values, invalid = _finite(array)
@@ -248,7 +253,7 @@ def grades(
         if listed is not None:
             refused.append(~np.isin(values, labels))
         for bad in refused:
-            invalid = _either(invalid, bad if bad.any() else None)
+            invalid = either(invalid, bad if bad.any() else None)
         nulls = null_mask(array) if unjudged else None
         if nulls is not None:
             values = np.where(nulls, UNJUDGED, values)
@@ -265,61 +270,7 @@ def grades(
         name, allowed = f"{name}, not negative", f"{allowed}, not negative"
     name += ", or null" if unjudged else ""
     allowed += ", or null where nobody judged the row; not NaN" if unjudged else ", neither null nor NaN"
-    return Domain(name, _NUMBER, allowed, view)
-
-
-def list_classes(*, unjudged: bool) -> Domain:
-    """Labels 0 and 1 of ranked lists; `unjudged`: a null is the label of a row that nobody judged."""
-
-    def view(array: pa.Array) -> Column:
-        values, invalid = _binary(array)
-        nulls = null_mask(array) if unjudged else None
-        if nulls is not None:
-            values = np.where(nulls, UNJUDGED, values)
-            invalid = None if invalid is None else invalid & ~nulls
-        return Column(values, invalid)
-
-    if not unjudged:
-        return Domain("binary", _NUMBER, "0 or 1", view)
-    return Domain("binary, or null", _NUMBER, "0 or 1, or null where nobody judged the row; not NaN", view)
-
-
-def one_label(positive: float | str) -> Domain:
-    """Labels of which one, a number or a text, is that of positive rows; they become bytes 0 and 1."""
-    equal = partial(_equal_text, positive) if isinstance(positive, str) else partial(_equal_number, positive)
-
-    def view(array: pa.Array) -> Column:
-        if pa.types.is_null(array.type):
-            return Column(np.zeros(len(array), np.uint8), np.ones(len(array), np.bool_))
-        values, invalid = equal(array)
-        return Column((values if invalid is None else values & ~invalid).view(np.uint8), invalid)
-
-    types = _TEXT if isinstance(positive, str) else _NUMBER
-    meaning = f"positive: {positive!r}"
-    return Domain(f"binary, {meaning}", types, "a label, neither null nor NaN", view, reading=meaning)
-
-
-def _equal_number(number: float, array: pa.Array) -> Column:
-    """Which numbers are equal to one of at most 2^53; a float32 of 0.1 is not equal to 0.1."""
-    allowed = f"{_NUMBER}, which the number positive={number!r} compares with; text stands in quotes"
-    values, invalid = (_floats if pa.types.is_decimal(array.type) else _numbers)(array, allowed)
-    if values.dtype.kind != "f":
-        return Column(values == number, invalid)
-    unknown = np.isnan(values)
-    return Column(values == np.float64(number), _either(invalid, unknown if unknown.any() else None))
-
-
-def _equal_text(text: str, array: pa.Array) -> Column:
-    """Which texts, or their bytes, are equal to one; or which moments are the one that it names."""
-    kind, value = array.type, literal(text)
-    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
-        try:
-            value = moment(value, kind)
-        except pa.ArrowException:
-            raise Unfit(f"a type of which positive={text!r} names a value") from None
-    elif pa.types.is_duration(kind) or not is_id(kind) or is_exact(kind) or pa.types.is_boolean(kind):
-        raise Unfit(f"{_TEXT}, which the text positive={text!r} compares with; numbers stand without quotes")
-    return Column(booleans(pc.equal(array, value)), null_mask(array))
+    return Domain(name, NUMBER, allowed, view)
 
 
 def list_scores(nan: str) -> Domain:
@@ -327,14 +278,14 @@ def list_scores(nan: str) -> Domain:
     ("error"), ranks with negative infinity ("last"), or stands for a null ("drop")."""
 
     def view(array: pa.Array) -> Column:
-        values, invalid = _floats(array)
+        values, invalid = floats(array)
         nulls = null_mask(array)
         unknown = np.isnan(values) if checks.any_outside(values, -np.inf, np.inf) else None
         if nulls is not None:
             invalid = None if invalid is None else invalid & ~nulls
             values = np.where(nulls, values.dtype.type(np.nan), values)
         if unknown is not None and nan == "error":
-            invalid = _either(invalid, unknown)
+            invalid = either(invalid, unknown)
         elif unknown is not None and nan == "last":
             values = np.where(unknown, values.dtype.type(-np.inf), values)
         return Column(values, invalid)
@@ -342,12 +293,12 @@ def list_scores(nan: str) -> Domain:
     allowed = "a number, or null where the row was judged but not retrieved" + ("; not NaN" if nan == "error" else "")
     hint = 'nan_score="last" or "drop" accepts NaN' if nan == "error" else ""
     reading = "" if nan == "error" else f"NaN: {nan}"
-    return Domain(f"score, NaN: {nan}", _NUMBER, allowed, view, hint, reading)
+    return Domain(f"score, NaN: {nan}", NUMBER, allowed, view, hint, reading)
 
 
 def _rank(array: pa.Array) -> Column:
     """Ranks as scores: the lower the rank, the higher the score; NaN in place of nulls."""
-    values, invalid = _floats(array)
+    values, invalid = floats(array)
     nulls = null_mask(array)
     values = -values.astype(np.float64)
     bad = ~(values <= -1) | (values != np.floor(values)) | (values < -LARGEST_EXACT_INTEGER)
@@ -355,28 +306,25 @@ def _rank(array: pa.Array) -> Column:
         bad &= ~nulls
         values = np.where(nulls, np.nan, values)
         invalid = None if invalid is None else invalid & ~nulls
-    return Column(values, _either(invalid, bad if bad.any() else None))
+    return Column(values, either(invalid, bad if bad.any() else None))
 
 
-_NUMBER = "integer, float, bool or decimal"
+NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 _KEYS = f"{_KEY}, or a list of one of these"
-_TEXT = "string, binary, date, time, timestamp or dictionary"
-_POSITIVE = "positive= names the label of positive rows"
 
-BINARY = Domain("binary", _NUMBER, "0 or 1, or -1 and 1", _binary, _POSITIVE)
-REAL = Domain("real", _NUMBER, "a finite number, neither null nor NaN", _finite)
-SCORE = Domain("score", _NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
-RANK = Domain("rank", _NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
-PROBABILITY = Domain("probability", _NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
-PROPENSITY = Domain("propensity", _NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
+REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite)
+SCORE = Domain("score", NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
+RANK = Domain("rank", NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
+PROBABILITY = Domain("probability", NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+PROPENSITY = Domain("propensity", NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
 WEIGHT = Domain(
     "weight",
-    _NUMBER,
+    NUMBER,
     "a weight from 0 to 2^20 (1048576)",
     _weight,
     "if the weights are large, divide all weights by a constant: weighted means do not change",
 )
-SHARE = Domain("share", _NUMBER, "a share above 0, up to 1", _interval(2.0**-1074, 1.0))
+SHARE = Domain("share", NUMBER, "a share above 0, up to 1", _interval(2.0**-1074, 1.0))
 ID = Domain("id", _KEY, "an id that is not null", _id)
 IDS = Domain("ids", _KEYS, "an id, a list of ids without nulls, or null where there is none", _ids)

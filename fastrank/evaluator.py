@@ -172,6 +172,8 @@ class Evaluator:
         columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
         rows_of, negatives = check_rows(self._plan.distinct_row_sets, columns, self._negatives)
         codes = self._slices.codes(columns)
+        for row_set, of_rows in self._plan.row_accumulators:
+            of_rows.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
         self._broken, self._negatives = "an update failed half-way", negatives
         for accumulator in self._plan.accumulators.values():
@@ -259,17 +261,8 @@ class Evaluator:
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
         self._settle()
         state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other))
-        if state.slices.groupings != self._slices.groupings:
-            raise StateMismatchError(
-                f"the states are sliced differently: by={[list(g) for g in self._slices.groupings]} here, "
-                f"by={[list(g) for g in state.slices.groupings]} there"
-            )
+        self._slices.check_merge(state.slices)
         pairing = self._plan.pair(state.accumulators, missing)
-        for name, kind in state.slices.types.items():
-            if self._slices.types.get(name, kind) != kind:
-                raise StateMismatchError(
-                    f"slice column {name!r} is of type {self._slices.types[name]} here, of type {kind} there"
-                )
         kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in pairing.lacking}
         handed_over = {identity: state.streams.get(identity.text) for identity in kept}
         for identity, queries in handed_over.items():
@@ -278,6 +271,9 @@ class Evaluator:
             self._plan.streams[identity].check_merge(queries)
         labels = binary_columns(self._plan.row_sets_without(set(pairing.lacking)))
         negatives = merge_negatives(self._negatives, state.negatives, labels)
+        mine = {**self._plan.accumulators, **dict(pairing.coarsened.values())}
+        for identity, theirs in pairing.theirs.items():
+            mine[identity].check_merge(theirs)
         self._plan.remove(set(pairing.lacking))
         self._plan.coarsen(pairing.coarsened)
         self._metrics = list(dict.fromkeys(request.metric for request in self._plan.requests))

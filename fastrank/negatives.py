@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from fastrank.buffers import in_words
 from fastrank.columns import find_rows
-from fastrank.domains import BINARY, Labels
 from fastrank.errors import InvalidValueError, StateMismatchError
+from fastrank.labels import Labels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ class Mixture:
 
 def binary_columns(row_sets: Iterable[RowSet]) -> set[str]:
     """The columns of labels 0 and 1, or -1 and 1."""
-    return {column for row_set in row_sets for _, column, domain in row_set.roles if domain == BINARY}
+    return {column for row_set in row_sets for _, column, domain in row_set.roles if domain.codings}
 
 
 def check_rows(
@@ -58,7 +58,7 @@ def check_rows(
     firsts = {column: {label: BEFORE} for column, label in known.items()}
     for rows in rows_of.values():
         for role, column, domain in rows.row_set.roles:
-            if domain == BINARY:
+            if domain.codings:
                 _find_first(rows, role, firsts.setdefault(column, {}))
     # A label that is invalid may look like 0: of problems of one row, the first of the list is told.
     problems: list[Problem | Mixture] = [*invalid]

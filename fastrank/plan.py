@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
-from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.columns import Columns
 from fastrank.errors import ColumnTypeError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.columns import RowSet
+    from fastrank.domains import Domain
     from fastrank.grouping import Queries
     from fastrank.metrics.base import Metric
     from fastrank.pairing import Pairing
@@ -36,6 +36,11 @@ __all__ = ["Plan"]
 
 _LISTED_ROLES = ("label", "score", "rank", "item")
 _NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age")
+
+
+def _is_numeric(role: str, domain: Domain) -> bool:
+    """Whether a column holds numbers in a role; several columns may play one: score[0], score[1], ..."""
+    return role.partition("[")[0] in _NUMERIC_ROLES and domain.numeric
 
 
 @dataclass
@@ -66,9 +71,9 @@ class Plan:
                 plan.requests.append(request)
                 for name, identity in request.states.items():
                     plan._add(request, identity, accumulators[name], depths)
-        of_scores = [each for each in plan.accumulators.values() if isinstance(each, ScoreAccumulator)]
-        for each in of_scores:
-            each.memory_limit = memory_limit // len(of_scores)
+        growing = [each for _, each in plan.row_accumulators if each.memory_limit is not None]
+        for each in growing:
+            each.memory_limit = memory_limit // len(growing)
         return plan
 
     def _add(
@@ -174,10 +179,12 @@ class Plan:
                 if column in MADE:
                     continue
                 names[column] = None
-                (numeric if role in _NUMERIC_ROLES and domain.is_numeric else keys).add(column)
+                if _is_numeric(role, domain):
+                    numeric.add(column)
             for where in row_set.where:
                 names.update(dict.fromkeys(where.columns(schema)))
         names.update(dict.fromkeys([*self.by, *filter(None, self._rankings)]))
+        keys = {column for s in self.distinct_row_sets for role, column, d in s.roles if not _is_numeric(role, d)}
         return list(names), numeric - keys - set(self.by)
 
     def view(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> Columns:
@@ -191,8 +198,18 @@ class Plan:
         self.use_shape(of_lists=of_lists)
         if not of_lists:
             return Columns(batch, describe_row)
+        self._refuse_scores_of_classes()
         self._check_heads(batch.schema)
         return flatten(batch.select(names), first_row, describe_row, *self._rankings)
+
+    def _refuse_scores_of_classes(self) -> None:
+        """An error where lists are scores of classes for one metric and ranked lists for another."""
+        for request in self.requests:
+            if any(domain.of_lists for role, _, domain in request.row_set.roles if role == "score"):
+                raise ParameterError(
+                    f"{request.metric.name} reads a list as the scores of classes, and other metrics read lists as "
+                    "ranked lists: evaluate them apart"
+                )
 
     def _check_heads(self, schema: pa.Schema) -> None:
         """An error where a list stands in place of the one value that a query has."""

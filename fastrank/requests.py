@@ -132,6 +132,7 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
     columns.update(metric.overrides)
     # A parameter that is called as a role names the column.
     columns.update({role: metric.parameters[role] for role in metric.domains if role in metric.parameters})
+    columns.update({f"score[{k}]": name for k, name in enumerate(metric.parameters.get("scores") or ())})
     _name_parts_of_rankings(metric, columns)
     judgments = _judgments_for(metric, roles)
     bound: list[tuple[str, str, Domain]] = []
@@ -217,7 +218,7 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     """The identity of an accumulator over a row set."""
     kind, version, parameters = accumulator.identity
     reads = accumulator.reads
-    inputs = tuple((role, column) for role, column, _ in row_set.roles if role in reads)
+    inputs = tuple((role, column) for role, column, _ in row_set.roles if role.partition("[")[0] in reads)
     inputs += tuple((f"reading of {role}", d.reading) for role, _, d in row_set.roles if role in reads and d.reading)
     if row_set.judgments is not None:
         inputs += (("judgments", row_set.judgments.digest),)

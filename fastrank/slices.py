@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank.buffers import buffer_view, is_id, to_arrow
-from fastrank.errors import ColumnTypeError
+from fastrank.errors import ColumnTypeError, StateMismatchError
 from fastrank.ids import plain_ids
 
 if TYPE_CHECKING:
@@ -64,6 +64,19 @@ class Slices:
                 f"column {name!r} (by) is of type {kind}, but was of type {self.types[name]} before; a slice column "
                 "has one type in all batches and states"
             )
+
+    def check_merge(self, other: Slices) -> None:
+        """StateMismatchError where another state is sliced by other columns, or by columns of other types."""
+        if other.groupings != self.groupings:
+            raise StateMismatchError(
+                f"the states are sliced differently: by={[list(g) for g in self.groupings]} here, "
+                f"by={[list(g) for g in other.groupings]} there"
+            )
+        for name, kind in other.types.items():
+            if self.types.get(name, kind) != kind:
+                raise StateMismatchError(
+                    f"slice column {name!r} is of type {self.types[name]} here, of type {kind} there"
+                )
 
     def column(self, name: str, order: Sequence[int]) -> pa.Array:
         """The values of a slice column, for slices in an order; null where it is not of the slice's grouping."""

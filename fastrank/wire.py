@@ -235,7 +235,7 @@ def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulato
         values = child.flatten() if field.shape else child
         _check(values, field.dtype, identity, name)
         accumulator.state[name][:slices] = buffer_view(values, field.dtype.type).reshape(slices, *field.shape)
-        if field.merge == "sum" and (accumulator.state[name] < 0).any():
+        if field.merge in ("sum", "same") and (accumulator.state[name] < 0).any():
             raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, holds a negative count")
         if field.merge == "digits" and _are_not_digits(accumulator.state[name]):
             raise StateMismatchError(f"the state is damaged: {identity}, field {name!r}, is no exact sum")

@@ -17,7 +17,9 @@ from fastrank.metrics import definition_of, parse
 from fastrank.metrics.parameters import (
     Background,
     Choice,
+    ClassNames,
     ColumnName,
+    ColumnNames,
     Fallback,
     Flag,
     Gain,
@@ -29,7 +31,11 @@ from fastrank.metrics.parameters import (
 )
 
 # The label column that suits each domain of labels; domains of grades have names that start so.
-LABELS = {"binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade"}
+LABELS = {
+    "binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade",
+    "class": "number", "class name": "kind",
+}  # fmt: skip
+KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
 
 
@@ -72,8 +78,22 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         "propensity": floats(rng.choice(np.array([0.01, 0.25, 1 / 3, 1.0]), count)),
         # Of no query, so that a rank stands once in each.
         "rank": pa.array((1 + rng.permutation(count)).tolist(), pa.int32()),
+        **of_classes(rng, count, dtype),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
+
+
+def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa.Array]:
+    """Classes by number and by name, and scores of each class in one column and in three, with ties in a row."""
+    number = rng.integers(0, len(KINDS), count)
+    scores = rng.choice(np.array([-1.0, 0.0, 0.1, 1 / 3, 0.5, 0.8]), (count, len(KINDS))).astype(dtype)
+    scores[0], scores[1] = (0.1, 0.5, 0.8), (0.5, 0.1, 0.0)
+    return {
+        "number": pa.array(number.tolist(), pa.int32()),
+        "kind": pa.array([KINDS[k] for k in number.tolist()], pa.string()),
+        "scores": pa.FixedSizeListArray.from_arrays(floats(scores.ravel()), len(KINDS)),
+        **{f"score of {kind}": floats(scores[:, k]) for k, kind in enumerate(KINDS)},
+    }
 
 
 def floats(values: np.ndarray) -> pa.Array:
@@ -103,6 +123,13 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
     rng = np.random.default_rng(seed)
     columns = {name: rows[name].to_pylist() for name in rows.schema.names}
     invalid = [("p", None), ("p", float("nan")), ("p2", -1.0), ("clicked", None), ("weight", -1.0), ("query", None)]
+    invalid += [
+        ("number", 3),
+        ("number", None),
+        ("kind", "Cat"),
+        ("scores", None),
+        ("scores", [0.1, float("nan"), 0.2]),
+    ]
     for name, value in invalid:
         for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
             columns[name][i] = value
@@ -173,6 +200,10 @@ def values_of(kind: Kind) -> list[Any]:
         return ["self", 0.3, "base"]
     if isinstance(kind, Label):
         return [None, 0, 1]
+    if isinstance(kind, ColumnNames):
+        return [[f"score of {kind}" for kind in KINDS]]
+    if isinstance(kind, ClassNames):
+        return [list(KINDS), [2, 0, 1]]
     raise TypeError(f"no values for parameters of kind {type(kind).__name__}")
 
 
@@ -236,6 +267,8 @@ def on_columns(metric: Metric) -> Metric:
     if "label" in metric.domains:
         domain = metric.domains["label"].name
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
+    if "score" in metric.domains and metric.domains["score"].of_lists:
+        columns["score"] = "scores"
     return type(metric)(metric.definition, metric.parameters, columns)
 
 

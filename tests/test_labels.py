@@ -23,9 +23,9 @@ from shared_data import shared
 import fastrank as fr
 from fastrank import metrics as m
 from fastrank.cli import main
-from fastrank.domains import BINARY, one_label
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError, StateMismatchError
 from fastrank.judgments import Judgments
+from fastrank.labels import BINARY, one_label
 from fastrank.sources import files, tables
 
 if TYPE_CHECKING:

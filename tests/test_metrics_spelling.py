@@ -25,7 +25,9 @@ from fastrank.metrics.base import OVERRIDES
 from fastrank.metrics.parameters import (
     Background,
     Choice,
+    ClassNames,
     ColumnName,
+    ColumnNames,
     Fallback,
     Flag,
     Gain,
@@ -77,6 +79,11 @@ def values_of(kind) -> st.SearchStrategy:
             return st.sampled_from(["nan", *numbers])
         case ColumnName(optional=optional):
             return st.none() | COLUMNS if optional else COLUMNS
+        case ColumnNames():
+            return st.none() | st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
+        case ClassNames():
+            names = st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
+            return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
         case Background():
             return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
         case Label():

@@ -27,7 +27,7 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels"}
 _ARROW = _KERNELS | {"buffers"}
-_ROWS = _ARROW | {"domains", "columns", "ids", "judgments", "slices", "lists", "where"}
+_ROWS = _ARROW | {"domains", "classes", "labels", "columns", "ids", "judgments", "slices", "lists", "where"}
 _DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
@@ -47,9 +47,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "where": _LEAF | {"conditions"},
     "buffers": _LEAF,
     "domains": _ARROW,
+    "classes": _ARROW | {"domains"},
+    "labels": _ARROW | {"domains"},
     "columns": _ARROW | {"domains", "where", "ids", "judgments"},
     "ids": _ARROW,
-    "negatives": _ARROW | {"domains", "columns"},
+    "negatives": _ARROW | {"labels", "domains", "columns"},
     "judgments": _ARROW | {"domains"},
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},
@@ -95,8 +97,20 @@ ON_CALL = {("metrics.base", "evaluation")}  # a metric's compute() is an evaluat
 DOORS: dict[str, set[str] | None] = {
     "numpy": None,
     "pyarrow": {
-        *("sources", "where", "conditions", "buffers", "domains", "columns", "ids", "slices", "lists", "grouping"),
-        *("judgments", "qrels", "partitions", "scattered", "shapes", "replay"),
+        *(
+            "sources",
+            "where",
+            "conditions",
+            "buffers",
+            "domains",
+            "classes",
+            "columns",
+            "ids",
+            "slices",
+            "lists",
+            "grouping",
+        ),
+        *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
         *("cli", "demo"),  # which write files
     },

@@ -10,12 +10,17 @@
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
+| ClassScores    | a ScoreRuns or ScoreHistogram for each class         | multiclass_auc                   |
+| ClassPairs     | weight of each true class by predicted class         | multiclass_confusion             |
+| TopClassSum    | the exact weight of rows whose class is in the top k | top_k_accuracy                   |
 """
 
 from __future__ import annotations
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
+from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
+from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
@@ -27,6 +32,9 @@ from fastrank.accumulators.wins import ListWins
 __all__ = [
     "ACCUMULATORS",
     "Accumulator",
+    "ClassHistograms",
+    "ClassPairs",
+    "ClassRuns",
     "DecisionCounts",
     "ExactSum",
     "GroupExposure",
@@ -38,4 +46,5 @@ __all__ = [
     "ListWins",
     "ScoreHistogram",
     "ScoreRuns",
+    "TopClassSum",
 ]

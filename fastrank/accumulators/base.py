@@ -33,8 +33,8 @@ ACCUMULATORS: dict[str, type[Accumulator]] = {}
 
 
 class Field:
-    """State of fixed shape: an array [slices, *shape].  `merge` is "sum", "min", "max", or "digits" for exact sums,
-    whose words are added and then carried."""
+    """State of fixed shape: an array [slices, *shape].  `merge` is "sum", "min", "max", "same" for a number that all
+    parts agree on (0 where there is none yet), or "digits" for exact sums, whose words are added and then carried."""
 
     def __init__(self, dtype: DTypeLike, shape: tuple[int, ...] = (), merge: str = "sum") -> None:
         self.dtype = np.dtype(dtype)
@@ -57,6 +57,9 @@ class Field:
         if self.merge in ("min", "max"):
             result: NDArray[Any] = (np.minimum if self.merge == "min" else np.maximum)(mine, theirs)
             return result
+        if self.merge == "same":
+            agreed: NDArray[Any] = np.maximum(mine, theirs)
+            return agreed
         total: NDArray[Any] = mine + theirs
         if self.merge == "digits":
             exact_sum.carry(total)
@@ -141,6 +144,9 @@ class Accumulator(ABC):
         else:
             self.state[name][: self.slices] += np.bincount(slices, minlength=self.slices)
 
+    def check_merge(self, other: Self) -> None:  # noqa: B027  (most take any)
+        """StateMismatchError where another state does not fit, before anything is changed."""
+
     def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
         for name, field in self.fields.items():
@@ -177,7 +183,13 @@ class Accumulator(ABC):
 
 
 class RowAccumulator(Accumulator):
-    """Fed with rows."""
+    """Fed with rows; `memory_limit`, no part of the identity, is how many bytes all slices may take, where that grows
+    with the data."""
+
+    memory_limit: int | None = None
+
+    def check_rows(self, rows: Rows) -> None:
+        """InvalidValueError where rows do not fit those before, before anything is changed."""
 
     @abstractmethod
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:

@@ -64,8 +64,9 @@ class ScoreRuns(ScoreAccumulator):
         if rows.count == 0:
             return
         columns: Arrays = (rows["score"], rows["label"], *((rows["weight"],) if self.weighted else ()))
-        if slices is None:
-            self._slices[0].add(columns)
+        first = 0 if slices is None else int(slices[0])
+        if slices is None or (slices == first).all():
+            self._slices[first].add(columns)
         else:
             order = np.argsort(slices, kind="stable")
             numbers, starts = np.unique(slices[order], return_index=True)

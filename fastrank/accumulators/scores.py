@@ -21,7 +21,7 @@ DEFAULT_MEMORY_LIMIT = 2 << 30
 class ScoreAccumulator(RowAccumulator):
     """Scores with the weight of each class, within `memory_limit` bytes."""
 
-    memory_limit: int = DEFAULT_MEMORY_LIMIT  # of all slices together; no part of the identity
+    memory_limit: int = DEFAULT_MEMORY_LIMIT
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from fastrank.metrics import (
     curves,
     discrimination,
     grouped,
+    multiclass,
     operating,
     ranking,
     recommendation,
@@ -22,6 +23,7 @@ from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.grouped import *
+from fastrank.metrics.multiclass import *
 from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
@@ -40,6 +42,7 @@ __all__ = [
     *curves.__all__,
     *discrimination.__all__,
     *grouped.__all__,
+    *multiclass.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,

@@ -252,6 +252,10 @@ class MetricFactory:
         for role, column in overrides.items():
             if role not in definition.overrides:
                 raise ParameterError(f"{definition.name} has no use for a column in the role {role!r}")
+            if role == "score" and parameters.get("scores") is not None:
+                raise ParameterError(
+                    f"{definition.name}: score= names a column of lists, scores= one a class; give one"
+                )
             if not isinstance(column, str):
                 raise ParameterError(f"{definition.name}: {role}={column!r}; allowed: the name of a column")
         where = arguments.get("where")

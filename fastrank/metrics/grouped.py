@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastrank.accumulators import ListWins
-from fastrank.domains import ID, list_classes, list_scores
+from fastrank.domains import ID, list_scores
+from fastrank.labels import list_classes
 from fastrank.metrics.base import metric
+from fastrank.metrics.labels import POSITIVE
 from fastrank.metrics.lists import COMMON, rules_given
 from fastrank.metrics.parameters import Choice
 
@@ -41,7 +43,7 @@ _RULES: dict[str, tuple[Kind, Any]] = {
 
 def _columns(p: Any) -> Mapping[str, Domain]:
     return {
-        "label": list_classes(unjudged=p.unjudged != "error"),
+        "label": list_classes(p.positive, unjudged=p.unjudged != "error"),
         "score": list_scores(p.nan_score),
         "query": ID,
     }
@@ -63,6 +65,7 @@ def _columns(p: Any) -> Mapping[str, Domain]:
         ),
         "none_left": Choice(("nan", "half"), doc="The value where no query counts: NaN, or 0.5."),
     },
+    reading=POSITIVE,
     common=_RULES,
     optional=("weight", "query_weight", "item"),
     aliases=("group_auc", "grouped_auc", "wuauc"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastrank.domains import BINARY, one_label
+from fastrank.labels import BINARY, one_label
 from fastrank.metrics.parameters import Label
 
 if TYPE_CHECKING:

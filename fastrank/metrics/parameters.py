@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastrank.domains import LARGEST_EXACT_INTEGER
 from fastrank.errors import ParameterError
 
 LARGEST_CUTOFF = 2**53
@@ -23,7 +24,9 @@ LARGEST_LABEL = 2**53
 __all__ = [
     "Background",
     "Choice",
+    "ClassNames",
     "ColumnName",
+    "ColumnNames",
     "Cutoff",
     "Fallback",
     "Flag",
@@ -246,6 +249,51 @@ class ColumnName:
         if not isinstance(value, str) or not value:
             raise _refuse(self, value)
         return value
+
+
+def _distinct(value: Any) -> tuple[Any, ...] | None:
+    """The entries of a list of two at least, all different and of one type; None where it is none."""
+    entries = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else ()
+    of_one_type = len({isinstance(entry, str) for entry in entries}) == 1
+    return entries if len(entries) > 1 and of_one_type and len(set(entries)) == len(entries) else None
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """The names of columns, or None."""
+
+    doc: str = ""
+    allowed = "a list of the names of two columns or more, each once, or None"
+
+    def check(self, value: Any) -> tuple[str, ...] | None:
+        """The names."""
+        if value is None:
+            return None
+        names = _distinct(value)
+        if names is None or not all(isinstance(name, str) and name for name in names):
+            raise _refuse(self, value)
+        return names
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """The values of a label that are classes, or None."""
+
+    doc: str = ""
+    allowed = "a list of two strings or more, or of two integers or more up to 2^53 in size, each once, or None"
+
+    def check(self, value: Any) -> tuple[str, ...] | tuple[int, ...] | None:
+        """Strings, or ints."""
+        if value is None:
+            return None
+        names = _distinct(value)
+        if names is None or any(isinstance(name, bool) or not isinstance(name, str | Integral) for name in names):
+            raise _refuse(self, value)
+        if isinstance(names[0], str):
+            return names
+        if any(abs(name) > LARGEST_EXACT_INTEGER for name in names):
+            raise _refuse(self, value)
+        return tuple(int(name) for name in names)
 
 
 @dataclass(frozen=True)

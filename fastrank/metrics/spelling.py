@@ -120,6 +120,8 @@ def _literal(text: str, value: str) -> Any:
 def _literal_node(text: str, node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
         return node.id
+    if isinstance(node, ast.List | ast.Tuple):
+        return tuple(_literal_node(text, entry) for entry in node.elts)
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
@@ -130,8 +132,10 @@ def _literal_node(text: str, node: ast.expr) -> Any:
 
 def spell(value: Any) -> str:
     """A value of a parameter as text."""
-    if isinstance(value, tuple) and isinstance(value[0], float):
-        return spell(value[0]) if len(value) == 1 else "[" + ", ".join(map(spell, value)) + "]"
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], float):
+        return spell(value[0])
+    if isinstance(value, tuple) and not isinstance(value[0], tuple):
+        return f"[{', '.join(map(spell, value))}]"
     if isinstance(value, tuple):
         return "{" + ", ".join(f"{spell(label)}: {spell(gain)}" for label, gain in value) + "}"
     if isinstance(value, float):

@@ -12,6 +12,7 @@ from fastrank.reference import (
     discrimination,
     gains,
     grouped,
+    multiclass,
     operating,
     ranking,
     recommendation,
@@ -24,6 +25,7 @@ from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
+from fastrank.reference.multiclass import *
 from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
@@ -37,6 +39,7 @@ __all__ = [
     *discrimination.__all__,
     *gains.__all__,
     *grouped.__all__,
+    *multiclass.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastrank.reference.labels import two_classes
 from fastrank.reference.lists import UNJUDGED, Rules, rank, rows_by_query
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _groups(
     return {q: _group(rows, rules, tied_groups) for q, rows in by_query.items()}
 
 
+@two_classes
 def gauc_per_query(
     label: ArrayLike,
     score: ArrayLike,
@@ -74,6 +76,7 @@ def gauc_per_query(
     return {q: math.nan if group is None else float(group.auc) for q, group in groups.items()}
 
 
+@two_classes
 def gauc(
     label: ArrayLike,
     score: ArrayLike,

@@ -25,11 +25,13 @@ def is_positive(label: ArrayLike, positive: float | str | None = None) -> NDArra
 
 
 def two_classes(function: Function) -> Function:
-    """The function of labels 0 and 1, which are made of any labels by a parameter `positive`."""
+    """The function of labels 0, 1 and NaN, which are made of any labels by a parameter `positive`."""
 
     @functools.wraps(function)
     def of_labels(label: ArrayLike, *columns: Any, positive: float | str | None = None, **more: Any) -> Any:
-        return function(is_positive(label, positive).astype(np.int64), *columns, **more)
+        classes = is_positive(label, positive).astype(np.int64)
+        missing = np.array([each is None or each != each for each in np.asarray(label).tolist()], np.bool_)
+        return function(np.where(missing, np.nan, classes) if missing.any() else classes, *columns, **more)
 
     signature = inspect.signature(function)
     added = inspect.Parameter("positive", inspect.Parameter.KEYWORD_ONLY, default=None)

@@ -53,7 +53,7 @@ def _column(name: str, values: Any) -> Any:
             return pa.FixedSizeListArray.from_arrays(_from_numpy(array.reshape(-1)), array.shape[1])
         if array.ndim != 1:
             raise ParameterError(
-                f"column {name!r} has {array.ndim} dimensions; arrays have one, or two where each row is a ranked list"
+                f"column {name!r} has {array.ndim} dimensions; arrays have one, or two where each row is a list"
             )
         return _from_numpy(array)
     except ParameterError:

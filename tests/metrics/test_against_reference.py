@@ -30,7 +30,7 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "tpr_at_fpr",
+    "score_quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -115,6 +115,11 @@ def has_no_best_threshold(columns: Columns, metric: Metric) -> bool:
     return lacking[metric.parameters["criterion"]](columns, metric)
 
 
+def has_one_class(columns: Columns, metric: Metric) -> bool:
+    pooled = metric.parameters["average"] == "micro"
+    return is_absent(columns, metric) if pooled else is_one_class(columns, metric)
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -138,6 +143,7 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "all rows are of one class, or predicted so": is_never(
         lambda n: (n.tp + n.fp) * (n.tp + n.fn) * (n.tn + n.fp) * (n.tn + n.fn)
     ),
+    'fewer than two classes have rows; with average="micro", where there are no rows': has_one_class,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
 STRETCHED: dict[str, tuple[Any, ...]] = {
@@ -157,7 +163,8 @@ def shaped(rows: pa.RecordBatch, shape: str) -> pa.RecordBatch:
     clicked = np.array(columns["clicked"].to_pylist())
     if shape in ("negative", "positive"):
         label = int(shape == "positive")
-        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target")}
+        columns |= {name: pa.array([label] * rows.num_rows) for name in ("clicked", "grade", "target", "number")}
+        columns["kind"] = pa.array([helpers.KINDS[label]] * rows.num_rows)
     elif shape == "weightless":
         weights = np.where(clicked == 1, 0.0, np.array(columns["weight"].to_pylist()))
         columns |= {"weight": pa.array(weights.tolist())}
@@ -176,13 +183,18 @@ def fits(metric: Metric, shape: str) -> bool:
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
     """The columns of a metric by role; `background` is that of a column of rates."""
     names = [*metric.domains, *metric.definition.optional]
-    roles = {**dict(zip(names, names, strict=True)), **metric.overrides, "score": "p"}
+    roles = {**dict(zip(names, names, strict=True)), "score": "p", **metric.overrides}
+    of_classes = metric.parameters.get("scores") or ()
+    roles = {role: name for role, name in roles.items() if not role.startswith("score[")}
     if "background" in roles:
         roles["background"] = metric.parameters["background"]
     if not weighted:
         roles = {role: name for role, name in roles.items() if role not in WEIGHTS}
     kinds = {name: np.float32 if rows.schema.field(name).type == pa.float32() else None for name in roles.values()}
-    return {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
+    columns = {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
+    if of_classes:
+        columns["scores"] = np.array([rows[name].to_pylist() for name in of_classes])
+    return columns
 
 
 def reference_name(metric: Metric) -> str:

@@ -1,0 +1,126 @@
+"""What columns of several classes may hold: a score for each class, and the class itself.
+
+Classes are numbered from 0, in the order of the scores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fastrank.buffers import buffer_view, is_list, null_mask, plain
+from fastrank.domains import REAL, SCORE, Column, Domain, Misfit, Unfit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["class_labels", "class_scores"]
+
+MOST_CLASSES = 2**31 - 1
+MOST_SHOWN = 10  # classes in a message
+
+Names = tuple[str, ...] | tuple[int, ...]
+
+
+def class_scores(classes: int | None = None) -> Domain:
+    """Lists of one length, a number for each class; of `classes` numbers where that many are named."""
+    types = "list, or list of fixed size, of numbers"
+    of_each = f"of {classes} numbers, one" if classes else "of numbers, one"
+
+    def view(array: pa.Array) -> Column:
+        if not is_list(array.type):
+            raise Unfit(f"{types}, one for each class; or name a column for each class (scores=[...])")
+        if classes and pa.types.is_fixed_size_list(array.type) and array.type.list_size != classes:
+            raise Unfit(f"lists {of_each} for each class")
+        nulls = null_mask(array)
+        width = _width(array, classes)
+        try:
+            entries, outside = SCORE.view(plain(array.flatten()))  # those of lists that are not null
+        except Unfit as error:
+            raise Unfit(f"{types}, of type {error}") from None
+        matrix = entries.reshape(-1, width)
+        invalid = None if outside is None else np.logical_or.reduce(outside.reshape(-1, width), axis=1)
+        if nulls is None:
+            return Column(matrix, invalid)
+        values = np.zeros((len(array), width), entries.dtype)
+        values[~nulls] = matrix
+        if invalid is not None:
+            nulls[~nulls] = invalid
+        return Column(values, nulls)
+
+    allowed = f"a list {of_each} for each class, none of them null or NaN"
+    return Domain(f"scores of {classes or 'all'} classes", types, allowed, view)
+
+
+def _width(array: pa.Array, classes: int | None) -> int:
+    """The length of the lists; Misfit for the first that is of another length."""
+    if pa.types.is_fixed_size_list(array.type):
+        return int(array.type.list_size)
+    lengths = buffer_view(pc.cast(pc.list_value_length(array).fill_null(-1), pa.int64()), np.int64)
+    present = np.flatnonzero(lengths >= 0)
+    width = classes or (int(lengths[present[0]]) if present.size else 1)
+    other = present[(lengths[present] != width) | (lengths[present] == 0)]
+    if other.size:
+        row = int(other[0])
+        same = "" if classes or not width else ", as the rows before"
+        wanted = f"a list of {width} numbers{same}" if width else "a list of numbers, one for each class"
+        raise Misfit(row, f"a list of {lengths[row]} numbers", wanted)
+    return width
+
+
+def class_labels(names: Names | None = None, classes: int | None = None) -> Domain:
+    """Numbers of classes: the integers below `classes` (None: below the length of the lists of scores), or places in
+    `names`."""
+    if names is None:
+        limit = MOST_CLASSES if classes is None else classes
+        allowed = "the number of a class, an integer from 0" + (f" to {classes - 1}" if classes else "")
+        bound_by = "" if classes else "score"
+        return Domain(f"class below {classes}", REAL.types, allowed, lambda a: _numbers(a, limit), bound_by=bound_by)
+    listed = ", ".join(map(str, names[:MOST_SHOWN])) + (f", ... ({len(names)} in all)" if names[MOST_SHOWN:] else "")
+    allowed = f"a class: {listed}"
+    # Which value is which class is part of what a state means.
+    reading = f"classes {list(names)!r}"
+    if isinstance(names[0], str):
+        return Domain(f"class name of {names!r}", "string", allowed, lambda a: _named(a, names), reading=reading)
+    return Domain(f"class of {names!r}", REAL.types, allowed, lambda a: _listed(a, names), reading=reading)
+
+
+def _numbers(array: pa.Array, limit: int) -> Column:
+    try:
+        values, invalid = REAL.view(array)
+    except Unfit as error:
+        raise Unfit(f"{error}, the number of a class; or name the classes (classes=[...])") from None
+    return _codes(values, (values >= 0) & (values < limit) & (values == np.floor(values)), invalid)
+
+
+def _listed(array: pa.Array, names: Sequence[Any]) -> Column:
+    values, invalid = REAL.view(array)
+    known = np.array(names, np.float64)
+    order = np.argsort(known)
+    places = order[np.minimum(np.searchsorted(known, values, sorter=order), known.size - 1)]
+    return _codes(places, known[places] == values, invalid)
+
+
+def _named(array: pa.Array, names: Sequence[Any]) -> Column:
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        raise Unfit("string, the name of a class")
+    texts = [name.encode() for name in names]
+    ends = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    known = pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+    places = pc.index_in(array, pc.cast(known, array.type))
+    nulls = null_mask(places)
+    codes = buffer_view(places, np.int32)
+    return Column(codes if nulls is None else np.where(nulls, 0, codes).astype(np.int32), nulls)
+
+
+def _codes(values: NDArray[Any], inside: NDArray[np.bool_], invalid: NDArray[np.bool_] | None) -> Column:
+    """Numbers of classes, 0 where there is none."""
+    if invalid is None and inside.all():
+        return Column(values.astype(np.int32), None)
+    outside = ~inside if invalid is None else ~inside | invalid
+    return Column(np.where(outside, 0, values).astype(np.int32), outside)
