@@ -178,13 +178,13 @@ def _finite(array: pa.Array) -> Column:
 
 
 def small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
-    numbers = numbers(array, types)
-    values = numbers.values.astype(np.float32) if numbers.values.dtype == np.float16 else numbers.values
+    column = numbers(array, types)
+    values = column.values.astype(np.float32) if column.values.dtype == np.float16 else column.values
     if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), top):
         # Seen as unsigned, negative bytes are above any grade: these are small integers as they stand.
-        return values.view(np.uint8), True, Column(values, numbers.invalid)
+        return values.view(np.uint8), True, Column(values, column.invalid)
     small, fits = checks.to_small(values, top)
-    return small, fits, Column(values, numbers.invalid)
+    return small, fits, Column(values, column.invalid)
 
 
 def _grade(array: pa.Array) -> Column:

@@ -43,8 +43,8 @@ OVERRIDES = (*ROLES, "where", "name")
 
 
 class Value(NamedTuple):
-    """A value with its certified bounds, what was counted on the way, and the curve or table that it sums up, as
-    columns by name; `undefined` where a number stands for NaN."""
+    """A value with its certified bounds, what was counted on the way, and the curve that it sums up, by column;
+    `undefined` where a number stands for NaN."""
 
     value: float
     lower: float | None = None
@@ -292,14 +292,13 @@ def metric(
 ) -> Callable[[Callable[..., Any]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
-    Its keyword-only arguments are the metric's parameters with their defaults; the others are names of
-    states.  `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are
-    parameters that many metrics share, with their defaults; with a `finalize` of its own the function below only says
-    what the metric is.  `reading` are parameters, with their defaults, that say how columns are read, and do not reach
-    the finalizer.  `conflict` says what is wrong with parameters taken together; `peers` gives, by the value of
-    the parameter `preset`, the rules of a peer from the parameters that are given.  `number` is the parameter that a
-    number without a name stands for, as in `iprec(0.1)`, where it can be no cut-off.  `sweeps` are the questions to
-    accumulators of scores, of which the function gets the answers, by the names of these states.
+    Its keyword-only arguments are the metric's parameters with their defaults; the others are names of states.
+    `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are parameters that
+    many metrics share, with their defaults; with a `finalize` of its own the function below only says what the metric
+    is.  `reading` are parameters that say how columns are read, and do not reach the finalizer.  `conflict` says what
+    is wrong with parameters taken together; `peers` gives, by the value of the parameter `preset`, the rules of a peer
+    from the parameters that are given.  `number` is the parameter that a number without a name stands for, as in
+    `iprec(0.1)`.  `sweeps` are questions to accumulators of scores, whose answers the function gets by state.
     """
 
     def declare(function: Callable[..., Any]) -> MetricFactory:

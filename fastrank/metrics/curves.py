@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank.metrics.base import Value, metric
-from fastrank.metrics.discrimination import auc
+from fastrank.metrics.discrimination import auc, average_precision
 from fastrank.metrics.parameters import Number, WholeNumber
 from fastrank.metrics.scores import BITS, LABELLED, rounded, scores_of
-from fastrank.sweeps import Pairs, Precisions, Thresholds, TopRows
+from fastrank.sweeps import Pairs, PrecisionArea, Thresholds, TopRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +34,6 @@ POINTS: Mapping[str, Kind] = {
 FRACTION: Mapping[str, Kind] = {
     "fraction": Number(0.0, 1.0, "high", doc="Share of the rows, those that score highest.")
 }
-# Of the sum of precisions: each term is rounded a few times.
-TERM_ERROR = Fraction(1, 2**49)
 CUT = (
     "the correctly rounded quotient of integers; with bits= rows of a cell count as tied, and the value lies between "
     "bound_lower and bound_upper for any data"
@@ -87,8 +85,8 @@ def roc_curve(pairs: Pairs, thresholds: Thresholds, *, points: int | None = None
 @metric(
     family="curves",
     **LABELLED,
-    states=lambda p: {"precisions": scores_of(p), "thresholds": scores_of(p)},
-    sweeps=lambda p: {"precisions": Precisions(), "thresholds": Thresholds(p.points)},
+    states=lambda p: {"area": scores_of(p), "thresholds": scores_of(p)},
+    sweeps=lambda p: {"area": PrecisionArea(), "thresholds": Thresholds(p.points)},
     parameters={**POINTS, **BITS},
     aliases=("precision_recall_curve", "binary_precision_recall_curve"),
     range=(0.0, 1.0),
@@ -100,7 +98,7 @@ def roc_curve(pairs: Pairs, thresholds: Thresholds, *, points: int | None = None
     "NaN where there is no positive row",
 )
 def pr_curve(
-    precisions: Precisions, thresholds: Thresholds, *, points: int | None = None, bits: int | None = None
+    area: PrecisionArea, thresholds: Thresholds, *, points: int | None = None, bits: int | None = None
 ) -> Value:
     """Precision against recall over all thresholds; the value is the average precision of all scores.
 
@@ -123,15 +121,9 @@ def pr_curve(
     taken = columns["tp"] + columns["fp"]
     precision = np.divide(columns["tp"], taken, out=np.ones(taken.size), where=taken > 0)
     curve = {**columns, "precision": precision, "recall": columns["tp"] / positives}
-    totals = precisions.totals
-    if not totals.positives:
-        return Value(math.nan, curve=curve)
-    whole = totals.positives * Fraction(totals.scale)
-    value, least, most = (each / whole for each in precisions.sums)
-    if bits is None:
-        return Value(float(value), curve=curve)
-    lower, upper = least * (1 - TERM_ERROR), min(most * (1 + TERM_ERROR), Fraction(1))
-    return Value(float(value), _outward(lower, -math.inf), _outward(upper, math.inf), curve=curve)
+    value = average_precision.definition.finalize(area, bits=bits)
+    assert isinstance(value, Value)
+    return value._replace(curve=curve)
 
 
 def _outward(bound: Fraction, towards: float) -> float:

@@ -190,6 +190,20 @@ def average_precision(
     return pr_auc(label, score, weight, bits=bits, single_class=single_class)
 
 
+def _interpolated(tp: Fraction, fp: Fraction, p: Fraction, n: Fraction) -> float:
+    """The integral of precision over x = TP from tp to tp + p, where FP = fp + (x - tp) n / p.
+
+    With a = 1 + n / p, s = tp + fp and z = (p + n) / s it is (s (z - log(1 + z)) + a tp log(1 + z)) / a^2; of small z,
+    z - log(1 + z) is summed as z^2 / 2 - z^3 / 3 + ..., which cancels nothing.
+    """
+    a, seen = 1 + n / p, tp + fp
+    if not seen:
+        return float(p / a)
+    z = float((p + n) / seen)
+    rest = math.fsum((-z) ** k / k for k in range(2, 60)) if z < 0.4 else z - math.log1p(z)
+    return float(seen / a**2) * rest + float(tp / a) * math.log1p(z)
+
+
 @two_classes
 def pr_auc(
     label: ArrayLike,
@@ -219,12 +233,7 @@ def pr_auc(
         elif method == "trapezoid":
             areas.append(float(p * (before + precision) / 2))
         elif p:
-            # TP = x goes with FP = fp + h (x - tp), so that precision is x / (a x + b).
-            h = n / p
-            a, b = 1 + h, fp - h * tp
-            seen = tp + fp
-            logarithm = math.log1p((p + n) / seen) if b else 0.0  # log of (a (tp + p) + b) / (a tp + b)
-            areas.append(float(p / a) - float(b / a**2) * logarithm)
+            areas.append(_interpolated(tp, fp, p, n))
         tp, fp = tp + p, fp + n
     return math.fsum(areas) / float(totals.positives)
 

@@ -19,7 +19,7 @@ hull           corners of a convex hull
 from __future__ import annotations
 
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
-from fastrank.sweeps.curves import CurvePoints, Precisions, Thresholds
+from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
@@ -39,7 +39,6 @@ __all__ = [
     "Points",
     "PrecisionArea",
     "PrecisionAtRecall",
-    "Precisions",
     "Quantiles",
     "RecallAtPrecision",
     "Sweep",

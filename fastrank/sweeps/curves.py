@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fastrank._kernels import exact_sum
 from fastrank.sweeps.base import Sweep
 from fastrank.sweeps.hull import hull_corners, largest_area
 from fastrank.sweeps.reach import reached
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastrank.sweeps.base import Block
 
-__all__ = ["CurvePoints", "Precisions", "Thresholds"]
+__all__ = ["CurvePoints", "Thresholds"]
 
 # The length of a curve from (0, 0) to (1, 1), measured along the axes.
 LENGTH = 2.0
@@ -110,49 +108,3 @@ class Thresholds(Sweep):
         if others.size > room:
             others = others[(2 * np.arange(room) + 1) * others.size // (2 * max(room, 1))]
         return every.at(np.union1d(corners, others))
-
-
-@dataclass(unsafe_hash=True)
-class Precisions(Sweep):
-    """The sum over scores of the weight of positives times the precision of a threshold there: exact sums of terms
-    that are rounded; with the least and the most that it can be where scores are cells."""
-
-    def reset(self) -> None:
-        """Forgets everything."""
-        self._digits = np.zeros((3, exact_sum.DIGITS), np.int64)
-        self._special = np.zeros((3, exact_sum.SPECIALS), np.int64)
-
-    def add(self, block: Block) -> None:
-        """Adds the terms of a block."""
-        if not block.size:
-            return
-        points, at = block.points, reached(block)
-        keep = points.positives > 0
-        own, positives, negatives = points.positives[keep], at.positives[keep], at.negatives[keep]
-        self._sum(0, own, positives / (positives + negatives))
-        if self.totals.bits is None:
-            return
-        # The least precision is that of a positive which scores less than all negatives of its cell, and more than its
-        # other positives; the most, that of positives which are tied, and score more than the negatives.
-        before, negatives_above = points.positives_above[keep], points.negatives_above[keep]
-        least = np.ones(own.size)
-        np.divide(before, before + negatives, out=least, where=negatives > 0)
-        self._sum(1, own, least)
-        self._sum(2, own, positives / (positives + negatives_above))
-
-    def _sum(self, which: int, weights: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        exact_sum.add_values(values, weights, None, self._digits, self._special, which)
-
-    def merge(self, other: Self) -> None:
-        """Adds."""
-        self._digits += other._digits
-        exact_sum.carry(self._digits)
-
-    @property
-    def sums(self) -> tuple[Fraction, Fraction, Fraction]:
-        """The sum, the least and the most that it can be."""
-        value, least, most = (
-            sum(int(digit) << (32 * j) for j, digit in enumerate(row)) * Fraction(1, 2**1074)
-            for row in self._digits.tolist()
-        )
-        return value, least, most

@@ -17,7 +17,6 @@ from fastrank.sweeps import (
     BestThreshold,
     Block,
     PrecisionAtRecall,
-    Precisions,
     Quantiles,
     RecallAtPrecision,
     Sweep,
@@ -33,7 +32,6 @@ from fastrank.sweeps.reach import Integers, Reach, least_share, most_share, reac
 SWEEPS: list[Sweep] = [
     Thresholds(),
     *(Thresholds(points) for points in (2, 3, 5, 9, 40)),
-    Precisions(),
     *(RecallAtPrecision(limit) for limit in (0.1, 0.5, 0.9, 1.0)),
     *(TprAtFpr(limit) for limit in (0.0, 0.1, 0.5, 1.0)),
     *(PrecisionAtRecall(limit) for limit in (0.1, 0.5, 1.0)),
@@ -50,8 +48,6 @@ def state(sweep: Sweep) -> Any:
     match sweep:
         case Thresholds():
             return [column.tobytes() for column in vars(sweep.chosen).values()]
-        case Precisions():
-            return sweep.sums
         case RecallAtPrecision() | TprAtFpr() | PrecisionAtRecall():
             return sweep.reach, Fraction(*sweep.most) if isinstance(sweep, PrecisionAtRecall) else sweep.most
         case BestThreshold():
