@@ -173,7 +173,6 @@ class Plan:
         numeric: set[str] = set()
         if not self.has_lists(schema):
             self._require_queries()
-        keys: set[str] = set()
         for row_set in self.distinct_row_sets:
             for role, column, domain in row_set.roles:
                 if column in MADE:
