@@ -168,8 +168,8 @@ class DistinctScores:
                 self._keep(each.spilled(file))
 
     def _keep(self, generation: Generation) -> None:
-        """Adds a generation; where there are many of its size, they are merged: in the file of the last, of which little
-        is then out of use."""
+        """Adds a generation; where there are many of its size, they are merged, in the file of the last: so little of
+        files is out of use."""
         if not generation.size:
             return
         self._generations.append(generation)
