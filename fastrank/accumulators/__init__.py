@@ -10,7 +10,7 @@
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
-| ClassScores    | a ScoreRuns or ScoreHistogram for each class         | multiclass_auc                   |
+| ClassRuns      | a ScoreRuns (ClassHistograms: ScoreHistogram) a part | multiclass_auc                   |
 | ClassPairs     | weight of each true class by predicted class         | multiclass_confusion             |
 | TopClassSum    | the exact weight of rows whose class is in the top k | top_k_accuracy                   |
 """
