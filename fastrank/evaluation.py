@@ -257,7 +257,9 @@ def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, rest
 def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Counter) -> None:
     """Feeds the first shard to the evaluator and the others to twins of it, at once, and merges."""
     evaluator.threads = len(shards)
-    twins = [evaluator.twin(memory_limit=max(1, evaluator.memory_limit // len(shards))) for _ in shards[1:]]
+    share = max(1, evaluator.memory_limit // len(shards))
+    twins = [evaluator.twin(memory_limit=share) for _ in shards[1:]]
+    evaluator.plan.limit_scores(share)
     with ThreadPoolExecutor(len(shards)) as pool:
         jobs = [
             pool.submit(_feed, shard.batches(*each.columns(shard.schema)), each, counter)
@@ -266,6 +268,7 @@ def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Count
         # In the order of the shards, so that the error that is told is that of the first bad row.
         for job in jobs:
             job.result()
+    evaluator.plan.limit_scores(evaluator.memory_limit)
     for twin in twins:
         evaluator.merge(twin)
 

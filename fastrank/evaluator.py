@@ -261,7 +261,7 @@ class Evaluator:
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
         self._settle()
-        state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other))
+        state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other), self.memory_limit)
         self._slices.check_merge(state.slices)
         pairing = self._plan.pair(state.accumulators, missing)
         kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in pairing.lacking}

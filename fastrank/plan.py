@@ -71,10 +71,14 @@ class Plan:
                 plan.requests.append(request)
                 for name, identity in request.states.items():
                     plan._add(request, identity, accumulators[name], depths)
-        growing = [each for _, each in plan.row_accumulators if each.memory_limit is not None]
+        plan.limit_scores(memory_limit)
+        return plan
+
+    def limit_scores(self, memory_limit: int) -> None:
+        """Shares a limit among what grows with the rows."""
+        growing = [each for _, each in self.row_accumulators if each.memory_limit is not None]
         for each in growing:
             each.memory_limit = memory_limit // len(growing)
-        return plan
 
     def _add(
         self,
@@ -173,7 +177,6 @@ class Plan:
         numeric: set[str] = set()
         if not self.has_lists(schema):
             self._require_queries()
-        keys: set[str] = set()
         for row_set in self.distinct_row_sets:
             for role, column, domain in row_set.roles:
                 if column in MADE:

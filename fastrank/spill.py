@@ -6,6 +6,7 @@ import os
 import tempfile
 import weakref
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import SourceError
@@ -18,24 +19,29 @@ __all__ = ["Spill"]
 
 class Spill:
     """A file without a name, which is gone with its last descriptor: on success, on an error, and when the process is
-    killed.  What was written may be read by several threads."""
+    killed.  Several threads may write and read."""
 
     def __init__(self) -> None:
         with _writing():
             self._file = tempfile.TemporaryFile(prefix="fastrank-", buffering=0)  # noqa: SIM115 (see finalize)
         self._end = 0
+        self._lock = Lock()
         weakref.finalize(self, self._file.close)
 
     def write(self, data: Any) -> int:
         """Appends the bytes of a buffer; returns where they begin."""
         rest = memoryview(data).cast("B")
-        begin = self._end
+        with self._lock:
+            begin = self._end
+            end = self._end = begin + rest.nbytes
         with _writing():
-            self._file.seek(begin)
             while rest.nbytes:
-                rest = rest[self._file.write(rest) :]
-        self._end = self._file.tell()
+                rest = rest[os.pwrite(self._file.fileno(), rest, end - rest.nbytes) :]
         return begin
+
+    def __deepcopy__(self, _: Any) -> Spill:
+        # What was written stays as it is: copies of what stands in it go on with one file.
+        return self
 
     def read(self, begin: int, size: int) -> bytearray:
         """Bytes that were written."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fastrank.accumulators.base import ACCUMULATORS, Accumulator
+from fastrank.accumulators.base import ACCUMULATORS, Accumulator, RowAccumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.columns import join_batches
 from fastrank.errors import SourceError, StateMismatchError
@@ -146,8 +146,9 @@ def read_table(other: Any) -> Any:
         raise SourceError(f"{other} cannot be read: {error}") from error
 
 
-def from_table(table: pa.Table) -> State:
-    """The content of a state table; StateMismatchError where it is foreign, damaged, or of a newer format."""
+def from_table(table: pa.Table, memory_limit: int) -> State:
+    """The content of a state table, of which what grows with the rows keeps within a limit each; StateMismatchError
+    where it is foreign, damaged, or of a newer format."""
     if not isinstance(table, pa.Table):
         raise StateMismatchError(f"a state is a pyarrow.Table, not {type(table).__name__}")
     metadata = (table.schema.metadata or {}).get(_KEY)
@@ -160,14 +161,16 @@ def from_table(table: pa.Table) -> State:
             raise StateMismatchError(f"the state has format {version}, this version of fastrank reads format {FORMAT}")
         if any(label not in (0, -1) for label in negatives.values()):
             raise StateMismatchError("the state is damaged: it names labels of negative rows other than 0 and -1")
-        return _read(table.combine_chunks(), groupings, negatives)
+        return _read(table.combine_chunks(), groupings, negatives, memory_limit)
     except StateMismatchError:
         raise
     except (LookupError, ValueError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
         raise StateMismatchError("the state is damaged: its columns are not those of a state") from error
 
 
-def _read(table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mapping[str, int]) -> State:
+def _read(
+    table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mapping[str, int], memory_limit: int
+) -> State:
     slices = Slices(groupings)
     missing = [name for name in ("grouping", *slices.column_names) if name not in table.column_names]
     if missing or not len(table):
@@ -196,7 +199,7 @@ def _read(table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mappin
                 )
             streams[identity] = _read_stream(array)
         else:
-            accumulators[identity] = _read_accumulator(identity, array, slices.count)
+            accumulators[identity] = _read_accumulator(identity, array, slices.count, memory_limit)
     return State(slices, accumulators, streams, negatives)
 
 
@@ -223,8 +226,10 @@ def _hashable(value: Any) -> Any:
     return tuple(_hashable(entry) for entry in value) if isinstance(value, list) else value
 
 
-def _read_accumulator(identity: str, array: pa.Array, slices: int) -> Accumulator:
+def _read_accumulator(identity: str, array: pa.Array, slices: int, memory_limit: int) -> Accumulator:
     accumulator = make_accumulator(identity)
+    if isinstance(accumulator, RowAccumulator) and accumulator.memory_limit is not None:
+        accumulator.memory_limit = memory_limit
     accumulator.grow(slices)
     names = [*accumulator.fields, *accumulator.ragged]
     if [array.type.field(j).name for j in range(array.type.num_fields)] != names:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import helpers
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import fastrank as fr
+from fastrank import evaluation
 from fastrank.errors import InvalidValueError, ParameterError
 from fastrank.sources import tables
 
@@ -74,3 +77,16 @@ def test_the_first_bad_row_is_told(rows: pa.Table) -> None:
 def test_bad_numbers_of_threads(rows: pa.Table, threads: object) -> None:
     with pytest.raises(ParameterError, match=r"threads=.*allowed: an integer from 1"):
         fr.evaluate(rows, METRICS, **ROLES, threads=threads)
+
+
+def test_all_shards_together_keep_the_memory_limit(rows: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+    feed = evaluation._feed
+
+    def recorded(batches: Any, evaluator: fr.Evaluator, counter: Any) -> None:
+        limits.extend(each.memory_limit or 0 for _, each in evaluator.plan.row_accumulators)
+        feed(batches, evaluator, counter)
+
+    monkeypatch.setattr(evaluation, "_feed", recorded)
+    fr.evaluate(rows, ["auc", "ks(bits=12)"], label="clicked", score="p", memory_limit=9_000_000, threads=3)
+    assert limits == [1_500_000] * 6

@@ -51,7 +51,7 @@ cdef extern from "runs_merge.h" nogil:
 cdef extern from "wins.h" nogil:
     enum:
         FR_WIN_WORDS
-    int fr_count_wins(const int64_t *, const int64_t *, int, long, uint64_t *)
+    int fr_count_wins(const int64_t *, const int64_t *, long, uint64_t *)
     int fr_weigh_wins(const uint64_t *, const uint64_t *, const uint64_t *, const uint64_t *, long, uint64_t *)
 
 ctypedef fused real:
@@ -241,21 +241,7 @@ def twice_wins(const int64_t[::1] negatives not None, const int64_t[::1] positiv
     if runs == 0:
         return 0, 0, 0, 0
     with nogil:
-        over = fr_count_wins(&negatives[0], &positives[0], False, runs, words)
-    return answer(words, over)
-
-
-def twice_wins_interleaved(const int64_t[::1] counts not None):
-    """As twice_wins, of counts that lie flat as [run][label]."""
-    cdef uint64_t words[FR_WIN_WORDS]
-    cdef bint over
-    cdef Py_ssize_t runs = counts.shape[0] // 2
-    if counts.shape[0] % 2:
-        raise ValueError("interleaved counts come in pairs")
-    if runs == 0:
-        return 0, 0, 0, 0
-    with nogil:
-        over = fr_count_wins(&counts[0], &counts[1], True, runs, words)
+        over = fr_count_wins(&negatives[0], &positives[0], runs, words)
     return answer(words, over)
 
 

@@ -14,37 +14,35 @@ enum {
     FR_FEW_RUNS = 1 << 17 /* looked through twice, they stay in the cache */
 };
 
-static inline uint64_t fr_sum_strided(const int64_t *count, long stride, long runs) {
+static inline uint64_t fr_sum_counts(const int64_t *count, long runs) {
     uint64_t sum = 0;
-    for (long i = 0; i < runs; i++) sum += (uint64_t)count[i * stride];
+    for (long i = 0; i < runs; i++) sum += (uint64_t)count[i];
     return sum;
 }
 
-/* Run i has negative[i * stride] and positive[i * stride] rows.  Whether a total is past 64 bits: only then can a sum
+/* Run i has negative[i] and positive[i] rows.  Whether a total is past 64 bits: only then can a sum
    of products, at most the product of the two totals, be past 128. */
-static inline int fr_count_strided_wins(const int64_t *negative, const int64_t *positive, long stride, long runs,
-                                        uint64_t *words) {
+static inline int fr_count_wins(const int64_t *negative, const int64_t *positive, long runs, uint64_t *words) {
     fr_u128 wins = 0, ties = 0, negatives = 0, positives = 0;
     if (runs <= FR_FEW_RUNS) {
         /* Of counts below 2^48 the sums are right, and then it is known whether products fit 64 bits. */
         uint64_t most = 0;
-        for (long i = 0; i < runs; i++) most |= (uint64_t)(negative[i * stride] | positive[i * stride]);
-        uint64_t all = most >> 48 ? UINT64_MAX : fr_sum_strided(negative, stride, runs) +
-                                                     fr_sum_strided(positive, stride, runs);
+        for (long i = 0; i < runs; i++) most |= (uint64_t)(negative[i] | positive[i]);
+        uint64_t all = most >> 48 ? UINT64_MAX : fr_sum_counts(negative, runs) + fr_sum_counts(positive, runs);
         if (all <= UINT32_MAX) {
             uint64_t won = 0, tied = 0, losers = 0, winners = 0;
             for (long i = 0; i < runs; i++) {
-                won += (uint64_t)positive[i * stride] * losers;
-                tied += (uint64_t)positive[i * stride] * (uint64_t)negative[i * stride];
-                losers += (uint64_t)negative[i * stride];
-                winners += (uint64_t)positive[i * stride];
+                won += (uint64_t)positive[i] * losers;
+                tied += (uint64_t)positive[i] * (uint64_t)negative[i];
+                losers += (uint64_t)negative[i];
+                winners += (uint64_t)positive[i];
             }
             wins = won, ties = tied, negatives = losers, positives = winners;
             runs = 0;
         }
     }
     for (long i = 0; i < runs; i++) {
-        uint64_t losers = (uint64_t)negative[i * stride], winners = (uint64_t)positive[i * stride];
+        uint64_t losers = (uint64_t)negative[i], winners = (uint64_t)positive[i];
         wins += (fr_u128)winners * (uint64_t)negatives;
         ties += (fr_u128)winners * losers;
         negatives += losers;
@@ -56,13 +54,6 @@ static inline int fr_count_strided_wins(const int64_t *negative, const int64_t *
     fr_store_128(negatives, words + 8);
     fr_store_128(positives, words + 10);
     return (negatives >> 64 | positives >> 64) != 0;
-}
-
-/* Calls with constant strides, so that each is compiled for its own. */
-static inline int fr_count_wins(const int64_t *negative, const int64_t *positive, int interleaved, long runs,
-                                uint64_t *words) {
-    return interleaved ? fr_count_strided_wins(negative, positive, 2, runs, words)
-                       : fr_count_strided_wins(negative, positive, 1, runs, words);
 }
 
 /* The same for weights of 128 bits; whether a total is past 128 bits. */

@@ -6,11 +6,11 @@
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
-| RankedListSums | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
+| ListSums       | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
 | ItemCounts     | how often each item is on the first ranks            | coverage, item_gini              |
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
-| ClassScores    | a ScoreRuns or ScoreHistogram for each class         | multiclass_auc                   |
+| ClassRuns      | a ScoreRuns (ClassHistograms: ScoreHistogram) a part | multiclass_auc                   |
 | ClassPairs     | weight of each true class by predicted class         | multiclass_confusion             |
 | TopClassSum    | the exact weight of rows whose class is in the top k | top_k_accuracy                   |
 """

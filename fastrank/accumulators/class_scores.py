@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -151,6 +151,13 @@ class _ClassScores(ClassAccumulator):
             result[name] = np.concatenate([np.empty(0, dtype), *(arrays[name] for _, arrays in held)])
         return result
 
+    def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
+        """Merges the scores of each part of all slices of another."""
+        self._make_room()
+        other._make_room()
+        parts = np.arange(other._parts())
+        self._inner.merge_ragged_slices(other._inner, (numbers[:, None] * len(parts) + parts).ravel())
+
     def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
         """Merges the scores of each part."""
         parts, sizes = arrays["parts"], arrays["sizes"]
@@ -222,8 +229,7 @@ class ClassRuns(_ClassScores):
 class ClassHistograms(_ClassScores):
     """Rows, or weight, of each class and of others in 2^bits cells of each class's score, as of `auc(bits=)`.
 
-    Memory: 16 bytes a cell, class and slice (32 with weights); with scheme="ovo" as much for each pair of classes; at
-    most 4 GiB.
+    Memory: as of `auc(bits=)`, for each class and slice; with scheme="ovo" for each pair of classes.
     """
 
     kind = "class_histograms"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastrank._kernels.deals import Deal
     from fastrank.accumulators.generations import Runs
+    from fastrank.spill import Spill
 
 __all__ = ["DistinctScores"]
 
@@ -26,6 +27,8 @@ Arrays = tuple["NDArray[Any]", ...]
 DEALT_ROWS = 1 << 20
 # Fewer are sorted at once: to deal them would cost more.
 FEW_ROWS = 1 << 16
+# Arrays of so many rows, or more, take little more memory than their rows.
+JOINED_ROWS = 1 << 12
 # Generations of like size that are merged into one: each run then takes part in few merges, and a pass reads few.
 FAN = 8
 # What sorting a part takes for a row of it, at the most: two copies of key and weight, and a run.
@@ -59,21 +62,22 @@ class DistinctScores:
         if self.wide:
             scores = scores.astype(np.float64, copy=False)
         if scores.size >= DEALT_ROWS:
-            self._deal((scores, labels, *weights))
+            self._deals += _dealt((scores, labels, *weights))
             return
         self._rows.append(tuple(column.copy() for column in (scores, labels, *weights)))
         self._row_count += scores.size
+        self._join_few()
         if self._row_count >= DEALT_ROWS:
-            self._deal(self._taken_rows())
+            self._settle()
 
-    def _deal(self, rows: Arrays) -> None:
-        for start in range(0, rows[0].size, deals.MOST_ROWS):
-            self._deals.append(deals.deal_rows(*(column[start : start + deals.MOST_ROWS] for column in rows)))
-
-    def _taken_rows(self) -> Arrays:
-        rows = tuple(np.concatenate(columns) for columns in zip(*self._rows, strict=True))
-        self._rows, self._row_count = [], 0
-        return rows
+    def _join_few(self) -> None:
+        """Joins the last arrays where they are short, each time to one about twice as long: many of a row or two would
+        take far more memory than what stands in them."""
+        while len(self._rows) > 1:
+            before, last = self._rows[-2:]
+            if last[0].size < before[0].size or last[0].size + before[0].size > JOINED_ROWS:
+                return
+            self._rows[-2:] = [tuple(map(np.concatenate, zip(before, last, strict=True)))]
 
     def _widen(self) -> None:
         """From here on scores are float64."""
@@ -89,10 +93,10 @@ class DistinctScores:
             self._deals += other._deals
         else:
             self._keep(Generation.of(other._runs_of_deals()))
-        for rows in other._rows:
+        for rows in list(other._rows):  # which may be its own
             self._rows.append((rows[0].astype(np.float64) if self.wide else rows[0], *rows[1:]))
             self._row_count += rows[0].size
-        for generation in other._generations:
+        for generation in list(other._generations):
             self._keep(Generation(generation.chunks, generation.spill))
 
     def take(self, arrays: Runs) -> None:
@@ -155,36 +159,39 @@ class DistinctScores:
         self._generations = [each for each in self._generations if each not in small]
         self._keep(Generation.of(self._merge(waiting, small, lets_go=True)))
 
-    def spill(self) -> None:
-        """Moves all runs to files."""
+    def spill(self, file: Spill) -> None:
+        """Moves all runs to a file."""
         held = self._generations
         self._generations = [each for each in held if not each.in_memory]
         for each in held:
             if each.in_memory:
-                self._keep(each.spilled())
+                self._keep(each.spilled(file))
 
     def _keep(self, generation: Generation) -> None:
-        """Adds a generation; where there are many of its size, they are merged."""
+        """Adds a generation; where there are many of its size, they are merged, in the file of the last: so little of
+        files is out of use."""
         if not generation.size:
             return
-        alike = [each for each in self._generations if each.tier(FAN) == generation.tier(FAN)]
         self._generations.append(generation)
-        if len(alike) >= FAN - 1:
-            self._generations = [each for each in self._generations if each not in alike and each is not generation]
-            parts = self._merge([], [*alike, generation], lets_go=False)
-            self._keep(Generation.of(parts, on_disk=not generation.in_memory))
+        alike = [each for each in self._generations if each.tier(FAN) == generation.tier(FAN)]
+        if len(alike) >= FAN:
+            # Forgotten only afterwards: a result that is broken off leaves the state whole.
+            whole = Generation.of(self._merge([], alike, lets_go=False), generation.spill)
+            self._generations = [each for each in self._generations if each not in alike]
+            self._keep(whole)
 
     def _settle(self) -> None:
         """Sorts a few rows that wait, and deals others."""
         if not self._row_count:
             return
-        rows = self._taken_rows()
-        if rows[0].size >= FEW_ROWS:
-            self._deal(rows)
-            return
-        scores, labels, *weights = rows
-        found = runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels)
-        self._keep(Generation.of([found]))
+        scores, labels, *weights = rows = tuple(np.concatenate(columns) for columns in zip(*self._rows, strict=True))
+        few: list[Runs] = []
+        if scores.size >= FEW_ROWS:
+            self._deals += _dealt(rows)
+        else:
+            few = [runs.weigh_runs(scores, labels, weights[0]) if weights else runs.sort_runs(scores, labels)]
+        self._rows, self._row_count = [], 0
+        self._keep(Generation.of(few))
 
     # ---- what goes out ----
 
@@ -240,6 +247,11 @@ class DistinctScores:
         # At the border of a part, so that none is sorted twice.
         low = _low_bits(self.wide)
         return [key for key in sorted({int(key) >> low << low for key in splits}) if key > 0]
+
+
+def _dealt(rows: Arrays) -> list[Deal]:
+    parts = range(0, rows[0].size, deals.MOST_ROWS)
+    return [deals.deal_rows(*(column[start : start + deals.MOST_ROWS] for column in rows)) for start in parts]
 
 
 def _low_bits(wide: bool) -> int:

@@ -11,6 +11,7 @@ from fastrank.accumulators.distinct import DistinctScores
 from fastrank.accumulators.generations import widened
 from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.errors import FastrankError
+from fastrank.spill import Spill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ __all__ = ["ScoreRuns"]
 # Rows wait, in all slices together, until they take this part of the memory limit, or as much as the runs in memory:
 # each run then takes part in a number of merges that grows with the logarithm of the number of rows only.
 LEAST_WAITING, MOST_WAITING = 8, 4
+# Whatever the limit: 2^30 rows, so that those of two states and of a batch are counted in 32 bits.
+MOST_WAITING_BYTES = 2 << 30
 # Runs in memory past this part of the limit go to a file.
 MOST_SORTED = 2
 # A state of so many bytes is given whatever the limit.
@@ -38,7 +41,8 @@ class ScoreRuns(ScoreAccumulator):
 
     Memory grows with the number of distinct scores, within memory_limit, past which they go to a temporary file: 6
     bytes each for float32 where a score stands for up to 255 rows of a class, 10 for float64 (up to 36 and 40 with
-    weights); and 2 bytes for each row that waits to be sorted (8 for float64; 8 more for a weight).
+    weights); and 2 bytes for each row that waits to be sorted (8 for float64; 8 more for a weight).  A slice takes some
+    2 KiB besides.
     """
 
     kind = "score_runs"
@@ -80,14 +84,17 @@ class ScoreRuns(ScoreAccumulator):
         """Sorts what waits where that is enough, and moves runs to files where they are too many."""
         held = self._slices
         waiting, runs = sum(each.waiting_bytes for each in held), sum(each.sorted_bytes for each in held)
-        least, most = self.memory_limit // LEAST_WAITING, self.memory_limit // MOST_WAITING
+        least = self.memory_limit // LEAST_WAITING
+        most = min(self.memory_limit // MOST_WAITING, MOST_WAITING_BYTES)
         if waiting <= min(max(least, runs), most) and max(each.sorting_bytes for each in held) <= most:
             return
         for each in held:
             each.compact()
         if sum(each.sorted_bytes for each in held) > self.memory_limit // MOST_SORTED:
+            # One file for all: of slices there may be more than files can be open.
+            file = Spill()
             for each in held:
-                each.spill()
+                each.spill(file)
 
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Takes in what all slices of another hold."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank._kernels import runs
-from fastrank.spill import Spill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from fastrank.spill import Spill
 
 __all__ = ["CHUNK_RUNS", "Cursor", "Generation", "Runs", "merged", "totals_of", "widened"]
 
@@ -83,9 +84,10 @@ class _Chunk:
 
     def written(self, spill: Spill) -> _Chunk:
         """The same in a file, of which only the types are kept in memory."""
-        places = [spill.write(np.ascontiguousarray(column)) for column in self.columns]
+        # At once, for others may write to the file too.
+        place = spill.write(b"".join(np.ascontiguousarray(column).data for column in self.columns))
         empty = tuple(column[:0].copy() for column in self.columns)
-        return _Chunk(self.first_key, self.size, self.totals, empty, places[0])
+        return _Chunk(self.first_key, self.size, self.totals, empty, place)
 
     def load(self, spill: Spill | None) -> Runs:
         """The runs."""
@@ -120,9 +122,8 @@ class Generation:
         self.spill = spill
 
     @staticmethod
-    def of(parts: Iterable[Runs], *, on_disk: bool = False) -> Generation:
-        """A generation of runs that ascend from part to part."""
-        spill = Spill() if on_disk else None
+    def of(parts: Iterable[Runs], spill: Spill | None = None) -> Generation:
+        """A generation of runs that ascend from part to part; in a file where one is given."""
         generation = Generation((), spill)
         for arrays in parts:
             for start in range(0, arrays[0].size, CHUNK_RUNS):
@@ -130,9 +131,8 @@ class Generation:
                 generation.chunks.append(chunk if spill is None else chunk.written(spill))
         return generation
 
-    def spilled(self) -> Generation:
+    def spilled(self, spill: Spill) -> Generation:
         """The same in a file."""
-        spill = Spill()
         return Generation([chunk.written(spill) for chunk in self.chunks], spill)
 
     @property

@@ -108,9 +108,13 @@ class Definition:
     @property
     def overrides(self) -> tuple[str, ...]:
         """Roles that may be given to this metric alone, where= and name=."""
-        roles = {*self.columns(SimpleNamespace(**self.defaults)), *self.optional}
+        return (*self.roles(self.defaults), "where", "name")
+
+    def roles(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """Roles of columns that it reads, or may read, with these parameters."""
+        roles = {*self.columns(SimpleNamespace(**parameters)), *self.optional}
         roles |= {"rank"} if "query" in roles and "score" in roles else set()
-        return (*(role for role in ROLES if role in roles), "where", "name")
+        return tuple(role for role in ROLES if role in roles)
 
 
 _REGISTRY: dict[str, MetricFactory] = {}
@@ -250,16 +254,11 @@ class MetricFactory:
             raise ParameterError(f"{definition.name}: {problem}")
         overrides = {role: arguments[role] for role in ROLES if arguments.get(role) is not None}
         for role, column in overrides.items():
-            if role not in definition.overrides:
-                raise ParameterError(f"{definition.name} has no use for a column in the role {role!r}")
-            if role == "score" and parameters.get("scores") is not None:
-                raise ParameterError(
-                    f"{definition.name}: score= names a column of lists, scores= one a class; give one"
-                )
+            if role not in definition.roles(parameters):
+                raise ParameterError(f"{Metric(definition, parameters)} has no use for a column in the role {role!r}")
             if not isinstance(column, str):
                 raise ParameterError(f"{definition.name}: {role}={column!r}; allowed: the name of a column")
-        where = arguments.get("where")
-        own_name = arguments.get("name")
+        where, own_name = arguments.get("where"), arguments.get("name")
         if own_name is not None and not (isinstance(own_name, str) and own_name):
             raise ParameterError(f"{definition.name}: name={own_name!r}; allowed: text that is not empty")
         return Metric(definition, parameters, overrides, None if where is None else Where.parse(where), own_name)

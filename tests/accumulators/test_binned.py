@@ -295,3 +295,13 @@ def test_damaged_cells_are_refused(name: str, value: int) -> None:
     place = state.schema.get_field_index(identity)
     with pytest.raises(StateMismatchError, match="damaged"):
         evaluator().merge(state.set_column(place, identity, pa.StructArray.from_arrays(fields, kinds)))
+
+
+def test_a_state_is_read_within_the_limit_of_the_evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = evaluator(*(rows(4000, seed, slices=3000) for seed in range(4)), bits=20)
+    monkeypatch.setattr(cells, "DEFAULT_MEMORY_LIMIT", 100 << 10)
+    monkeypatch.setattr(cells, "WAITING_BYTES", 1)
+    read = evaluator(bits=20)
+    read.merge(whole.state())
+    same_state(read, whole)
+    same_state(pickle.loads(pickle.dumps(whole)), whole)

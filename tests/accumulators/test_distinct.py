@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastrank._kernels import runs
-from fastrank.accumulators import distinct, generations
+from fastrank.accumulators import ScoreRuns, distinct, exact, generations
 from fastrank.accumulators.distinct import DistinctScores
 from fastrank.accumulators.generations import widened
+from fastrank.spill import Spill
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +85,8 @@ def test_whatever_is_done_the_runs_are_those_of_all_rows(actions, seed, weighted
         elif action == "ask":
             check(held, rows)
         else:
-            getattr(held if rng.random() < 0.7 else other, action)()
+            target = held if rng.random() < 0.7 else other
+            target.spill(Spill()) if action == "spill" else target.compact()
     check(held, rows)
     check(other, others)
 
@@ -107,7 +110,7 @@ def test_files_of_generations_are_merged_in_files():
         rows.append(make(150, seed, np.float32, False))
         held.add(rows[-1])
         held.compact()
-        held.spill()
+        held.spill(Spill())
         assert held.sorted_bytes == 0
         assert held.spilled
     assert len(held._generations) < 12
@@ -130,3 +133,101 @@ def test_memory_of_batches_may_be_used_again():
     for column in given_rows:
         column[:] = 1
     check(held, [rows])
+
+
+def test_a_state_may_be_merged_with_itself():
+    held, rows = DistinctScores(False), [make(10, 0, np.float32, False), make(30, 1, np.float32, False)]
+    held.add(rows[0])
+    held.compact()
+    held.spill(Spill())
+    held.add(rows[1])
+    held.merge(held)
+    check(held, rows * 2)
+
+
+def test_copies_of_what_is_in_a_file_go_on_apart():
+    held, rows = DistinctScores(False), [make(60, 0, np.float32, False), make(60, 1, np.float32, False)]
+    file = Spill()
+    held.add(rows[0])
+    held.compact()
+    held.spill(file)
+    twin = copy.deepcopy(held)
+    for each, more in ((held, rows[1]), (twin, rows[0])):
+        each.add(more)
+        each.compact()
+        each.spill(file)
+    check(held, rows)
+    check(twin, [rows[0], rows[0]])
+
+
+@pytest.mark.parametrize("at", ["_ranges", "_merge"])
+def test_a_result_that_is_broken_off_loses_nothing(monkeypatch, at):
+    held, rows = DistinctScores(False), []
+    for seed in range(2):
+        rows.append(make(11, seed * 4, np.float32, False))
+        held.add(rows[-1])
+        assert held.totals.negatives
+    rows.append(make(11, 8, np.float32, False))
+    held.add(rows[-1])
+
+    def breaks_off(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DistinctScores, at, breaks_off)
+        with pytest.raises(KeyboardInterrupt):
+            held.totals  # noqa: B018
+    check(held, rows)
+
+
+def test_few_rows_of_many_batches_stand_in_few_arrays():
+    held, rows = DistinctScores(True), [make(1, seed, np.float32, True) for seed in range(39)]
+    for each in rows:
+        held.add(each)
+    assert sorted(len(each[0]) for each in held._rows) == [1, 2, 4, 32]
+    check(held, rows)
+
+
+def many_slices(limit: int) -> tuple[ScoreRuns, dict[int, tuple[Any, ...]]]:
+    """A state of 200 slices, most of it in files, and the rows of each."""
+    state = ScoreRuns()
+    state.memory_limit = limit
+    state.grow(200)
+    rng = np.random.default_rng(0)
+    batches = [(*make(4000, seed, np.float32, False), rng.integers(0, 200, 4000).astype(np.int32)) for seed in range(6)]
+    for scores, labels, slices in batches:
+        state.update(SomeRows(scores, labels), slices)
+    scores, labels, slices = map(np.concatenate, zip(*batches, strict=True))
+    return state, {s: (scores[slices == s], labels[slices == s]) for s in range(200)}
+
+
+class SomeRows(dict[str, Any]):
+    """Rows as accumulators read them."""
+
+    def __init__(self, scores: Any, labels: Any) -> None:
+        super().__init__(score=scores, label=labels)
+        self.count = len(scores)
+
+
+def test_slices_share_files():
+    state, rows_of = many_slices(1 << 14)
+    twin = ScoreRuns()
+    twin.memory_limit = 1 << 14
+    twin.grow(200)
+    for _ in range(3):
+        twin.merge(state, np.arange(200))
+    files = {id(each.spill) for held in twin._slices for each in held._generations if each.spill is not None}
+    assert 1 <= len(files) <= 8
+    for s in (0, 199):
+        check(state._slices[s], [rows_of[s]])
+        check(twin._slices[s], [rows_of[s]] * 3)
+
+
+def test_rows_that_wait_are_few_enough_to_be_counted_in_32_bits(monkeypatch):
+    monkeypatch.setattr(exact, "MOST_WAITING_BYTES", 500)
+    state = ScoreRuns()
+    state.memory_limit = 1 << 62
+    state.grow(1)
+    for seed in range(20):
+        state.update(SomeRows(*make(45, seed, np.float32, False)), None)
+        assert state._slices[0].waiting_bytes <= 500

@@ -212,7 +212,6 @@ def test_no_rows_and_one_row(dtype: Any) -> None:
 def test_wins_of_nothing() -> None:
     empty, words = np.zeros(0, np.int64), np.zeros(0, np.uint64)
     assert kernel.twice_wins(empty, empty) == (0, 0, 0, 0)
-    assert kernel.twice_wins_interleaved(empty) == (0, 0, 0, 0)
     assert kernel.twice_wins_weighted(words, words, words, words) == (0, 0, 0, 0)
 
 
@@ -222,7 +221,6 @@ def test_wins_of_huge_counts(pairs: list[tuple[int, int]]) -> None:
     counts = np.array(pairs, np.int64).reshape(-1, 2)
     expected = brute_wins(dict(enumerate(pairs)))
     assert kernel.twice_wins(counts[:, 0].copy(), counts[:, 1].copy()) == expected
-    assert kernel.twice_wins_interleaved(counts.ravel()) == expected
 
 
 def test_wins_of_the_largest_totals() -> None:
@@ -317,7 +315,5 @@ def test_what_would_reach_past_an_array_is_refused() -> None:
         kernel.merge_weighted_runs(*weighed, weighed[0], *(word.astype(np.int64) for word in weighed[1:]))
     with pytest.raises(ValueError, match="length"):
         kernel.twice_wins(counted[1], counted[2][1:])
-    with pytest.raises(ValueError, match="pairs"):
-        kernel.twice_wins_interleaved(counted[1][:3].copy())
     with pytest.raises(ValueError, match="length"):
         kernel.twice_wins_weighted(*weighed[1:4], weighed[4][1:])

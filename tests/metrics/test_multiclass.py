@@ -323,6 +323,34 @@ def test_what_is_refused_of_parameters(arguments):
         m.multiclass_auc(**arguments)
 
 
+def test_columns_of_scores_stand_in_place_of_the_column_of_lists():
+    with pytest.raises(ParameterError, match=r"^multiclass_auc\(scores=\[a, b\]\) has no use for .* role 'score'$"):
+        m.multiclass_auc(scores=["a", "b"], score="c")
+
+
+@pytest.mark.parametrize("metric", ["multiclass_auc", "multiclass_auc(scheme=ovo)", "multiclass_auc(average=micro)"])
+def test_what_stands_in_files_is_merged_there(metric):
+    rng = np.random.default_rng(3)
+    score = rng.random((6000, 3)).astype(np.float32)
+    label, day = rng.integers(0, 3, 6000), rng.integers(0, 2, 6000)
+    table = pa.table({
+        "label": label, "score": pa.FixedSizeListArray.from_arrays(helpers.floats(score.ravel()), 3), "day": day,
+    })  # fmt: skip
+    whole = fr.evaluate(table, metric, **ROLES, by="day")
+    shards = [Evaluator([metric], **ROLES, by="day", memory_limit=1 << 14) for _ in range(2)]
+    for shard, part in zip(shards, (table.slice(0, 3500), table.slice(3500)), strict=True):
+        for batch in part.to_batches(max_chunksize=500):
+            shard.update(batch)
+    merged = Evaluator([metric], **ROLES, by="day", memory_limit=1 << 14)
+    for shard in shards:
+        merged.merge(shard)
+    (state,) = merged.plan.accumulators.values()
+    held = [each for each in state._inner._slices if each.size]
+    assert all(each.spilled and not each.wide for each in held)
+    if "ovo" not in metric:  # which makes states of pairs of classes, in memory
+        assert merged.result().table.equals(whole.table)
+
+
 def test_states_of_another_number_of_classes_do_not_merge():
     metrics = ["multiclass_auc", "multiclass_confusion", "top_k_accuracy@1"]
     for metric in metrics:
