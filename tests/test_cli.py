@@ -187,6 +187,8 @@ def test_metrics_explains_any_spelling() -> None:
 def test_metrics_lists_all_and_explains_one() -> None:
     listing = invoke("metrics").stdout
     assert [line.split()[0] for line in listing.splitlines()[1:]] == list_metrics()
+    (told,) = (line for line in listing.splitlines() if line.startswith("binary_f_beta "))
+    assert "beta, positive, threshold, strict, zero_division  " in told
     text = invoke("metrics", "nDCG").stdout
     for word in ("ndcg(", "Järvelin", "no_relevant", "ndcg_burges", "Examples"):
         assert word in text
