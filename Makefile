@@ -20,7 +20,7 @@ demo: $(VENV)/.package
 	$(BIN)/fastrank demo
 
 test: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 test-slow: $(VENV)/.test
 	$(BIN)/pytest -m slow

@@ -94,9 +94,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         Where the rows of a query stand.  Default: they are taken to be adjacent; where a query comes back, the pass
         starts anew and takes them from anywhere.
     memory_limit : int
-        Bytes of rows to keep in memory for that, and of batches that cannot be read again; rows past it go to a
-        temporary file.  Also bytes of all distributions of scores together (of `auc`, `roc_curve`, ...): exact ones
-        go to a temporary file past it, those with bits= are refused.
+        Bytes of rows to keep in memory for that, of batches that cannot be read again, and of the states of scores
+        (`auc` and its kin) together; what is past it goes to a temporary file without a name.
     threads : int, optional
         Most threads to use for rows in memory; default: as many as there are processors where a metric is of ranked
         lists, else one.  The result does not depend on it.

@@ -61,9 +61,8 @@ class Evaluator:
         Where the rows of a query stand.  Adjacent: a query is evaluated when the next begins; one that comes back is
         an error.  Scattered: anywhere; all rows are kept until a result is asked for, and travel in the state.
     memory_limit : int
-        Bytes of scattered rows to keep in memory; what is past it goes to a temporary file without a name.  Also
-        bytes of all distributions of scores together (of `auc`, `roc_curve`, ...): exact ones go to a temporary file
-        past it, those with bits= are refused.
+        Bytes of scattered rows to keep in memory, and of the states of scores (`auc` and its kin) together; what is
+        past it goes to a temporary file without a name.
 
     Raises
     ------

@@ -185,7 +185,7 @@ def spoiled(seed: int, rows: int = 240) -> list[dict]:
     ]
     for row in draw.sample(made, rows // 6):
         row[name] = draw.choice({
-            "clicked": [2, None, -1], "p": [math.nan, None], "w": [-1.0, math.inf, None], "user": [None],
+            "clicked": [2, None, -2], "p": [math.nan, None], "w": [-1.0, math.inf, None], "user": [None],
         }[name := draw.choice(["clicked", "p", "w", "user"])])  # fmt: skip
     for row in draw.sample(made, rows // 10):
         row["p"] = draw.choice([1.25, -0.5])

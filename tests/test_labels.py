@@ -263,7 +263,7 @@ def test_threads_tell_the_row_that_one_thread_tells(threads: int, monkeypatch: p
 
 
 @pytest.mark.parametrize(("label", "shown"), [(2, "2"), (0.5, "0.5"), (-1.5, "-1.5"), (float("inf"), "inf")])
-@pytest.mark.parametrize("metric", NAMES)
+@pytest.mark.parametrize("metric", sorted({*NAMES} - {"gauc"}))  # of lists, in which labels may be null
 def test_a_label_of_no_class_is_told_how_to_name_one(metric: str, label: float, shown: str) -> None:
     with pytest.raises(InvalidValueError) as error:
         evaluator(rows([1, 0, label, 1]), metrics=metric, query="p")

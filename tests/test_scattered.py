@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastrank import Evaluator, evaluate, partitions
+from fastrank import Evaluator, evaluate, partitions, spill
 from fastrank.errors import (
     ColumnTypeError,
     EmptyInputError,
@@ -489,7 +489,7 @@ def test_a_folder_that_cannot_be_written_to(monkeypatch):
     def refuse(**_: Any) -> None:
         raise FileNotFoundError(2, "No usable temporary directory found")
 
-    monkeypatch.setattr(partitions.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(spill.tempfile, "TemporaryFile", refuse)
     with pytest.raises(
         SourceError, match=r"cannot be written to a temporary file in .*: .*No usable temporary directory"
     ):
@@ -497,7 +497,7 @@ def test_a_folder_that_cannot_be_written_to(monkeypatch):
 
 
 def test_nothing_is_left_after_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(partitions.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(spill.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(partitions, "BLOCK_ROWS", 50)
     rows = helpers.make_rows([6] * 30, 1)
     ev = fed(scattered({}, memory_limit=0), [rows, rows])

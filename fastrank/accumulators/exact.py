@@ -28,6 +28,8 @@ __all__ = ["ScoreRuns"]
 LEAST_WAITING, MOST_WAITING = 8, 4
 # Runs in memory past this part of the limit go to a file.
 MOST_SORTED = 2
+# A state of so many bytes is given whatever the limit.
+SMALL_STATE = 1 << 20
 
 
 @dataclass(eq=False)
@@ -97,7 +99,7 @@ class ScoreRuns(ScoreAccumulator):
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The runs of a slice."""
         width = 8 * len(self.ragged)
-        if self._slices[s].spilled and self._slices[s].size * width > self.memory_limit:
+        if self._slices[s].spilled and self._slices[s].size * width > max(self.memory_limit, SMALL_STATE):
             raise FastrankError(
                 f"the state would hold {self._slices[s].size * width} bytes of distinct scores, more than "
                 f"memory_limit={self.memory_limit}: raise it, or take auc(bits=...), whose state has a fixed size"
