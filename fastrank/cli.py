@@ -74,7 +74,7 @@ def main() -> None:
 @click.option("--queries", type=click.Choice(["adjacent", "scattered"]),
               help="Where the rows of a query stand.  Default: adjacent, else the pass starts anew.")  # fmt: skip
 @click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
-              help="Bytes of scattered rows, and of states of scores, in memory; more go to a temporary file.")  # fmt: skip
+              help="Bytes of scattered rows and states of scores in memory; more go to a temporary file.")  # fmt: skip
 @click.option("--per-query", type=click.Path(dir_okay=False, path_type=Path),
               help="File for the value of each query: .parquet, .arrow or .csv.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),

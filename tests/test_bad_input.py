@@ -317,7 +317,8 @@ GAIN = '"linear", "exp2", or {label: gain, ...} with gains from 0 to 2^1000, and
         (
             "auc(bit=14)",
             ParameterError,
-            r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, max_fpr, min_tpr, standardize, single_class, positive, label, score, weight",
+            r"^auc has no parameter 'bit' \(near: bits\b.*\); it has bits, max_fpr, min_tpr, standardize, "
+            "single_class, positive, label, score, weight",
         ),
         ("ndcg(ties=random)", ParameterError, '^ndcg: ties=\'random\'; allowed: "average", "input", "item_desc", '),
         ("ndcg(gain=cubic)", ParameterError, f"^ndcg: gain='cubic'; allowed: {re.escape(GAIN)}$"),
