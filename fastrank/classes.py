@@ -99,7 +99,10 @@ def _numbers(array: pa.Array, limit: int) -> Column:
 
 
 def _listed(array: pa.Array, names: Sequence[Any]) -> Column:
-    values, invalid = REAL.view(array)
+    try:
+        values, invalid = REAL.view(array)
+    except Unfit as error:
+        raise Unfit(f"{error}, the number of a class; classes= may list texts instead") from None
     known = np.array(names, np.float64)
     order = np.argsort(known)
     places = order[np.minimum(np.searchsorted(known, values, sorter=order), known.size - 1)]
@@ -108,7 +111,7 @@ def _listed(array: pa.Array, names: Sequence[Any]) -> Column:
 
 def _named(array: pa.Array, names: Sequence[Any]) -> Column:
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-        raise Unfit("string, the name of a class")
+        raise Unfit("string, the name of a class; classes= may list integers instead")
     texts = [name.encode() for name in names]
     ends = np.cumsum([0, *map(len, texts)]).astype(np.int32)
     known = pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])

@@ -74,7 +74,7 @@ def main() -> None:
 @click.option("--queries", type=click.Choice(["adjacent", "scattered"]),
               help="Where the rows of a query stand.  Default: adjacent, else the pass starts anew.")  # fmt: skip
 @click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
-              help="Bytes of scattered rows, and of states of scores, in memory; more go to a temporary file.")  # fmt: skip
+              help="Bytes of scattered rows and states of scores in memory; more go to a temporary file.")  # fmt: skip
 @click.option("--per-query", type=click.Path(dir_okay=False, path_type=Path),
               help="File for the value of each query: .parquet, .arrow or .csv.")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
@@ -127,11 +127,11 @@ def metrics_(name: str | None) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("metric", "family", "parameters (... and those that metrics of lists share)", "what it is"):
-        table.add_column(heading, no_wrap=heading != "what it is")
+        table.add_column(heading, overflow="fold")
     for each in map(definition_of, list_metrics()):
         own = [name for name in each.parameters if name not in each.shared] + ["..."] * bool(each.shared)
         table.add_row(each.name, each.family, ", ".join(own), each.summary)
-    _print(table)
+    _print(table, folded=True)
 
 
 @main.command()
@@ -194,9 +194,13 @@ def trec_eval(
         click.echo(evaluation.summary_lines(), nl=False)
 
 
-def _print(table: Any) -> None:
+def _print(table: Any, *, folded: bool = False) -> None:
+    """Prints a table; on a terminal its long cells may be `folded` to the width, so that columns stay columns."""
     from rich.console import Console
 
+    if folded and sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
     if sys.stdout.isatty():
         # A name or a number that is cut off at the edge of a terminal is worse than a line that wraps.
         Console(width=UNLIMITED, soft_wrap=True, highlight=False).print(table)

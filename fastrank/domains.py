@@ -161,6 +161,8 @@ def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
     """View as floats of which none is NaN or outside [low, high]."""
 
     def view(array: pa.Array) -> Column:
+        if is_list(array.type):
+            raise Unfit(f"{NUMBER}, one a row: array[:, 1] of two dimensions; only multiclass metrics take lists")
         values, invalid = floats(array)
         if checks.any_outside(values, low, high):
             invalid = either(invalid, ~((values >= low) & (values <= high)))

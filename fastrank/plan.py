@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
@@ -63,6 +64,8 @@ class Plan:
         """The plan of a list of metrics; each stream of scattered queries has its own limit, all scores share one."""
         if queries not in ("adjacent", "scattered"):
             raise ParameterError(f'queries={queries!r}; allowed: "adjacent", "scattered"')
+        if isinstance(memory_limit, bool) or not isinstance(memory_limit, Integral) or memory_limit < 0:
+            raise ParameterError(f"memory_limit={memory_limit!r}; allowed: a number of bytes, an integer")
         scattered = partial(ScatteredQueries, memory_limit=memory_limit)
         plan = Plan(roles, tuple(by), scattered if queries == "scattered" else QueryStream)
         depths: dict[Identity, dict[ListRules, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,12 +135,15 @@ class Result:
         """
         found = [entry for entry in self._values[self._slice(where or {})] if entry.metric == self._name(name)]
         chosen = [entry for entry in found if model is None or entry.model == model]
+        curves = [entry.curve for entry in chosen or found if entry.curve is not None]
+        if not curves:
+            raise UnknownResultError(f"{name!r} is a number only; it has no curve")
+        if found[0].model is None and not chosen:
+            raise UnknownResultError(f"there is one model: leave out model={model!r}")
         if len(chosen) != 1:
             models = ", ".join(str(entry.model) for entry in found)
             raise UnknownResultError(f"{name!r} has a curve for each model: name one (model=) of {models}")
-        if chosen[0].curve is None:
-            raise UnknownResultError(f"{name!r} is a number only; it has no curve")
-        return pa.table({column: pa.array(values) for column, values in chosen[0].curve.items()})
+        return pa.table({column: pa.array(values) for column, values in curves[0].items()})
 
     def _name(self, name: str) -> str:
         names = list(dict.fromkeys(entry.metric for entry in self._values[0]))
@@ -153,7 +157,10 @@ class Result:
         canonical = parsed[0].canonical if len(parsed) == 1 else None
         if canonical in self._names:
             return self._names[canonical]
-        near = near_names(name, names, alike=0.3) or names
+        # Those of the same metric with other parameters; else those of a like name.
+        asked = {metric.definition.name for metric in parsed}
+        same = [given for spelled, given in self._names.items() if re.split("[(@]", spelled, maxsplit=1)[0] in asked]
+        near = same or near_names(name, names, alike=0.3) or names
         raise UnknownResultError(f"the result has no metric {name!r}; it has {', '.join(near)}")
 
     def _slice(self, where: Mapping[str, Any]) -> int:

@@ -400,3 +400,9 @@ def test_long_rows_need_a_query_column(metric, message):
 @pytest.mark.parametrize("batch_rows", [0, -1, 1.5, "many"])
 def test_batch_rows_is_a_positive_integer(batch_rows):
     check(table(), "auc", ParameterError, re.compile(f"^batch_rows={batch_rows!r}"), batch_rows=batch_rows)
+
+
+@pytest.mark.parametrize("limit", [-1, 1e9, "4 GiB", True, None])
+def test_memory_limit_is_a_number_of_bytes(limit):
+    message = f"memory_limit={limit!r}; allowed: a number of bytes, an integer"
+    check(table(), "auc", ParameterError, message, memory_limit=limit)

@@ -187,11 +187,33 @@ def test_metrics_explains_any_spelling() -> None:
 def test_metrics_lists_all_and_explains_one() -> None:
     listing = invoke("metrics").stdout
     assert [line.split()[0] for line in listing.splitlines()[1:]] == list_metrics()
+    (told,) = (line for line in listing.splitlines() if line.startswith("binary_f_beta "))
+    assert "beta, positive, threshold, strict, zero_division  " in told
     text = invoke("metrics", "nDCG").stdout
     for word in ("ndcg(", "Järvelin", "no_relevant", "ndcg_burges", "Examples"):
         assert word in text
     unknown = invoke("metrics", "ndgc")
     assert (unknown.exit_code, "near: " in unknown.stderr) == (1, True)
+
+
+def test_the_list_of_metrics_fits_a_terminal() -> None:
+    command = [sys.executable, "-c", "from fastrank.cli import main; main()", "metrics"]
+    master, slave = pty.openpty()
+    # As many columns, in place of the terminal's own, which has none here.
+    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "110"}
+    with subprocess.Popen(command, stdout=slave, env=environment):
+        os.close(slave)
+        text = b""
+        try:
+            while part := os.read(master, 65_536):
+                text += part
+        except OSError:  # how Linux says that the other side has closed
+            pass
+    os.close(master)
+    lines = [line.rstrip() for line in text.decode().splitlines()]
+    assert max(map(len, lines)) <= 110
+    names = [line.split()[0] for line in lines[1:] if line[:1].strip()]
+    assert names[-len(list_metrics()) :] == list_metrics()
 
 
 def test_demo_writes_and_evaluates(tmp_path: Path) -> None:

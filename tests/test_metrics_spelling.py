@@ -306,12 +306,17 @@ def test_several_cutoffs():
         m.parse("ndcg@5,")
 
 
-@pytest.mark.parametrize(
-    "text", ["ndcg(5)@5", "ndcg(k=5", "ndcg)k=5(", "ndcg(**x)", "ndcg(k=5)(k=5)", "ndcg(k=5) x", "auc(bits=12; 3)"]
-)
+@pytest.mark.parametrize("text", ["ndcg(5)@5", "ndcg(k=5", "ndcg)k=5(", "ndcg(**x)", "ndcg(k=5)(k=5)", "ndcg(k=5) x"])
 def test_what_is_no_call(text):
     with pytest.raises(ParameterError, match=r": a metric is spelled name\(parameter=value, ...\)@k$"):
         m.parse(text)
+
+
+@pytest.mark.parametrize("text", ["auc(bits=12; 3)", "auc(positive=>50K)", "auc(positive=Iris setosa)"])
+def test_text_without_its_quotes(text):
+    with pytest.raises(ParameterError, match=r"\)@k; text that is no plain word stands in quotes$"):
+        m.parse(text)
+    assert m.parse("auc(positive='>50K')")[0] == m.auc(positive=">50K")
 
 
 def test_a_value_that_is_no_literal():
@@ -448,6 +453,10 @@ def test_the_document_says_all(name):
         assert re.search(r"; default .+$", line)
     assert ".." not in document.replace("...", "")
     assert max(map(len, document.splitlines())) < 200
+    # Parameters that change what a column may hold are told where the column is.
+    told = {"positive": "With positive=, any label", "classes": "With classes=, one", "scores": "With scores=, a"}
+    columns = " ".join(found["Columns"].split())
+    assert [name for name in told if told[name] in columns] == [name for name in told if name in definition.parameters]
 
 
 def test_the_document_names_what_each_preset_sets():

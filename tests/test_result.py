@@ -79,6 +79,8 @@ def test_values_by_name_and_slice(result):
         ("ndcg@3", "the result has no metric 'ndcg@3'; it has ndcg@2"),
         ("aucs", "the result has no metric 'aucs'; it has auc, auc(bits=12)"),
         ("zzz", "the result has no metric 'zzz'; it has auc, ndcg@2, auc(bits=12), loss"),
+        ("auc(bits=20)", "the result has no metric 'auc(bits=20)'; it has auc, auc(bits=12)"),
+        ("log_loss(eps=0.1)", "the result has no metric 'log_loss(eps=0.1)'; it has loss"),
         (("auc", {"c": "IT"}), "the result has no slice {'c': 'IT'}; its slice columns: c, n"),
         (("auc", {"d": "IT"}), "the result has no slice {'d': 'IT'}; its slice columns: c, n"),
         (("auc", {"n": 1}), "the result has no slice {'n': 1}; its slice columns: c, n"),
@@ -213,3 +215,14 @@ def test_the_table_behind_a_metric():
         result.curve("exposure(group=g)@1")
     with pytest.raises(KeyError, match="is a number only; it has no curve"):
         result.curve("mrr(label=q)", model="s")
+
+
+def test_curves_of_models_that_are_not_there():
+    one, two = evaluate(["auc", "roc_curve"]), evaluate(["auc", "roc_curve"], score=["p", "p2"])
+    for found in (one, two):
+        with pytest.raises(KeyError, match="'auc' is a number only; it has no curve"):
+            found.curve("auc")
+    with pytest.raises(KeyError, match=r"there is one model: leave out model='p'"):
+        one.curve("roc_curve", model="p")
+    with pytest.raises(KeyError, match=r"'roc_curve' has a curve for each model: name one \(model=\) of p, p2"):
+        two.curve("roc_curve", model="p3")

@@ -43,8 +43,7 @@ OVERRIDES = (*ROLES, "where", "name")
 
 
 class Value(NamedTuple):
-    """A value with its certified bounds, what was counted on the way, and the curve that it sums up, by column;
-    `undefined` where a number stands for NaN."""
+    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
 
     value: float
     lower: float | None = None
@@ -283,6 +282,7 @@ def metric(
     name: str = "",
     finalize: Callable[..., float | Value] | None = None,
     common: Mapping[str, tuple[Kind, Any]] | None = None,
+    shared: bool = True,
     reading: Mapping[str, tuple[Kind, Any]] | None = None,
     conflict: Callable[[Any], str] = lambda _: "",
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
@@ -293,10 +293,10 @@ def metric(
 
     Its keyword-only arguments are the metric's parameters with their defaults; the others are names of states.
     `aliases` are other names; `presets` are other names that stand for some parameters.  `common` are parameters that
-    many metrics share, with their defaults; with a `finalize` of its own the function below only says what the metric
-    is.  `reading` are parameters that say how columns are read, and do not reach the finalizer.  `conflict` says what
-    is wrong with parameters taken together; `peers` gives, by the value of the parameter `preset`, the rules of a peer
-    from the parameters that are given.  `number` is the parameter that a number without a name stands for, as in
+    many metrics share, with their defaults; the docs set them apart if `shared`.  With a `finalize` of its own the
+    function below only says what the metric is.  `reading` are parameters that say how columns are read, and do not
+    reach the finalizer.  `conflict` says what is wrong with parameters taken together; `peers` gives the rules of a
+    peer by the value of `preset` and the parameters given.  `number` is the parameter of a number without a name, as in
     `iprec(0.1)`.  `sweeps` are questions to accumulators of scores, whose answers the function gets by state.
     """
 
@@ -331,11 +331,10 @@ def metric(
             conflict=conflict,
             peers=peers or {},
             number=number,
-            shared=tuple(common or {}),
+            shared=tuple(common or {}) if shared else (),
         )
         factory = MetricFactory(definition)
-        plain: dict[str, Mapping[str, Any]] = {alias: {} for alias in (definition.name, *aliases)}
-        for alias, preset in {**plain, **definition.presets}.items():
+        for alias, preset in {**{each: {} for each in (definition.name, *aliases)}, **definition.presets}.items():
             if alias.lower() in ALIASES:
                 raise TypeError(f"two metrics are called {alias!r}")
             ALIASES[alias.lower()] = definition.name, preset

@@ -70,7 +70,7 @@ def _auc_conflict(p: Any) -> str:
         **SINGLE_CLASS,
     },
     conflict=_auc_conflict,
-    aliases=("roc_auc", "auroc", "roc_auc_score", "binary_auroc"),
+    aliases=("roc_auc", "auroc", "auc_roc", "roc_auc_score", "binary_auroc"),
     range=(0.0, 1.0),
     better="higher",
     undefined="all rows are of one class",

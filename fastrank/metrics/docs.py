@@ -24,6 +24,13 @@ _ROLE_NOTES = {
     "score": "A column of ranks, integers from 1, may stand in its place (rank=).",
     "query": "Rows of a query are adjacent, or stand anywhere (see `fastrank.evaluate`).",
 }
+# What a column may be where a parameter is given.
+_PARAMETER_NOTES = {
+    ("label", "positive"): "With positive=, any label that is neither null nor NaN: a number, or where positive= is "
+    "text, of type string, binary, date, time, timestamp or dictionary.",
+    ("label", "classes"): "With classes=, one of these, of their type.",
+    ("score", "scores"): "With scores=, a column of numbers for each class in its place.",
+}
 # What the rules of a peer may depend on.
 _CASES: tuple[dict[str, Any], ...] = ({"k": 1}, {"gain": "exp2"})
 WIDTH = 100
@@ -60,7 +67,12 @@ def _columns(definition: Definition) -> list[str]:
     required = definition.columns(SimpleNamespace(**definition.defaults))
     notes = _ROLE_NOTES if "rank" in definition.overrides else {}
     lines = [
-        _entry(f"{role} : {domain.types}, shape (n_rows,)", f"{_sentence(domain.allowed)}", notes.get(role, ""))
+        _entry(
+            f"{role} : {domain.types}, shape (n_rows,)",
+            _sentence(domain.allowed),
+            notes.get(role, ""),
+            *(note for (of, name), note in _PARAMETER_NOTES.items() if of == role and name in definition.parameters),
+        )
         for role, domain in required.items()
     ]
     for role in definition.optional:

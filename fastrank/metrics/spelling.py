@@ -98,6 +98,8 @@ def _read_call(spelling: Spelling, call: str) -> None:
         node = ast.parse("f" + call[len(name) :].strip(), mode="eval").body
     except (SyntaxError, MemoryError, RecursionError):
         # The last two are the parser's answer to thousands of brackets or signs.
+        if "=" in call and call.endswith(")"):
+            raise ParameterError(f"{spelling.no_call()}; text that is no plain word stands in quotes") from None
         node = None
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise spelling.no_call()

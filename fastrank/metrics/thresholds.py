@@ -89,6 +89,7 @@ def _at_thresholds(
             states=lambda p: {"decisions": DecisionCounts(p.threshold, p.strict, p.weighted)},
             parameters=parameters,
             common=_THRESHOLDS,
+            shared=False,
             finalize=finalize,
             number="threshold",
             aliases=aliases,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from contextlib import closing, contextmanager
 from functools import cached_property
@@ -23,6 +24,8 @@ __all__ = ["Files"]
 
 FILE_BATCH_ROWS = 131_072  # 32k to 128k rows were fastest from Parquet, and stay in the cache
 CSV_BLOCK_BYTES = 1 << 22
+# Arrow's words for a value of a CSV file that is not of its column's type; columns are counted from 0.
+_CONVERSION = re.compile(r"In CSV column #(?P<column>\d+): (?P<rest>.*conversion error.*)")
 PARQUET_MAGIC, IPC_MAGIC, FEATHER_1_MAGIC = b"PAR1", b"ARROW1", b"FEA1"
 
 
@@ -144,17 +147,24 @@ class _Csv(_File):
         check_columns(inferred, columns, self.path)
         numeric = [name for name in columns if name in request.numeric]
         types = {name: pa.float64() for name in numeric if not pa.types.is_boolean(inferred.field(name).type)}
-        with reading(self.path), closing(self._open(columns, types)) as reader:
-            try:
+        try:
+            with reading(self.path), closing(self._open(columns, types)) as reader:
                 for batch in reader:
                     yield batch.select(columns)
-            except pa.ArrowInvalid as error:
-                if "conversion error" not in str(error):
-                    raise
+        except SourceError as error:
+            place = _CONVERSION.search(str(error))
+            if place is None:
+                raise
+            name = inferred.names[int(place["column"])]
+            found = f"cannot read {self.path}: column {name!r}: {place['rest']}"
+            if name in types:
                 raise SourceError(
-                    f"cannot read {self.path}: {reason(error)} (types are inferred at its start; "
-                    "to set them, pass pyarrow.csv.open_csv(path, convert_options=...) as the source)"
+                    f"{found}; the column is read as numbers (labels that are text need positive= or classes=)"
                 ) from error
+            raise SourceError(
+                f"{found} (types are inferred at its start; to set them, pass pyarrow.csv.open_csv(path, "
+                "convert_options=...) as the source)"
+            ) from error
 
 
 def _file(path: str) -> _File:

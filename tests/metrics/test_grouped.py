@@ -326,9 +326,8 @@ def test_what_is_refused():
     with pytest.raises(ParameterError, match=r"name the query column \(query=, --query\).*the metric is auc"):
         fr.evaluate(ROWS, "gauc", label="y", score="s")
     bad = ROWS.set_column(1, "y", pa.array([0, 1, 0, 2] + [0] * 10))
-    with pytest.raises(
-        InvalidValueError, match=r"column 'y' \(label\): row 3 holds 2; allowed: 0 or 1, or -1 and 1, or null"
-    ):
+    told = r"column 'y' \(label\): row 3 holds 2; allowed: 0 or 1, or -1 and 1, or null"
+    with pytest.raises(InvalidValueError, match=told):
         row_of(bad)
     assert row_of(bad, on_invalid="drop")["rows_dropped"] == 1
     with pytest.raises(ParameterError, match="group_weight='size'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -300,9 +301,16 @@ def test_what_is_refused_of_columns():
     assert "string, the name of a class" in message(
         ColumnTypeError, m.multiclass_auc(classes=["a", "b"]), [0, 1], SCORE[:2]
     )
+    assert "bool or decimal, the number of a class; classes= may list texts" in message(
+        ColumnTypeError, m.multiclass_auc(classes=[0, 1]), ["a", "b"], SCORE[:2]
+    )
     fixed = np.array(SCORE[:2])
     assert "lists of 2 numbers" in message(ColumnTypeError, m.multiclass_auc(classes=[0, 1]), [0, 1], fixed)
-    assert "(score) is of type" in message(ColumnTypeError, "auc", [0, 1], SCORE[:2])
+    for metric in ("auc", "accuracy", "log_loss"):
+        assert re.search(
+            r"\(score\) is of type .*; allowed: .*, one a row: array\[:, 1\] .* multiclass metrics take lists",
+            message(ColumnTypeError, metric, [0, 1], fixed),
+        )
     table = {"label": [[1, 0, 0]], "score": [[0.1, 0.2, 0.3]]}
     with pytest.raises(ParameterError, match="evaluate them apart"):
         fr.evaluate(table, ["ndcg", "multiclass_auc"], **ROLES)

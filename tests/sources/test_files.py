@@ -92,6 +92,15 @@ def test_csv_numbers_do_not_depend_on_the_first_rows(tmp_path):
         read(path, COLUMNS)
 
 
+@pytest.mark.parametrize("first", [0, 1_500_000])
+def test_text_among_numbers_of_a_csv_file(tmp_path, first):
+    path = tmp_path / "a.csv"
+    path.write_text("id,label,score\n" + "7,1,0.5\n" * first + "7,spam,0.5\n")
+    named = r"a\.csv: column 'label': .*invalid value 'spam'; the column is read as numbers .*positive="
+    with pytest.raises(SourceError, match=named):
+        read(path, ("score", "label"), numeric=("score", "label"))
+
+
 def test_csv_text_labels_and_quoted_newlines(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('label,query,score\ntrue,"a\nb",1\nfalse,"c,d",2\n')
