@@ -30,7 +30,8 @@ def pair(mine: Mapping[Identity, Accumulator], theirs: Mapping[str, Accumulator]
     """Pairs equal accumulators, then each one that is left with one on the other side that differs in its resolution
     only; the finer one is made as coarse as the other, as a copy."""
     result = Pairing()
-    result.surplus = [text for text in theirs if text not in {identity.text for identity in mine}]
+    here = {identity.text for identity in mine}
+    result.surplus = [text for text in theirs if text not in here]
     left = []
     for identity in mine:
         if identity.text in theirs:
