@@ -387,8 +387,8 @@ def share(mine: Accumulator, other: Accumulator, numbers: Any) -> None:
     other.state = mine.state
 
 
-def read_more_rows(identity: str, array: pa.Array, slices: int) -> Accumulator:
-    accumulator = READ(identity, array, slices)
+def read_more_rows(*arguments: Any) -> Accumulator:
+    accumulator = READ(*arguments)
     add_rows(accumulator, 1)
     return accumulator
 
