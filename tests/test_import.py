@@ -40,25 +40,3 @@ result = fr.evaluate(rows, ["auc", "mrr"], label="y", score="p", query="q", by="
 assert result["mrr", {"c": "y"}] == 1.0
 """
     assert loaded(code) == []
-
-
-def test_mse_needs_numba() -> None:
-    # The check above would pass whatever happened if nothing ever loaded numba.
-    assert loaded("from fastrank import metrics\nmetrics.mse().compute([1.0], [2.0])") == ["numba"]
-
-
-def test_numba_compiles_once_for_read_only_and_writable_input() -> None:
-    import numpy as np
-
-    from fastrank._kernels import losses
-
-    fill = losses.compiled("squared_error")
-    writable = np.array([1.0, 2.0])
-    read_only = writable.copy()
-    read_only.flags.writeable = False
-    terms = np.empty(2)
-    for array in (writable, read_only):
-        fill(array, array + 1, terms)
-        assert terms.tolist() == [1.0, 1.0]
-    assert len(fill.signatures) == 1
-    assert losses.compiled("squared_error") is fill

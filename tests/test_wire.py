@@ -62,7 +62,7 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
     assert about == {"format": 1, "groupings": [["c"]], "negatives": {"y": 0}}
     identity = json.loads(column(table, "exact_sum", "log_loss"))
     assert identity == {
-        "kind": "exact_sum", "version": 1, "parameters": {"term": "log_loss", "eps": 2.0**-52},
+        "kind": "exact_sum", "version": 2, "parameters": {"term": "log_loss", "constants": [2.0**-52]},
         "inputs": {"label": "y", "score": "p"}, "where": [], "valid": None,
     }  # fmt: skip
     for name in table.column_names[2:-1]:

@@ -11,8 +11,7 @@
 | `ranked`    | Cython      | measures of such lists                                | measures                   |
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
 | `list_wins` | Cython      | pairs in the right order, in each of many lists       | accumulators.wins          |
-| `losses`    | Numba       | losses of which the row formula is a parameter        | accumulators.sums          |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
-(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`).
+(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`).
 """

@@ -8,6 +8,7 @@
 #ifndef FASTRANK_ELEMENTARY_H
 #define FASTRANK_ELEMENTARY_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -45,6 +46,13 @@ FR_INLINE double fr_log_corrected(double x, double correction) {
 
 /* Natural logarithm of a positive normal x. */
 FR_INLINE double fr_log(double x) { return fr_log_corrected(x, 0.0); }
+
+/* PLACEHOLDERS, of the C library */
+FR_INLINE double fr_exp(double x) { return exp(x); }
+FR_INLINE double fr_expm1(double x) { return expm1(x); }
+FR_INLINE double fr_log1p(double x) { return log1p(x); }
+FR_INLINE double fr_softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(x > 0 ? -x : x)); }
+FR_INLINE double fr_pow(double x, double y) { return pow(x, y); }
 
 /* log(1 - p) for p in [0, 1 - 2^-52]. */
 FR_INLINE double fr_log1m(double p) {

@@ -28,14 +28,31 @@ cdef extern from "binary.h" nogil:
     double fr_log(double)
     double fr_log1m(double)
 
+cdef extern from "losses.h" nogil:
+    enum:
+        FR_LOSSES
+    ctypedef struct fr_loss:
+        const char *name
+        void (*terms)(const double *, const double *, const double *, double *, long) noexcept nogil
+        int constants
+        int cancels
+    const fr_loss fr_losses[FR_LOSSES]
+
 DIGITS = FR_DIGITS
 SPECIALS = FR_SPECIALS
+# The losses there are, and how many constants each has.
+LOSSES = {fr_losses[k].name.decode(): fr_losses[k].constants for k in range(FR_LOSSES)}
 
 ctypedef fused real:
     float
     double
 
 ctypedef fused value:
+    float
+    double
+    uint8_t
+
+ctypedef fused label_value:
     float
     double
     uint8_t
@@ -155,6 +172,34 @@ def add_brier(const real[::1] scores, const uint8_t[::1] labels, weights, slices
         return
     with nogil:
         _add(BRIER, <real *> &scores[0], &labels[0], 0.0, rows, total)
+
+
+def add_loss(str name, constants, const label_value[::1] labels, const value[::1] scores, weights, slices, digits,
+             special, Py_ssize_t at=0):
+    """Adds the terms of a loss of LOSSES, whose `constants` are float64."""
+    cdef Py_ssize_t rows = scores.shape[0], start = 0, i, n
+    cdef double label[FR_BLOCK]
+    cdef double score[FR_BLOCK]
+    cdef double term[FR_BLOCK]
+    cdef const double[::1] c = np.array([*constants, 0.0])
+    cdef const fr_loss *loss = NULL
+    for i in range(FR_LOSSES):
+        if fr_losses[i].name.decode() == name:
+            loss = &fr_losses[i]
+    if loss == NULL or loss.constants != len(constants) or labels.shape[0] != rows:
+        raise ValueError(f"no loss {name!r} of {len(constants)} constants, or labels and scores differ in length")
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    with nogil:
+        while start < rows:
+            n = min(<Py_ssize_t> FR_BLOCK, rows - start)
+            for i in range(n):
+                label[i] = labels[start + i]
+            for i in range(n):
+                score[i] = scores[start + i]
+            loss.terms(label, score, &c[0], term, n)
+            total.add(term, start, n, loss.cancels)
+            start += n
+        total.close()
 
 
 def carry(int64_t[:, ::1] digits):

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactSum", "Sum", "digits_to_fraction", "special_value"]
 
-# Rows that a Numba loop takes at a time, so that its terms stay in the second-level cache.
-CHUNK = 32_768
+_PROBABILITIES = ("log_loss", "background", "brier")
 UNIT = Fraction(1, 2**1074)
 
 
@@ -60,14 +59,15 @@ class Sum:
 class ExactSum(RowAccumulator):
     """The sum over rows of weight times a term, exact whatever the order of the rows.
 
-    `term` is "log_loss" (with its `eps`), "brier", "score", "label", "background" (log loss of the
-    background column), "weight" (the sum of the weights themselves), or the name of a loss of
-    `fastrank._kernels.losses`.  Memory: 592 bytes a slice.
+    `term` is the role of a column ("score", "label", ...), "weight" (the sum of the weights themselves), "brier",
+    "log_loss" or "background" (log loss of the background column) with the constant eps, or a loss of
+    `exact_sum.LOSSES` with its constants.  Memory: 592 bytes a slice.
     """
 
     kind = "exact_sum"
+    version = 2
     term: str
-    eps: float | None = None
+    constants: tuple[float, ...] = ()
 
     digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
     special = Field(np.int64, (exact_sum.SPECIALS,))
@@ -76,9 +76,11 @@ class ExactSum(RowAccumulator):
     @property
     def reads(self) -> tuple[str, ...]:
         """Weight, and what the term is made of."""
-        if self.term in ("weight", "label", "score"):
-            return tuple(dict.fromkeys((self.term, "weight")))
-        return ("label", "background" if self.term == "background" else "score", "weight")
+        if self.term == "background":
+            return "label", "background", "weight"
+        if self.term in _PROBABILITIES or self.term in exact_sum.LOSSES:
+            return "label", "score", "weight"
+        return tuple(dict.fromkeys((self.term, "weight")))
 
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Adds the term of each row."""
@@ -88,54 +90,38 @@ class ExactSum(RowAccumulator):
         weights = rows.get("weight")
         target = (weights, slices, self.digits, self.special)
         if self.term in ("log_loss", "background"):
-            assert self.eps is not None
+            (eps,) = self.constants
             scores = rows["background" if self.term == "background" else "score"]
-            self._count_clipped(scores, weights, slices)
-            exact_sum.add_log_loss(scores, rows["label"], self.eps, *target)
+            self._count_clipped(eps, scores, weights, slices)
+            exact_sum.add_log_loss(scores, rows["label"], eps, *target)
         elif self.term == "brier":
             exact_sum.add_brier(rows["score"], rows["label"], *target)
         elif self.term == "weight":
             if weights is not None:
                 exact_sum.add_values(weights, None, slices, self.digits, self.special)
-        elif self.term in ("score", "label"):
-            exact_sum.add_values(rows[self.term], *target)
+        elif self.term in exact_sum.LOSSES:
+            exact_sum.add_loss(self.term, self.constants, rows["label"], rows["score"], *target)
         else:
-            self._add_loss(rows, weights, slices)
+            exact_sum.add_values(rows[self.term], *target)
 
     def _count_clipped(
-        self, scores: NDArray[np.floating], weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None
+        self,
+        eps: float,
+        scores: NDArray[np.floating],
+        weights: NDArray[np.float64] | None,
+        slices: NDArray[np.int32] | None,
     ) -> None:
-        assert self.eps is not None
         # The ends of [eps, 1 - eps] in the column's own type, rounded inward.
         one = scores.dtype.type(1)
-        low, high = scores.dtype.type(self.eps), scores.dtype.type(1.0 - self.eps)
-        low = np.nextafter(low, one) if float(low) < self.eps else low
-        high = np.nextafter(high, -one) if float(high) > 1.0 - self.eps else high
+        low, high = scores.dtype.type(eps), scores.dtype.type(1.0 - eps)
+        low = np.nextafter(low, one) if float(low) < eps else low
+        high = np.nextafter(high, -one) if float(high) > 1.0 - eps else high
         if not checks.any_outside(scores, float(low), float(high)):
             return
         clipped = (scores < low) | (scores > high)
         if weights is not None:
             clipped &= weights > 0
         self._count("clipped", None if slices is None else slices[clipped], int(np.count_nonzero(clipped)))
-
-    def _add_loss(self, rows: Rows, weights: NDArray[np.float64] | None, slices: NDArray[np.int32] | None) -> None:
-        # Numba is imported and the loss compiled here, so that only metrics that need it wait for it.
-        from fastrank._kernels import losses
-
-        fill = losses.compiled(self.term)
-        labels, scores = rows["label"], rows["score"]
-        terms = np.empty(min(CHUNK, rows.count), np.float64)
-        for start in range(0, rows.count, CHUNK):
-            part = slice(start, min(start + CHUNK, rows.count))
-            chunk = terms[: part.stop - start]
-            fill(labels[part].astype(np.float64, copy=False), scores[part].astype(np.float64, copy=False), chunk)
-            exact_sum.add_values(
-                chunk,
-                None if weights is None else weights[part],
-                None if slices is None else slices[part],
-                self.digits,
-                self.special,
-            )
 
     def at(self, s: int) -> Sum:
         """The sum of slice s."""

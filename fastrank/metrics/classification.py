@@ -31,7 +31,7 @@ _EPS = Number(
 @metric(
     family="classification",
     columns=lambda p: {"label": binary_label(p), "score": PROBABILITY},
-    states=lambda p: {"loss": ExactSum("log_loss", p.eps), "weight": ExactSum("weight")},
+    states=lambda p: {"loss": ExactSum("log_loss", (p.eps,)), "weight": ExactSum("weight")},
     parameters={"eps": _EPS},
     reading=POSITIVE,
     aliases=("logloss", "cross_entropy", "binary_cross_entropy", "bce"),
@@ -75,11 +75,11 @@ def _entropy(rate: Fraction) -> float:
         **({"background": PROBABILITY} if isinstance(p.background, str) and p.background != "self" else {}),
     },
     states=lambda p: {
-        "loss": ExactSum("log_loss", p.eps),
+        "loss": ExactSum("log_loss", (p.eps,)),
         "label": ExactSum("label"),
         "weight": ExactSum("weight"),
         **(
-            {"background_loss": ExactSum("background", p.eps)}
+            {"background_loss": ExactSum("background", (p.eps,))}
             if isinstance(p.background, str) and p.background != "self"
             else {}
         ),
