@@ -37,6 +37,7 @@ __all__ = [
     "Misfit",
     "Unfit",
     "grades",
+    "interval",
     "list_scores",
 ]
 
@@ -157,18 +158,25 @@ def is_exact(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
-def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
-    """View as floats of which none is NaN or outside [low, high]."""
+def _interval(low: float, high: float, or_zero: bool = False) -> Callable[[pa.Array], Column]:
+    """View as floats of which none is NaN or outside [low, high], but for 0 where that is allowed."""
 
     def view(array: pa.Array) -> Column:
         if is_list(array.type):
             raise Unfit(f"{NUMBER}, one a row: array[:, 1] of two dimensions; only multiclass metrics take lists")
         values, invalid = floats(array)
         if checks.any_outside(values, low, high):
-            invalid = either(invalid, ~((values >= low) & (values <= high)))
+            outside = ~((values >= low) & (values <= high))
+            outside &= ~(or_zero & (values == 0))
+            invalid = either(invalid, outside if outside.any() else None)
         return Column(values, invalid)
 
     return view
+
+
+def interval(name: str, allowed: str, low: float, high: float, *, or_zero: bool = False) -> Domain:
+    """Numbers from `low` to `high`, and 0 where that is allowed."""
+    return Domain(name, NUMBER, allowed, _interval(low, high, or_zero))
 
 
 def _finite(array: pa.Array) -> Column:

@@ -28,6 +28,7 @@ COUNTS = [
     "rows",
     "rows_dropped",
     "rows_clipped",
+    "rows_skipped",
     "rows_unjudged",
     "rows_not_retrieved",
     "rows_duplicate",

@@ -3,6 +3,8 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
+| LargestError   | the largest difference of score and label            | max_error                        |
+| ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
@@ -22,6 +24,7 @@ from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
+from fastrank.accumulators.errors import LargestError, ZeroRows
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
@@ -39,6 +42,7 @@ __all__ = [
     "ExactSum",
     "GroupExposure",
     "ItemCounts",
+    "LargestError",
     "ListExtremes",
     "ListMoments",
     "ListSums",
@@ -47,4 +51,5 @@ __all__ = [
     "ScoreHistogram",
     "ScoreRuns",
     "TopClassSum",
+    "ZeroRows",
 ]

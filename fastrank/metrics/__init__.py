@@ -7,7 +7,9 @@ from fastrank.metrics import (
     calibration,
     classification,
     curves,
+    deviances,
     discrimination,
+    forecasts,
     grouped,
     multiclass,
     operating,
@@ -21,7 +23,9 @@ from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.forecasts import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
 from fastrank.metrics.operating import *
@@ -40,7 +44,9 @@ __all__ = [
     *calibration.__all__,
     *classification.__all__,
     *curves.__all__,
+    *deviances.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
     *grouped.__all__,
     *multiclass.__all__,
     *operating.__all__,

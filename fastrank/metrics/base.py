@@ -43,12 +43,14 @@ OVERRIDES = (*ROLES, "where", "name")
 
 
 class Value(NamedTuple):
-    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
+    """A value, its certified bounds, how many rows were clipped and how many left out, and the curve that it sums up;
+    `undefined`: a number for NaN."""
 
     value: float
     lower: float | None = None
     upper: float | None = None
     clipped: int | None = None
+    skipped: int | None = None
     curve: Mapping[str, Any] | None = None
     undefined: bool = False
 

@@ -9,7 +9,9 @@ Each module says in its `__all__` what it specifies.
 from fastrank.reference import (
     calibration,
     classification,
+    deviances,
     discrimination,
+    forecasts,
     gains,
     grouped,
     multiclass,
@@ -22,7 +24,9 @@ from fastrank.reference import (
 )
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
+from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
+from fastrank.reference.forecasts import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
 from fastrank.reference.multiclass import *
@@ -36,7 +40,9 @@ from fastrank.reference.untied import *
 __all__ = [
     *calibration.__all__,
     *classification.__all__,
+    *deviances.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,
