@@ -56,9 +56,10 @@ _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
     "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
     "rows_clipped": pa.int64(), "rows_skipped": pa.int64(), "rows_unjudged": pa.int64(),
-    "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
-    "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(), "queries_missing": pa.int64(),
-    "queries_extra": pa.int64(), "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
+    "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(),
+    "queries_without_relevant": pa.int64(), "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(),
+    "queries_missing": pa.int64(), "queries_extra": pa.int64(), "queries_tied": pa.int64(),
+    "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
 
 

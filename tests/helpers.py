@@ -281,10 +281,8 @@ def on_columns(metric: Metric) -> Metric:
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
     if "score" in metric.domains:
         domain = metric.domains["score"]
-        found = (
-            ["scores"] if domain.of_lists else [name for start, name in SCORES.items() if domain.name.startswith(start)]
-        )
-        columns |= {"score": name for name in found}
+        own = "scores" if domain.of_lists else SCORES.get(domain.name.partition(" to ")[0])
+        columns |= {} if own is None else {"score": own}
     return type(metric)(metric.definition, metric.parameters, columns)
 
 

@@ -43,8 +43,7 @@ OVERRIDES = (*ROLES, "where", "name")
 
 
 class Value(NamedTuple):
-    """A value, its certified bounds, how many rows were clipped and how many left out, and the curve that it sums up;
-    `undefined`: a number for NaN."""
+    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
 
     value: float
     lower: float | None = None

@@ -77,8 +77,8 @@ def _relative_error(p: Any) -> ExactSum:
     aliases=("mean_absolute_percentage_error",),
     range=(0.0, math.inf),
     better="lower",
-    undefined='there are no rows; with zero="skip", where no target is other than 0; with zero="inf", where a target and '
-    "its prediction are 0",
+    undefined='there are no rows; with zero="skip", where no target is other than 0; with zero="inf", where a target '
+    "and its prediction are 0",
     unit="a fraction, or per cent with percent=True",
     source="as sklearn.metrics.mean_absolute_percentage_error, but for targets of 0",
 )
@@ -120,7 +120,8 @@ def mape(
     better="lower",
     undefined='there are no rows; with zero="skip", where target and prediction of every row are 0; with zero="nan", '
     "where those of any row are",
-    source="Makridakis 1993; 0 to 200 as CatBoost and river have it, 0 to 2 (form=2) torchmetrics, 0 to 1 (form=1) polars_ds",
+    source="Makridakis 1993; 0 to 200 as CatBoost and river have it, 0 to 2 (form=2) torchmetrics, 0 to 1 (form=1) "
+    "polars_ds",
 )
 def smape(error: Sum, weight: Sum, zeros: Zeros | None = None, *, form: int = 200, zero: str = "count") -> Value:
     """Symmetric mean absolute percentage error: 100 times the mean of |p - y| / ((|y| + |p|) / 2).

@@ -241,7 +241,7 @@ def quantile_loss(
 ) -> float:
     """Quantile loss, or pinball loss: absolute errors, weighed by their side.
 
-    The mean of alpha (y - p) where y > p, else of (1 - alpha) (p - y).  The alpha-quantile of the target has the lowest.
+    The mean of alpha (y - p) where y > p, else of (1 - alpha) (p - y); the alpha-quantile of the target makes it least.
 
     Examples
     --------

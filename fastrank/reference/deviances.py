@@ -41,8 +41,8 @@ def gamma_deviance(label: ArrayLike, score: ArrayLike, weight: ArrayLike | None 
 def tweedie_deviance(
     label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, *, power: float = 0.0
 ) -> float:
-    """The mean of 2 (max(y, 0)^(2-k) / ((1-k) (2-k)) - y p^(1-k) / (1-k) + p^(2-k) / (2-k)) for the power k; the squared
-    error for 0, and the deviances of Poisson and gamma for 1 and 2."""
+    """The mean of 2 (max(y, 0)^(2-k) / ((1-k) (2-k)) - y p^(1-k) / (1-k) + p^(2-k) / (2-k)) for the power k; for 0 the
+    squared error, and for 1 and 2 the deviances of Poisson and gamma."""
     if power in (0, 1, 2):
         return {0: mse, 1: poisson_deviance, 2: gamma_deviance}[int(power)](label, score, weight)
 

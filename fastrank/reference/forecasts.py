@@ -46,8 +46,8 @@ def smape(
     form: int = 200,
     zero: str = "count",
 ) -> float:
-    """The mean of |p - y| / (|y| + |p|), times `form`.  Rows with y = p = 0 count 0 ("count"), are left out ("skip"), or
-    make the value NaN ("nan")."""
+    """The mean of |p - y| / (|y| + |p|), times `form`.  Rows with y = p = 0 count 0 ("count"), are left out ("skip"),
+    or make the value NaN ("nan")."""
     y, p, size = np.abs(np.asarray(label, float)), np.abs(np.asarray(score, float)), np.abs(errors(label, score))
     weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
     both = y + p == 0

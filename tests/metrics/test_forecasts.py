@@ -169,7 +169,10 @@ def test_the_documented_examples():
     # river.metrics.MAPE and SMAPE, and torchmetrics' MeanAbsolutePercentageError, SymmetricMeanAbsolutePercentageError.
     y, p = [3, -0.5, 2, 7], [2.5, 0.0, 2, 8]
     assert m.mape(zero="count", percent=True).compute(y, p) == pytest.approx(32.738095, abs=1e-6)
-    y, p = [0, *[0.07533] * 5, *[0.0672] * 2], [0, 0.102, 0.107, 0.047, 0.1, 0.032, 0.047, 0.108]
+    y, p = [0, *[0.07533] * 6, *[0.0672] * 2], [0, 0.102, 0.107, 0.047, 0.1, 0.032, 0.047, 0.108, 0.089]
     assert m.smape().compute(y, p) == pytest.approx(37.869392, abs=1e-6)
     assert m.mape(zero=1.17e-6).compute([1, 10, 1e6], [0.9, 15, 1.2e6]) == pytest.approx(0.2667, abs=1e-4)
     assert m.smape(form=2).compute([1, 10, 1e6], [0.9, 15, 1.2e6]) == pytest.approx(0.2290, abs=1e-4)
+    # And its LogCoshError and TweedieDevianceScore.
+    assert m.log_cosh().compute([2.5, 5, 4, 8], [3, 5, 2.5, 7]) == pytest.approx(0.3523, abs=1e-4)
+    assert m.tweedie_deviance(power=2).compute([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(1.2083, abs=1e-4)

@@ -115,7 +115,7 @@ def test_quantile_loss_names_what_was_given():
     assert m.quantile_loss(alpha=0.5).canonical == "quantile_loss(alpha=0.5)"
     assert m.quantile_loss(over_prediction_weight=0.9).canonical == "quantile_loss(over_prediction_weight=0.9)"
     assert m.quantile_loss().compute([0, 2], [1, 0]) == m.mae().compute([0, 2], [1, 0]) / 2
-    with pytest.raises(ParameterError, match="over_prediction_weight is 1 - alpha: give one$"):
+    with pytest.raises(ParameterError, match=r"over_prediction_weight is 1 - alpha: give one$"):
         m.quantile_loss(alpha=0.9, over_prediction_weight=0.1)
     with pytest.raises(ParameterError, match=r"alpha=1\.5; allowed: a number from 0 to 1, or None"):
         m.quantile_loss(alpha=1.5)
