@@ -17,6 +17,7 @@ __all__ = [
     "classes",
     "clicked_lists",
     "clicks",
+    "forecasts",
     "lists",
     "named_run",
     "pooled_lists",
@@ -38,6 +39,15 @@ def clicks(rows: int, mean: float = -3.0) -> dict[str, NDArray[Any]]:
     score = 1 / (1 + np.exp(-generator.normal(mean, 1.0, rows)))
     label = generator.random(rows) < score
     return {"label": label.astype(np.int8), "score": score.astype(np.float32)}
+
+
+@cache
+def forecasts(rows: int) -> dict[str, NDArray[Any]]:
+    """label float32 (amounts above 0) and score float32 (predictions that are a third off, as often above as below)."""
+    generator = np.random.default_rng(7)
+    label = generator.gamma(2.0, 3.0, rows) + 0.01
+    score = label * np.exp(generator.normal(0.0, 0.33, rows))
+    return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
 
 
 @cache

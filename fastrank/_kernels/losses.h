@@ -21,6 +21,11 @@ FR_INLINE double fr_huber(double size, double delta) {
     return bent * (size - 0.5 * bent);
 }
 
+/* Both weights are read before one is chosen, so that there is no branch. */
+FR_INLINE double fr_pinball(double error, double under, double over) {
+    return fabs(error) * (error > 0.0 ? under : over);
+}
+
 /* log(cosh(e)) = log(1 + sinh(e)^2) / 2, with sinh(e)^2 = t^2 / (4 (1 + t)) for t = exp(2 |e|) - 1: no small e is lost.
    From 20 on it is |e| - log 2 to the last bit. */
 FR_INLINE double fr_log_cosh(double size) {
@@ -48,7 +53,7 @@ FR_LOSS(squared_error, fr_square(p - y))
 FR_LOSS(absolute_error, fabs(p - y))
 FR_LOSS(absolute_label, fabs(y))
 FR_LOSS(huber, fr_huber(fabs(p - y), c[0]))
-FR_LOSS(pinball, fabs(y - p) * (y > p ? c[0] : c[1]))
+FR_LOSS(pinball, fr_pinball(y - p, c[0], c[1]))
 FR_LOSS(log_cosh, fr_log_cosh(fabs(p - y)))
 /* log(1 + p) - log(1 + y) cancels where they are near; the logarithm of the ratio does not. */
 FR_LOSS(squared_log_error, fr_square(fr_log1p(fabs(p - y) / (1.0 + fr_least(y, p)))))
