@@ -150,17 +150,24 @@ static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) 
     fr_carry(digits);
 }
 
-/* Products of weights and values as exact sums of two terms: fma gives what the rounding of w * x lost. */
-static inline void fr_multiply_exactly(const double *weight, double *term, double *rest, long n) {
-    for (long i = 0; i < n; i++) {
-        double w = weight[i], x = term[i], product = w > 0 ? w * x : 0.0;
-        term[i] = product;
-        rest[i] = w > 0 && !fr_is_special(product) ? fma(w, x, -product) : 0.0;
-    }
+/* A row of weight zero is absent, whatever its term. */
+static inline void fr_forget_absent(const double *weight, double *term, long n) {
+    for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] : 0.0;
 }
 
+/* Products of factors and terms as exact sums of two terms: fma gives what the rounding of the product lost, itself
+   rounded only where it reaches below 2^-1074.  A product that is infinite or NaN has no rest. */
+FR_BODY void multiply_exactly_body(const double *factor, double *term, double *rest, long n) {
+    for (long i = 0; i < n; i++) {
+        double f = factor[i], x = term[i], product = f * x, lost = fma(f, x, -product);
+        term[i] = product;
+        rest[i] = fabs(product) <= 0x1.fffffffffffffp1023 ? lost : 0.0;
+    }
+}
+FR_CLONES(multiply_exactly, (const double *factor, double *term, double *rest, long n), (factor, term, rest, n))
+
 /* One block of terms into the sum of its slice: by cells where all rows are of one slice, else term by
-   term.  Terms are multiplied by their weights first; a row of weight zero is absent, whatever its term. */
+   term.  Terms are multiplied by their weights first. */
 static inline void fr_add_block(double *term, const double *weight, const int32_t *slice, long n, fr_cells *cells,
                                 int64_t *digits, int64_t *special) {
     if (weight)

@@ -16,7 +16,8 @@ cdef extern from "exact_sum.h" nogil:
         pass
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
-    void fr_multiply_exactly(const double *, double *, double *, long)
+    void fr_forget_absent(const double *, double *, long)
+    void multiply_exactly(const double *, double *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
 
@@ -91,7 +92,8 @@ cdef class _Sum:
         cdef const double *weight = &self.weights[start] if self.weights is not None else NULL
         cdef double rest[FR_BLOCK]
         if weight != NULL and signed_terms:
-            fr_multiply_exactly(weight, term, rest, n)
+            fr_forget_absent(weight, term, n)
+            multiply_exactly(weight, term, rest, n)
             self.add_weighted(term, NULL, start, n)
             self.add_weighted(rest, NULL, start, n)
         else:
@@ -198,6 +200,30 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
                 score[i] = scores[start + i]
             loss.terms(label, score, &c[0], term, n)
             total.add(term, start, n, loss.cancels)
+            start += n
+        total.close()
+
+
+def add_products(const value[::1] first, const label_value[::1] second, weights, slices, digits, special,
+                 Py_ssize_t at=0):
+    """Adds products of two values, times weights where there are any, each as exact sums of two or four terms."""
+    cdef Py_ssize_t rows = first.shape[0], start = 0, i, n
+    cdef double factor[FR_BLOCK]
+    cdef double term[FR_BLOCK]
+    cdef double rest[FR_BLOCK]
+    if second.shape[0] != rows:
+        raise ValueError("first and second differ in length")
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    with nogil:
+        while start < rows:
+            n = min(<Py_ssize_t> FR_BLOCK, rows - start)
+            for i in range(n):
+                factor[i] = first[start + i]
+            for i in range(n):
+                term[i] = second[start + i]
+            multiply_exactly(factor, term, rest, n)
+            total.add(term, start, n, True)
+            total.add(rest, start, n, True)
             start += n
         total.close()
 
