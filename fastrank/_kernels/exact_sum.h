@@ -4,8 +4,8 @@
    for 2^63 terms of any size, so nothing is ever rounded.  Carried digits are unique for a value, so
    equal sums have equal states whatever the order of the terms was.
 
-   A block of terms is split into three integers each by adding and taking off large constants, which are chosen by
-   the size of its terms: they take all terms that reach from the largest down to 2^154 times less.  Integers add
+   A block of terms is split into two or three integers each by adding and taking off large constants, which are
+   chosen by the size of its terms: they take bits from the largest term's down to 2^154 times less.  Integers add
    exactly in any order, and all of it vectorises (Demmel and Nguyen 2013, "Fast reproducible floating-point summation",
    cut off the same slices, and keep a few of them only).
 
@@ -25,9 +25,15 @@
 #define FR_CELLS 4096
 #define FR_BLOCK 2048 /* terms made at a time: they stay in the first-level cache */
 
+/* What the terms of a block are taken to be like, until one is not: below 2^reach, and whether they need the third
+   slice. */
 typedef struct {
-    int reach; /* blocks are taken to have terms below 2^reach, until one has not */
-    int used;  /* whether there is something in the cells */
+    int reach, wide;
+} fr_shape;
+
+typedef struct {
+    fr_shape shape;
+    int used; /* whether there is something in the cells */
     struct {
         int64_t low, high;
     } cell[FR_CELLS];
@@ -75,15 +81,16 @@ static inline double fr_one_and_a_half(int exponent) {
     return x;
 }
 
-/* Widths of the three slices of a block's terms below 2^reach, in bits: the top one has room for the sign. */
+/* Widths of the slices of a block's terms below 2^reach, in bits: the top one has room for the sign. */
 #define FR_TOP_SLICE 51
 #define FR_SLICE 52
-enum { FR_LEAST_REACH = FR_TOP_SLICE + 2 * FR_SLICE - 1074, FR_LARGEST_REACH = 1022 };
+#define FR_SLICES 3
+enum { FR_LEAST_REACH = FR_TOP_SLICE + (FR_SLICES - 1) * FR_SLICE - 1074, FR_LARGEST_REACH = 1022 };
 
-/* The sum as three integers in units of 2^(reach - 51) and 2^-52 and 2^-104 times that; and whether they hold all.
-   x + 1.5 * 2^(52 + u) is rounded to a multiple of 2^u, and its bits less those of the constant are that multiple, if
-   the exponent stays: it does not where |x| is 2^reach or more, or x is infinite or NaN. */
-FR_BODY void sliced_sums_body(const double *term, long n, int reach, int64_t *sums, int *fits) {
+/* The sums of 2 or 3 slices as integers in units of 2^(reach - 51), and 2^-52 and 2^-104 times that; and whether they
+   hold all.  x + 1.5 * 2^(52 + u) is rounded to a multiple of 2^u, and its bits less those of the constant are that
+   multiple, if the exponent stays: it does not where |x| is 2^reach or more, or x is infinite or NaN. */
+FR_BODY void fr_sliced_sums(const double *term, long n, int reach, const int slices, int64_t *sums, int *fits) {
     const double large = fr_one_and_a_half(reach + 1), middle = fr_one_and_a_half(reach + 1 - FR_SLICE),
                  small = fr_one_and_a_half(reach + 1 - 2 * FR_SLICE);
     uint64_t large_bits, middle_bits, small_bits, first = 0, second = 0, third = 0, changed = 0, lost = 0;
@@ -91,26 +98,36 @@ FR_BODY void sliced_sums_body(const double *term, long n, int reach, int64_t *su
     memcpy(&middle_bits, &middle, 8);
     memcpy(&small_bits, &small, 8);
     for (long i = 0; i < n; i++) {
-        double x = term[i], a = x + large, rest = x - (a - large), b = rest + middle, last = rest - (b - middle),
-               c = last + small, left = last - (c - small);
+        double x = term[i], a = x + large, rest = x - (a - large), b = rest + middle, left = rest - (b - middle);
         uint64_t a_bits, b_bits, c_bits, left_bits;
+        if (slices == 3) {
+            double c = left + small;
+            left -= c - small;
+            memcpy(&c_bits, &c, 8);
+            third += c_bits;
+        }
         memcpy(&a_bits, &a, 8);
         memcpy(&b_bits, &b, 8);
-        memcpy(&c_bits, &c, 8);
         memcpy(&left_bits, &left, 8);
         first += a_bits;
         second += b_bits;
-        third += c_bits;
         changed |= a_bits ^ large_bits;
         lost |= left_bits;
     }
     sums[0] = (int64_t)(first - (uint64_t)n * large_bits);
     sums[1] = (int64_t)(second - (uint64_t)n * middle_bits);
-    sums[2] = (int64_t)(third - (uint64_t)n * small_bits);
+    sums[2] = slices == 3 ? (int64_t)(third - (uint64_t)n * small_bits) : 0;
     *fits = !(changed >> 52) && !(lost << 1); /* what is left may be -0 */
 }
-FR_CLONES(sliced_sums, (const double *term, long n, int reach, int64_t *sums, int *fits),
-          (term, n, reach, sums, fits))
+
+#define FR_SLICED_SUMS(name, slices)                                                                     \
+    FR_BODY void name##_body(const double *term, long n, int reach, int64_t *sums, int *fits) {          \
+        fr_sliced_sums(term, n, reach, slices, sums, fits);                                              \
+    }                                                                                                    \
+    FR_CLONES(name, (const double *term, long n, int reach, int64_t *sums, int *fits),                   \
+              (term, n, reach, sums, fits))
+FR_SLICED_SUMS(two_slices, 2)
+FR_SLICED_SUMS(three_slices, 3)
 
 FR_BODY void largest_bits_body(const double *term, long n, int64_t *largest) {
     int64_t found = 0;
@@ -133,18 +150,22 @@ static inline int fr_find_reach(const double *term, long n) {
     return reach < FR_LEAST_REACH ? FR_LEAST_REACH : reach > FR_LARGEST_REACH ? FR_LARGEST_REACH : reach;
 }
 
-/* Adds a block of terms by slices; false where its range is too wide, or a term is too large, infinite or NaN. */
-static inline int fr_add_slices(const double *term, long n, int *reach, int64_t *digits) {
-    int64_t sums[3];
+/* Adds a block of terms by slices; false where its range is too wide, or a term is too large, infinite or NaN.
+   The shape that fits is tried first next time. */
+static inline int fr_add_slices(const double *term, long n, fr_shape *shape, int64_t *digits) {
+    int64_t sums[FR_SLICES];
     int fits;
-    sliced_sums(term, n, *reach, sums, &fits);
+    if (!shape->wide) two_slices(term, n, shape->reach, sums, &fits);
+    else three_slices(term, n, shape->reach, sums, &fits);
     if (!fits) {
-        *reach = fr_find_reach(term, n);
-        sliced_sums(term, n, *reach, sums, &fits);
+        shape->reach = fr_find_reach(term, n);
+        two_slices(term, n, shape->reach, sums, &fits);
+        shape->wide = !fits;
+        if (!fits) three_slices(term, n, shape->reach, sums, &fits);
     }
-    for (int j = 0; fits && j < 3; j++)
+    for (int j = 0; fits && j < FR_SLICES; j++)
         fr_add_shifted(digits, sums[j] < 0 ? -(uint64_t)sums[j] : (uint64_t)sums[j],
-                       *reach - FR_TOP_SLICE - j * FR_SLICE + 1074, sums[j] < 0);
+                       shape->reach - FR_TOP_SLICE - j * FR_SLICE + 1074, sums[j] < 0);
     return fits;
 }
 
@@ -236,7 +257,7 @@ static inline void fr_add_block(double *term, const double *weight, const int32_
                                 int64_t *digits, int64_t *special) {
     if (weight) weigh(weight, term, n);
     if (!slice) {
-        if (fr_add_slices(term, n, &cells->reach, digits)) return;
+        if (fr_add_slices(term, n, &cells->shape, digits)) return;
         fr_fill_cells(term, n, cells);
         fr_move_specials(term, n, cells, special);
         return;

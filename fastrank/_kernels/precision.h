@@ -9,8 +9,8 @@
 
 /* Terms fit one range unless many positives tie, or weigh next to nothing. */
 static inline void fr_add_terms(const double *term, long n, int64_t *digits) {
-    int reach = 0;
-    if (fr_add_slices(term, n, &reach, digits)) return;
+    fr_shape shape = {0, 0};
+    if (fr_add_slices(term, n, &shape, digits)) return;
     for (long i = 0; i < n; i++) fr_add_term(digits, term[i]);
 }
 
