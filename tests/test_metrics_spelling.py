@@ -185,6 +185,8 @@ SPELLINGS = {
     "auc(bits=20)": ["roc_auc(bits=20)", "AUC( bits = 20 )"],
     "mse": ["l2", "mean_squared_error"],
     "brier": ["brier_score", "brier_score_loss"],
+    "r2": ["r2_score", "R2", "r_squared", "coefficient_of_determination", "r2(force_finite=false)"],
+    "pearson": ["pearsonr", "pearson_correlation", "pearson_corrcoef"],
     "calibration_ratio": ["calibration", "pred_over_label"],
 }
 
