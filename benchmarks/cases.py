@@ -209,6 +209,8 @@ CASES = [
     ),
     *(_of_targets(metric) for metric in regression_by_numpy.TARGETED),
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
+    _of_rows("r2", Contestant(by_numpy.r2), scikit_learn=peers.sklearn("r2_score", tolerance=1e-5)),
+    _of_rows("pearson", Contestant(by_numpy.pearson)),
     _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
     _of_rows(
         "auc(bits=20)",

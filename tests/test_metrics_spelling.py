@@ -212,6 +212,8 @@ SPELLINGS = {
     "gamma_deviance": ["mean_gamma_deviance"],
     "tweedie_deviance": ["mean_tweedie_deviance", "tweedie_deviance(power=0)"],
     "brier": ["brier_score", "brier_score_loss"],
+    "r2": ["r2_score", "R2", "r_squared", "coefficient_of_determination", "r2(force_finite=false)"],
+    "pearson": ["pearsonr", "pearson_correlation", "pearson_corrcoef"],
     "calibration_ratio": ["calibration", "pred_over_label"],
 }
 

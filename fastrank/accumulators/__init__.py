@@ -3,8 +3,12 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
+<<<<<<< HEAD
 | LargestError   | the largest difference of score and label            | max_error                        |
 | ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
+=======
+| ExactProduct   | the exact sum of the product of two columns          | r2, pearson                      |
+>>>>>>> sums
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
@@ -27,6 +31,7 @@ from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.errors import LargestError, ZeroRows
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
+from fastrank.accumulators.products import ExactProduct
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
 from fastrank.accumulators.values import ListValues
@@ -39,6 +44,7 @@ __all__ = [
     "ClassPairs",
     "ClassRuns",
     "DecisionCounts",
+    "ExactProduct",
     "ExactSum",
     "GroupExposure",
     "ItemCounts",

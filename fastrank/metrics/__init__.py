@@ -4,6 +4,7 @@ spellings."""
 from __future__ import annotations
 
 from fastrank.metrics import (
+    association,
     calibration,
     classification,
     curves,
@@ -19,6 +20,7 @@ from fastrank.metrics import (
     retrieval,
     thresholds,
 )
+from fastrank.metrics.association import *
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
@@ -41,6 +43,7 @@ __all__ = [
     "definition_of",
     "list_metrics",
     "parse",
+    *association.__all__,
     *calibration.__all__,
     *classification.__all__,
     *curves.__all__,

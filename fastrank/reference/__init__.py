@@ -7,6 +7,7 @@ Each module says in its `__all__` what it specifies.
 """
 
 from fastrank.reference import (
+    association,
     calibration,
     classification,
     deviances,
@@ -22,6 +23,7 @@ from fastrank.reference import (
     thresholds,
     untied,
 )
+from fastrank.reference.association import *
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
 from fastrank.reference.deviances import *
@@ -38,6 +40,7 @@ from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
 __all__ = [
+    *association.__all__,
     *calibration.__all__,
     *classification.__all__,
     *deviances.__all__,

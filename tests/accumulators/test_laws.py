@@ -67,6 +67,10 @@ METRICS = {
         "precision_at_recall(label=clicked)",
         "score_quantiles(label=clicked)",
     ],
+    "exact_product": [
+        "r2(label=target)",
+        "pearson(label=target)",
+    ],
     "decision_counts": [
         "mcc(threshold=0.25, label=clicked)",
         "confusion(threshold=[0.1, 0.5, 0.7], strict=True, label=clicked)",
@@ -126,7 +130,7 @@ METRICS = {
     "top_class_sum": ["top_k_accuracy(label=number, score=scores)@1", "top_k_accuracy(label=number, score=scores)@2"],
 }
 # Accumulators that serve no metric alone, and what stands beside them.
-BESIDE = {"zero_rows": {"exact_sum"}}
+BESIDE = {"exact_product": {"exact_sum"}, "zero_rows": {"exact_sum"}}
 
 BORDERS = (18, 40)
 

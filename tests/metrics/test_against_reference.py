@@ -52,6 +52,10 @@ def is_one_class(columns: Columns, metric: Metric) -> bool:
     return np.unique(columns["label"][present(columns)]).size < 2
 
 
+def is_one_value(columns: Columns, metric: Metric) -> bool:
+    return min(np.unique(columns[name][present(columns)]).size for name in ("label", "score")) < 2
+
+
 def is_never(outcomes: Callable[[Any], float]) -> Callable[[Columns, Metric], bool]:
     """Whether rows of these outcomes are missing at every threshold."""
 
@@ -147,6 +151,8 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
+    "the targets are constant, or there are none": is_one_class,
+    "the targets or the predictions are constant, or there are none": is_one_value,
     'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
@@ -282,6 +288,8 @@ def in_classes(metric: Metric, columns: Columns) -> Columns:
 def is_replaced(metric: Metric, columns: Columns) -> bool:
     """Whether a number stands for what is undefined."""
     single_class, zero_division = (metric.parameters.get(name, "nan") for name in ("single_class", "zero_division"))
+    if metric.parameters.get("force_finite") and not is_absent(columns, metric):
+        return True
     return zero_division != "nan" or (single_class != "nan" and not is_absent(columns, metric))
 
 
