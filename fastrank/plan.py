@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Plan"]
 
 _LISTED_ROLES = ("label", "score", "rank", "item")
-_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age")
+_NUMERIC_ROLES = (
+    "label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age", "value",
+    "numerator", "denominator", "revenue", "cost",
+)  # fmt: skip
 
 
 def _is_numeric(role: str, domain: Domain) -> bool:

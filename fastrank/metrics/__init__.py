@@ -10,6 +10,7 @@ from fastrank.metrics import (
     discrimination,
     grouped,
     multiclass,
+    online,
     operating,
     ranking,
     recommendation,
@@ -24,6 +25,7 @@ from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
+from fastrank.metrics.online import *
 from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
@@ -43,6 +45,7 @@ __all__ = [
     *discrimination.__all__,
     *grouped.__all__,
     *multiclass.__all__,
+    *online.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
