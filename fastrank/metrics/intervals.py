@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,6 @@ from fastrank.metrics.parameters import Number
 from fastrank.metrics.scores import square_root
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from fastrank.accumulators.sums import Sum
 
 __all__ = ["CI", "Squares", "effective_rows", "ratio_with_interval", "share_with_interval"]
@@ -32,6 +31,8 @@ CI = Number(
 )
 # Past this the C library's logarithm, of which the quantile is made, may differ from one machine to another.
 QUANTILE_DIGITS = 12
+# What products have below 2^-1074 is rounded, row by row; of 2^60 rows that is nothing against this.
+LEAST_RESIDUAL = Fraction(1, 2**950)
 
 
 class Squares(NamedTuple):
@@ -90,14 +91,16 @@ def ratio_with_interval(
 
 
 def _standard_error(numerator: Sum, denominator: Sum, weight: Sum, rows: Fraction, squares: Squares) -> float:
-    """The standard error of a ratio; NaN of fewer than two rows, and where a product is past the largest float64."""
+    """The standard error of a ratio; NaN of fewer than two rows, and where the range of float64 does not hold it."""
     if denominator.total == 0 or rows <= 1 or any(each.special is not None for each in squares):
         return math.nan
     ratio = numerator.total / denominator.total
     residual = squares.above_squared.total - 2 * ratio * squares.product.total + ratio**2 * squares.below_squared.total
+    if residual and residual < LEAST_RESIDUAL * (1 + abs(ratio)) ** 2:
+        return math.nan
     # (residual / W) / (rows - 1), over the square of the mean denominator.
     variance = residual * weight.total / denominator.total**2 / (rows - 1)
     try:
         return square_root(variance)[0]
     except OverflowError:
-        return math.inf
+        return math.nan

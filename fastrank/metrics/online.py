@@ -187,8 +187,8 @@ def ratio(*, numerator: str = "numerator", denominator: str = "denominator") -> 
 
     sum of w n / sum of w d.  The interval (ci=) is normal, and its variance is that of n - r d, by the delta method:
     sum of w (n - r d)^2 / sum of w, over (m - 1) and the square of the mean d, with r the ratio and m the number of
-    rows, which with weights is (sum of w)^2 / sum of w^2.  Of a single row it is NaN, and where a product of two values
-    is past the largest float64.
+    rows, which with weights is (sum of w)^2 / sum of w^2.  It is NaN of a single row, and of values whose squares the
+    range of float64 does not hold (above 1e154, or differing by less than 1e-140).
 
     Examples
     --------
@@ -199,7 +199,7 @@ def ratio(*, numerator: str = "numerator", denominator: str = "denominator") -> 
     >>> rows = {"clicks": [2, 0, 1], "views": [4, 1, 1]}
     >>> result = fr.evaluate(rows, "ratio(numerator=clicks, denominator=views, ci=0.9)")
     >>> round(result.table["ci_lower"][0].as_py(), 4), round(result.table["ci_upper"][0].as_py(), 4)
-    (0.1511, 0.8489)
+    (0.2626, 0.7374)
     """
 
 
@@ -246,7 +246,7 @@ def mean(*, value: str = "value") -> None:
 
     sum of w x / sum of w.  The interval (ci=) is normal, the mean plus and minus z s / sqrt(n), with s^2 = sum of
     (x - mean)^2 / (n - 1); with weights s^2 / n is sum of w (x - mean)^2 / sum of w, over (m - 1), with m = (sum of
-    w)^2 / sum of w^2 rows.  Of a single row it is NaN, and where a square is past the largest float64.
+    w)^2 / sum of w^2 rows.  It is NaN where that of `ratio` is: of a single row, too.
 
     Examples
     --------
