@@ -36,7 +36,9 @@ class _OfValues(ScoreAccumulator):
 class ValueRuns(_OfValues, ScoreRuns):
     """Each distinct value with its rows, or their weight.
 
-    Memory grows with the number of distinct values, as that of ScoreRuns does with distinct scores.
+    Memory grows with the number of distinct values, within memory_limit, past which they go to a temporary file: 6
+    bytes each for float32 where a value stands for up to 255 rows, 10 for float64 (up to 36 and 40 with weights); and 2
+    bytes for each row that waits to be sorted (8 for float64; 8 more for a weight).
     """
 
     kind = "value_runs"
@@ -47,7 +49,7 @@ class ValueHistogram(_OfValues, ScoreHistogram):
     """Rows, or weight, in 2^bits cells of the order-preserving integer key of the value on the float32 grid; wider
     values are rounded down to it.
 
-    Memory: as that of ScoreHistogram.
+    Memory: a table of 16 bytes a cell (32 with weights), as that of ScoreHistogram.
     """
 
     kind = "value_histogram"

@@ -415,6 +415,29 @@ def test_errors_name_the_role(metric: str, rows: dict[str, Any], error: type[Fas
         fr.evaluate(rows, metric, label="y")
 
 
+def test_models_and_runs() -> None:
+    rows = {"y": [0, 1], "a": [0.1, 0.2], "b": [0.2, 0.1]}
+    result = fr.evaluate(rows, ["auc", "ctr", "mean(a)"], label="y", score=["a", "b"])
+    assert (result["auc"], result["ctr"]) == ({"a": 1.0, "b": 0.0}, 0.5)
+    assert result.table["model"].to_pylist() == ["a", "b", None, None]
+    run = {"query": [1, 1], "item": [1, 2], "score": [0.1, 0.2], "seconds": [1, 3], "clicked": [1, 0]}
+    result = fr.evaluate(run, ["mrr", "mean(seconds)", "ctr(label=clicked)"], qrels={1: {1: 1}})
+    assert (result["mrr"], result["mean(seconds)"], result["ctr(label=clicked)"]) == (0.5, 2.0, 0.5)
+    with pytest.raises(ParameterError, match=r"ctr reads the label of each row.*ctr\(label=...\)"):
+        fr.evaluate(run, "ctr", qrels={1: {1: 1}})
+
+
+def test_rows_of_lists_are_rows_of_their_own() -> None:
+    # Beside ranked lists the seconds of the first row would count three times.
+    rows = {"y": [[1, 0, 0], [0, 1]], "p": [[0.9, 0.5, 0.1], [0.3, 0.2]], "seconds": [10.0, 20.0], "clicked": [1, 0]}
+    options = {"label": "y", "score": "p"}
+    assert fr.evaluate(rows, ["mean(seconds)", "ctr(label=clicked)"], **options)["mean(seconds)"] == 15.0
+    assert fr.evaluate(rows, ["mrr", "auc"], **options)["auc"] == 4 / 6
+    for metric in ("mean(seconds)", "ctr(label=clicked)"):
+        with pytest.raises(ParameterError, match="reads a value for each row, and other metrics read lists"):
+            fr.evaluate(rows, ["mrr", metric], **options)
+
+
 def test_columns_are_given_to_compute_by_role() -> None:
     assert m.mean(value="seconds").compute(value=[1, 2]) == 1.5
     assert m.ratio(numerator="a", denominator="a").compute(numerator=[1, 2], denominator=[6, 6]) == 0.25
