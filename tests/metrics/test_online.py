@@ -227,6 +227,7 @@ def test_an_interval_that_is_one_point_or_none() -> None:
     [
         ([1e200, -1e200, 2e200], [1.0, 1.0, 1.0]),
         ([1e-200, 2e-200, 3e-200], [1.0, 1.0, 1.0]),
+        ([1e-160, 2e-160, 4e-160], [1.0, 1.0, 1.0]),
         ([1e150, 0.0, 1e150], [1e-300, 1e-300, 1e-300]),
         ([1e150, 0.0], [1e-140, math.nextafter(-1e-140, 0)]),
     ],
@@ -415,6 +416,14 @@ def test_errors_name_the_role(metric: str, rows: dict[str, Any], error: type[Fas
         fr.evaluate(rows, metric, label="y")
 
 
+def test_columns_of_text_files_are_read_as_numbers() -> None:
+    evaluator = fr.Evaluator(["ctr", "mean", "ratio", "roi", "quantiles(value=denominator)"], label="clicked")
+    schema = helpers.make_rows([4], 1).schema
+    names = {"clicked", "value", "numerator", "denominator", "revenue", "cost"}
+    assert evaluator.columns(schema) == (list(evaluator.columns(schema)[0]), names)
+    assert set(evaluator.columns(schema)[0]) == names
+
+
 def test_models_and_runs() -> None:
     rows = {"y": [0, 1], "a": [0.1, 0.2], "b": [0.2, 0.1]}
     result = fr.evaluate(rows, ["auc", "ctr", "mean(a)"], label="y", score=["a", "b"])
@@ -446,6 +455,7 @@ def test_columns_are_given_to_compute_by_role() -> None:
     shown = {"item": [1, 2, 3], "query": [7, 7, 7], "score": [0.9, 0.5, 0.1]}
     assert m.exposure().compute(**shown, group=["a", "b", "a"]) == pytest.approx(gap, rel=1e-15)
     rates = {"label": [0, 1], "score": [0.2, 0.9]}
+    assert m.brier(label="clicked", score="p").compute(**rates) == m.brier().compute(**rates)
     assert m.nce(background="base").compute(**rates, background=[0.5, 0.5]) == m.nce(background=0.5).compute(**rates)
     for compute, message in (
         (lambda: m.mean().compute(), r"mean needs a value column: give it \(value=\)"),
