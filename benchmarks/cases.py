@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import by_numpy
 import curves_by_numpy
+import online_by_numpy
 import peers
 import pyarrow as pa
 import regression_by_numpy
@@ -31,6 +32,7 @@ from data import (
     run,
     scattered_lists,
     sliced_clicks,
+    users,
 )
 
 import fastrank as fr
@@ -77,6 +79,31 @@ def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
     """A metric of a click log."""
     peers = {name.replace("_", "-"): contestant for name, contestant in others.items()}
     return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
+
+
+def _of_users(metric: str, numpy: Callable[[Arrays], Any]) -> Case:
+    """A metric of columns of numbers."""
+    return Case(metric, users, {"numpy": Contestant(numpy, tolerance=1e-9), **_threads((metric,), {})})
+
+
+def _row_of_users(metric: str) -> Contestant:
+    """A metric with its interval."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        (row,) = fr.evaluate(table, metric).table.to_pylist()
+        return [row["value"], row["ci_lower"], row["ci_upper"]]
+
+    return Contestant(evaluate, pa.table)
+
+
+def _quantiles(metric: str) -> Contestant:
+    """The quantiles of a column."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        values = fr.evaluate(table, metric).curve(metric)["value"].to_pylist()
+        return [float(value) for value in values]
+
+    return Contestant(evaluate, pa.table)
 
 
 def _of_classes(metric: str, numpy: Contestant, peer: Contestant) -> Case:
@@ -247,6 +274,26 @@ CASES = [
     _of_rows("score_quantiles", Contestant(curves_by_numpy.median)),
     _of_rows("lift", Contestant(curves_by_numpy.lift)),
     _of_rows("cumulative_gain", Contestant(curves_by_numpy.cumulative_gain)),
+    *(
+        _of_rows(name, Contestant(online_by_numpy.rate))
+        for name in ("rate", "ctr", "conversion_rate", "bounce_rate", "engagement_rate")
+    ),
+    _of_users("mean(value=seconds)", online_by_numpy.mean),
+    _of_users("ratio(numerator=clicks, denominator=views)", online_by_numpy.ratio),
+    _of_users("roi", online_by_numpy.roi),
+    Case(
+        "ratio(numerator=clicks, denominator=views, ci=0.95)",
+        users,
+        {
+            "numpy": Contestant(online_by_numpy.ratio_with_interval, tolerance=1e-9),
+            "fastrank": _row_of_users("ratio(numerator=clicks, denominator=views, ci=0.95)"),
+        },
+    ),
+    Case(
+        "quantiles(value=seconds)",
+        users,
+        {"numpy": Contestant(online_by_numpy.quantiles), "fastrank": _quantiles("quantiles(value=seconds)")},
+    ),
     _of_classes(
         "multiclass_auc",
         Contestant(by_numpy.class_aucs),

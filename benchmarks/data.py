@@ -24,6 +24,7 @@ __all__ = [
     "run",
     "scattered_lists",
     "sliced_clicks",
+    "users",
 ]
 
 RUN_ROWS = 1000  # rows of a query in a run
@@ -48,6 +49,19 @@ def forecasts(rows: int) -> dict[str, NDArray[Any]]:
     label = generator.gamma(2.0, 3.0, rows) + 0.01
     score = label * np.exp(generator.normal(0.0, 0.33, rows))
     return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
+
+
+def users(rows: int) -> dict[str, NDArray[Any]]:
+    """A row a user: views and clicks int64, seconds, revenue and cost float32."""
+    generator = np.random.default_rng(7)
+    views = generator.poisson(5.0, rows) + 1
+    spent = {"revenue": generator.exponential(1.2, rows), "cost": generator.exponential(1.0, rows)}
+    columns = {"seconds": generator.lognormal(3.0, 1.0, rows), **spent}
+    return {
+        "views": views,
+        "clicks": generator.binomial(views, 0.1),
+        **{name: column.astype(np.float32) for name, column in columns.items()},
+    }
 
 
 @cache

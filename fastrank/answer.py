@@ -93,6 +93,8 @@ def _metric_value(
         bound_lower=value.lower,
         bound_upper=value.upper,
         exact=value.lower == value.upper,
+        ci_lower=value.ci_lower,
+        ci_upper=value.ci_upper,
         rows=int(first.rows[s]),
         rows_dropped=int(first.rows_dropped[s]),
         rows_clipped=value.clipped,

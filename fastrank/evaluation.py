@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from numbers import Integral
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fastrank.answer import check_evaluated
 from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
+from fastrank.metrics.base import ROLES
 from fastrank.negatives import binary_columns
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
@@ -19,7 +21,7 @@ from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fastrank.metrics.base import Metric
     from fastrank.result import Result
@@ -273,16 +275,25 @@ def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Count
         evaluator.merge(twin)
 
 
-def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
-    """The value of one metric for arrays; see `Metric.compute`."""
-    weight_role = "weight" if "weight" in metric.definition.optional else "query_weight"
-    given = {"label": label, "score": score, weight_role: weight, "query": query}
-    arrays = {role: array for role, array in given.items() if array is not None}
-    roles: dict[str, Any] = {role: role for role in arrays}
-    evaluator = Evaluator([metric], **roles)
-    source = open_source(arrays)
+def compute(metric: Metric, arrays: Mapping[str, Any]) -> float:
+    """The value of one metric for arrays by role; see `Metric.compute`."""
+    given = {role: array for role, array in arrays.items() if array is not None}
+    if "weight" in given and "weight" not in metric.definition.optional:
+        given["query_weight"] = given.pop("weight")
+    # Columns that parameters name are called as their roles, as are the others.
+    named = {role: role for role in metric.domains if role in metric.parameters}
+    by_role = replace(metric, parameters={**metric.parameters, **named}, overrides={})
+    for role in given:
+        if role not in (*ROLES, *named):
+            raise ParameterError(f"{metric.name} has no use for a column in the role {role!r}")
+    for role in named:
+        if role not in given:
+            raise ParameterError(f"{metric.name} needs a {role} column: give it ({role}=)")
+    roles: dict[str, Any] = {role: role for role in given if role in ROLES}
+    evaluator = Evaluator([by_role], **roles)
+    source = open_source(given)
     for batch, origin in source.batches(*evaluator.columns(source.schema)):
         evaluator.update(batch, describe_row=origin.describe)
-    value = evaluator.result()[metric.name]
+    value = evaluator.result()[by_role.name]
     assert isinstance(value, float)
     return value

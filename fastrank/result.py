@@ -25,7 +25,10 @@ __all__ = ["COLUMNS", "MetricValue", "Result"]
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply."""
+    """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply.
+
+    `bound_lower` and `bound_upper` hold the value for any data, `ci_lower` and `ci_upper` (ci=) at a confidence level.
+    """
 
     metric: str
     model: str | None
@@ -33,6 +36,8 @@ class MetricValue:
     bound_lower: float | None
     bound_upper: float | None
     exact: bool
+    ci_lower: float | None
+    ci_upper: float | None
     rows: int
     rows_dropped: int
     rows_clipped: int | None
@@ -54,8 +59,9 @@ class MetricValue:
 
 _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
-    "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
-    "rows_clipped": pa.int64(), "rows_skipped": pa.int64(), "rows_unjudged": pa.int64(),
+    "bound_upper": pa.float64(), "exact": pa.bool_(), "ci_lower": pa.float64(), "ci_upper": pa.float64(),
+    "rows": pa.int64(), "rows_dropped": pa.int64(), "rows_clipped": pa.int64(), "rows_skipped": pa.int64(),
+    "rows_unjudged": pa.int64(),
     "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(),
     "queries_without_relevant": pa.int64(), "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(),
     "queries_missing": pa.int64(), "queries_extra": pa.int64(), "queries_tied": pa.int64(),

@@ -87,6 +87,7 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         "amount": floats(amount := rng.gamma(2.0, 3.0, count)),
         "count": pa.array(rng.poisson(2.0, count).tolist(), pa.int64()),
         "forecast": floats((amount * rng.choice(np.array([1.0, 1.0 + 1e-6, 0.97, 0.2, 3.0]), count)).astype(dtype)),
+        **of_users(rng, count, dtype),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
 
@@ -102,6 +103,18 @@ def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa
         "scores": pa.FixedSizeListArray.from_arrays(floats(scores.ravel()), len(KINDS)),
         **{f"score of {kind}": floats(scores[:, k]) for k, kind in enumerate(KINDS)},
     }
+
+
+def of_users(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa.Array]:
+    """Columns of sums of users, of numbers of any sign, and of what came in and was spent."""
+    columns = {
+        "value": rng.normal(1e6, 1.0, count).astype(dtype),
+        "numerator": rng.integers(-3, 9, count).astype(dtype),
+        "denominator": rng.integers(0, 5, count).astype(np.float64),
+        "revenue": rng.choice(np.array([0.0, 0.1, 19.99, 1e7]), count),
+        "cost": rng.choice(np.array([0.0, 0.01, 1 / 3]), count).astype(dtype),
+    }
+    return {name: floats(values) for name, values in columns.items()}
 
 
 def floats(values: np.ndarray) -> pa.Array:
@@ -135,6 +148,9 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
         ("number", 3),
         ("number", None),
         ("kind", "Cat"),
+        ("value", None),
+        ("denominator", float("nan")),
+        ("cost", float("inf")),
         ("scores", None),
         ("scores", [0.1, float("nan"), 0.2]),
     ]

@@ -112,10 +112,10 @@ def test_several_models():
 def test_the_table(result):
     table = result.table
     floats, others = (
-        ["value", "bound_lower", "bound_upper"],
+        ["value", "bound_lower", "bound_upper", "ci_lower", "ci_upper"],
         {"metric": pa.string(), "exact": pa.bool_(), "grouping": pa.string()},
     )
-    names = ["c", "n", "grouping", "metric", "value", "bound_lower", "bound_upper", "exact", *COUNTS]
+    names = ["c", "n", "grouping", "metric", *floats[:3], "exact", *floats[3:], *COUNTS]
     assert table.column_names == names
     types = {
         "c": pa.string(),

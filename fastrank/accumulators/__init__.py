@@ -3,14 +3,13 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
-<<<<<<< HEAD
 | LargestError   | the largest difference of score and label            | max_error                        |
 | ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
-=======
 | ExactProduct   | the exact sum of the product of two columns          | r2, pearson                      |
->>>>>>> sums
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
+| ValueRuns      | weight by distinct value of a column (ValueHistogram | quantiles                        |
+|                | by cell of the value's key): scores without classes  |                                  |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
 | ListSums       | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
@@ -34,6 +33,7 @@ from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.products import ExactProduct
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
+from fastrank.accumulators.unlabelled import ValueHistogram, ValueRuns
 from fastrank.accumulators.values import ListValues
 from fastrank.accumulators.wins import ListWins
 
@@ -58,4 +58,6 @@ __all__ = [
     "ScoreRuns",
     "TopClassSum",
     "ZeroRows",
+    "ValueHistogram",
+    "ValueRuns",
 ]

@@ -13,6 +13,7 @@ from fastrank.metrics import (
     forecasts,
     grouped,
     multiclass,
+    online,
     operating,
     ranking,
     recommendation,
@@ -30,6 +31,7 @@ from fastrank.metrics.discrimination import *
 from fastrank.metrics.forecasts import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
+from fastrank.metrics.online import *
 from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
@@ -52,6 +54,7 @@ __all__ = [
     *forecasts.__all__,
     *grouped.__all__,
     *multiclass.__all__,
+    *online.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import ParameterError, UnknownMetricError, near_names
 from fastrank.metrics.docs import document
 from fastrank.metrics.spelling import spell
+from fastrank.metrics.value import Value
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -40,18 +41,6 @@ __all__ = [
 # What a metric may be told to take from another column than the whole evaluation does.
 ROLES = ("label", "score", "rank", "weight", "query", "query_weight", "item")
 OVERRIDES = (*ROLES, "where", "name")
-
-
-class Value(NamedTuple):
-    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
-
-    value: float
-    lower: float | None = None
-    upper: float | None = None
-    clipped: int | None = None
-    skipped: int | None = None
-    curve: Mapping[str, Any] | None = None
-    undefined: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,17 +181,21 @@ class Metric:
         result = self.definition.finalize(**states, **self.parameters)
         return result if isinstance(result, Value) else Value(result)
 
-    def compute(self, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
+    def compute(
+        self, label: Any = None, score: Any = None, weight: Any = None, query: Any = None, **columns: Any
+    ) -> float:
         """The value for arrays.
 
         Parameters
         ----------
-        label, score : array-like of shape (n_rows,)
-            As the metric documents them.
+        label, score : array-like of shape (n_rows,), optional
+            As the metric documents them, where it reads them.
         weight : array-like of shape (n_rows,), optional
             Weight of each row; for ranking metrics, of each query (the same on all its rows).
         query : array-like of shape (n_rows,), optional
             Query of each row, for ranking metrics; rows of a query are adjacent.
+        **columns : array-like of shape (n_rows,)
+            Other columns that the metric documents, by role: `ratio().compute(numerator=x, denominator=y)`.
 
         Returns
         -------
@@ -210,7 +203,7 @@ class Metric:
         """
         from fastrank.evaluation import compute
 
-        return compute(self, label, score, weight, query)
+        return compute(self, {"label": label, "score": score, "weight": weight, "query": query, **columns})
 
 
 class MetricFactory:

@@ -16,6 +16,7 @@ from fastrank.reference import (
     gains,
     grouped,
     multiclass,
+    online,
     operating,
     ranking,
     recommendation,
@@ -32,6 +33,7 @@ from fastrank.reference.forecasts import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
 from fastrank.reference.multiclass import *
+from fastrank.reference.online import *
 from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
@@ -49,6 +51,7 @@ __all__ = [
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,
+    *online.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,

@@ -70,7 +70,13 @@ METRICS = {
     "exact_product": [
         "r2(label=target)",
         "pearson(label=target)",
+        "rate(ci=0.95, label=clicked)",
+        "mean(ci=0.9)",
+        "ratio(ci=0.99)",
+        "roi(ci=0.5)",
     ],
+    "value_runs": ["quantiles(value=denominator)", "quantiles(q=[0, 0.3, 1], value=target)"],
+    "value_histogram": ["quantiles(bits=12)", "quantiles(bits=14, value=cost, q=0.7)", "quantiles(bits=12, q=0.1)"],
     "decision_counts": [
         "mcc(threshold=0.25, label=clicked)",
         "confusion(threshold=[0.1, 0.5, 0.7], strict=True, label=clicked)",

@@ -30,7 +30,8 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy", "max_error",
+    "score_quantiles", "quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "max_error",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -45,7 +46,8 @@ def is_absent(columns: Columns, metric: Metric) -> bool:
 
 def present(columns: Columns) -> np.ndarray:
     """The rows that count."""
-    return columns["weight"] > 0 if "weight" in columns else np.ones(len(columns["label"]), np.bool_)
+    count = len(next(iter(columns.values())))
+    return columns["weight"] > 0 if "weight" in columns else np.ones(count, np.bool_)
 
 
 def is_one_class(columns: Columns, metric: Metric) -> bool:
@@ -83,6 +85,12 @@ def has_no_entropy(columns: Columns, metric: Metric) -> bool:
 def sums_to_zero(columns: Columns, metric: Metric) -> bool:
     weights = columns.get("weight", np.ones(len(columns["label"])))
     return math.fsum(weights * columns["label"]) == 0
+
+
+def divides_by_zero(columns: Columns, metric: Metric) -> bool:
+    divided = columns["denominator"] if "denominator" in columns else columns["cost"]
+    weights = columns.get("weight", np.ones(len(divided)))
+    return not sum(Fraction(w) * Fraction(float(x)) for w, x in zip(weights, divided, strict=True))
 
 
 def each_query(columns: Columns, metric: Metric, **rules: str) -> np.ndarray:
@@ -153,6 +161,8 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "the labels sum to 0": sums_to_zero,
     "the targets are constant, or there are none": is_one_class,
     "the targets or the predictions are constant, or there are none": is_one_value,
+    "the denominators sum to 0": divides_by_zero,
+    "the costs sum to 0": divides_by_zero,
     'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
@@ -213,7 +223,7 @@ def fits(metric: Metric, shape: str) -> bool:
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
     """The columns of a metric by role; `background` is that of a column of rates."""
     names = [*metric.domains, *metric.definition.optional]
-    roles = {**dict(zip(names, names, strict=True)), "score": "p", **metric.overrides}
+    roles = {name: "p" if name == "score" else name for name in names} | metric.overrides
     of_classes = metric.parameters.get("scores") or ()
     roles = {role: name for role, name in roles.items() if not role.startswith("score[")}
     if "background" in roles:
@@ -238,8 +248,10 @@ def options_of(metric: Metric, columns: Columns) -> dict[str, Any]:
 
 
 def expected(metric: Metric, columns: Columns) -> float:
-    # The reference takes labels everywhere, None where a metric reads none.
-    value = getattr(reference, reference_name(metric))(**{"label": None, **columns}, **options_of(metric, columns))
+    function = getattr(reference, reference_name(metric))
+    # Of ranked lists the reference takes labels everywhere, None where a metric reads none.
+    nothing = {"label": None} if "label" in inspect.signature(function).parameters else {}
+    value = function(**{**nothing, **columns}, **options_of(metric, columns))
     assert isinstance(value, float)
     return value
 
