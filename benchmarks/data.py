@@ -51,6 +51,7 @@ def forecasts(rows: int) -> dict[str, NDArray[Any]]:
     return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
 
 
+@cache
 def users(rows: int) -> dict[str, NDArray[Any]]:
     """A row a user: views and clicks int64, seconds, revenue and cost float32."""
     generator = np.random.default_rng(7)

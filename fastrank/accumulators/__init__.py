@@ -57,7 +57,7 @@ __all__ = [
     "ScoreHistogram",
     "ScoreRuns",
     "TopClassSum",
-    "ZeroRows",
     "ValueHistogram",
     "ValueRuns",
+    "ZeroRows",
 ]
