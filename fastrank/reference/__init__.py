@@ -8,6 +8,7 @@ Each module says in its `__all__` what it specifies.
 
 from fastrank.reference import (
     calibration,
+    class_losses,
     classification,
     discrimination,
     gains,
@@ -21,6 +22,7 @@ from fastrank.reference import (
     untied,
 )
 from fastrank.reference.calibration import *
+from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
@@ -35,6 +37,7 @@ from fastrank.reference.untied import *
 
 __all__ = [
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *discrimination.__all__,
     *gains.__all__,
