@@ -9,6 +9,7 @@ Each module says in its `__all__` what it specifies.
 from fastrank.reference import (
     association,
     calibration,
+    class_losses,
     classification,
     deviances,
     discrimination,
@@ -26,6 +27,7 @@ from fastrank.reference import (
 )
 from fastrank.reference.association import *
 from fastrank.reference.calibration import *
+from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
 from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
@@ -44,6 +46,7 @@ from fastrank.reference.untied import *
 __all__ = [
     *association.__all__,
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *deviances.__all__,
     *discrimination.__all__,
