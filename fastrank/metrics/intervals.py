@@ -66,7 +66,8 @@ def share_with_interval(part: Sum, whole: Sum, rows: Fraction, ci: float | None)
     rest = float(1 - part.total / whole.total)
     c = _normal_quantile(ci) ** 2 / float(rows)
     both = 2 * value + c + math.sqrt(c * c + 4 * c * value * rest)
-    return Value(value, ci_lower=2 * value * value / both, ci_upper=both / (2 + 2 * c) if rest else 1.0)
+    lower = 2 * value * value / both if value else 0.0
+    return Value(value, ci_lower=lower, ci_upper=both / (2 + 2 * c) if rest else 1.0)
 
 
 def ratio_with_interval(

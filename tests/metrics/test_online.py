@@ -84,6 +84,15 @@ def test_the_interval_of_a_rare_event_keeps_its_digits() -> None:
     assert (low, high) == pytest.approx(tuple(map(float, right)), rel=1e-12)
 
 
+def test_levels_next_to_0_and_1() -> None:
+    for ones in ([0, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 1]):
+        share = sum(ones) / 4
+        assert interval("rate(ci=1e-300)", {"y": ones}, label="y") == (share, share)
+        low, high = interval(f"rate(ci={math.nextafter(1, 0)!r})", {"y": ones}, label="y")
+        assert 0 <= low < share or share == low == 0
+        assert share < high <= 1 or share == high == 1
+
+
 def test_weights_are_worth_fewer_rows() -> None:
     rows = {"y": [1, 0, 0, 1, 0, 0, 0], "w": [1.0, 2, 1, 4, 0, 1, 1]}
     # 10^2 / (1 + 4 + 1 + 16 + 1 + 1) rows; the share is 5/10.
