@@ -6,6 +6,7 @@
 | `ids`       | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
 | `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log    | accumulators.sums, ranked  |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
+| `bins`      | Cython      | sums of scores by bin                                 | accumulators.bins          |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`    | Cython      | measures of such lists                                | measures                   |

@@ -5,6 +5,8 @@
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
+| ScoreBins      | sums of scores and labels by bin of the score        | calibration_curve, ece, ...      |
+| ClassBins      | the same, of the scores of several classes           | ece(mode=top_label), ...         |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
 | ListSums       | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
@@ -19,6 +21,7 @@ from __future__ import annotations
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
+from fastrank.accumulators.bins import ClassBins, ScoreBins
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
@@ -32,6 +35,7 @@ from fastrank.accumulators.wins import ListWins
 __all__ = [
     "ACCUMULATORS",
     "Accumulator",
+    "ClassBins",
     "ClassHistograms",
     "ClassPairs",
     "ClassRuns",
@@ -44,6 +48,7 @@ __all__ = [
     "ListSums",
     "ListValues",
     "ListWins",
+    "ScoreBins",
     "ScoreHistogram",
     "ScoreRuns",
     "TopClassSum",

@@ -12,6 +12,7 @@ curves         thresholds and what they reach, all or some: ROC and its kin
 operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
+bins           bins that hold about as many rows each
 hull           corners of a convex hull
 =============  =======================================================================
 """
@@ -19,6 +20,7 @@ hull           corners of a convex hull
 from __future__ import annotations
 
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
+from fastrank.sweeps.bins import EqualMassBins
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
 from fastrank.sweeps.midranks import Midranks
@@ -33,6 +35,7 @@ __all__ = [
     "Block",
     "ClassDistance",
     "CurvePoints",
+    "EqualMassBins",
     "Midranks",
     "Pairs",
     "PartialPairs",
