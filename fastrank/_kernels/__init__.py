@@ -11,6 +11,7 @@
 | `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`    | Cython      | measures of such lists                                | measures                   |
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
+| `class_terms` | Cython    | one number of a row's scores of all classes           | accumulators.classes       |
 | `list_wins` | Cython      | pairs in the right order, in each of many lists       | accumulators.wins          |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more

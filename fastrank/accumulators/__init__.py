@@ -14,6 +14,7 @@
 | GroupExposure  | the exact sum of the exposure of each group of items | exposure                         |
 | ClassRuns      | a ScoreRuns (ClassHistograms: ScoreHistogram) a part | multiclass_auc                   |
 | ClassPairs     | weight of each true class by predicted class         | multiclass_confusion             |
+| ClassSum       | the exact sum of one term of a row's class scores    | multiclass_log_loss, ...         |
 | TopClassSum    | the exact weight of rows whose class is in the top k | top_k_accuracy                   |
 """
 
@@ -23,7 +24,7 @@ from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.bins import ClassBins, ScoreBins
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
-from fastrank.accumulators.classes import ClassPairs, TopClassSum
+from fastrank.accumulators.classes import ClassPairs, ClassSum, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
@@ -39,6 +40,7 @@ __all__ = [
     "ClassHistograms",
     "ClassPairs",
     "ClassRuns",
+    "ClassSum",
     "DecisionCounts",
     "ExactSum",
     "GroupExposure",

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from fastrank.metrics import (
     calibration,
+    class_losses,
     classification,
     curves,
     discrimination,
+    entropy,
     grouped,
     multiclass,
     operating,
@@ -20,9 +22,11 @@ from fastrank.metrics import (
 )
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
+from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.entropy import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
 from fastrank.metrics.operating import *
@@ -40,9 +44,11 @@ __all__ = [
     "list_metrics",
     "parse",
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *curves.__all__,
     *discrimination.__all__,
+    *entropy.__all__,
     *grouped.__all__,
     *multiclass.__all__,
     *operating.__all__,

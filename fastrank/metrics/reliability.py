@@ -11,7 +11,7 @@ import numpy as np
 
 from fastrank.accumulators import ClassBins, ExactSum, ScoreBins, ScoreRuns
 from fastrank.accumulators.bins import UNIT, equal_mass_sums
-from fastrank.classes import class_labels, class_scores
+from fastrank.classes import class_labels, columns_of_classes
 from fastrank.domains import PROBABILITY
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.labels import POSITIVE, binary_label
@@ -88,9 +88,7 @@ def _columns(p: Any) -> Mapping[str, Domain]:
     if p.mode not in OF_CLASSES:
         return {"label": binary_label(p), "score": PROBABILITY}
     count = len(p.scores or p.classes or ()) or None
-    of_classes = dict.fromkeys([f"score[{k}]" for k in range(count or 0)], PROBABILITY)
-    scores = of_classes if p.scores else {"score": class_scores(count, PROBABILITY)}
-    return {"label": class_labels(p.classes, count), **scores}
+    return {"label": class_labels(p.classes, count), **columns_of_classes(p.scores, count, PROBABILITY)}
 
 
 def _edges(p: Any) -> int | tuple[float, ...]:

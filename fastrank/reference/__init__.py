@@ -8,6 +8,7 @@ Each module says in its `__all__` what it specifies.
 
 from fastrank.reference import (
     calibration,
+    class_losses,
     classification,
     discrimination,
     gains,
@@ -22,6 +23,7 @@ from fastrank.reference import (
     untied,
 )
 from fastrank.reference.calibration import *
+from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
@@ -37,6 +39,7 @@ from fastrank.reference.untied import *
 
 __all__ = [
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *discrimination.__all__,
     *gains.__all__,
