@@ -36,7 +36,7 @@ cdef extern from "bins.h" nogil:
     void fr_bin_drain(fr_bin_gathered *, long, uint64_t *, int64_t *)
     void fr_add_term(int64_t *, double)
 
-MOST_BINS = 1 << 16
+MOST_BINS = 1 << 16  # where places among them are far from rounding; one more lies at the end
 MOST_ROWS = 1 << 30  # between two carries
 
 ctypedef fused real:
@@ -52,8 +52,8 @@ cdef class Bins:
 
     def __cinit__(self, edges, int widths, bint strict):
         self.edges = np.array(edges, np.float64)
-        if self.edges.shape[0] >= MOST_BINS:
-            raise ValueError(f"more than {MOST_BINS} bins")
+        if self.edges.shape[0] > MOST_BINS:
+            raise ValueError(f"more than {MOST_BINS} inner edges")
         self.bins.edge = &self.edges[0] if self.edges.shape[0] else NULL
         self.bins.edges, self.bins.widths, self.bins.strict = self.edges.shape[0], widths, strict
 

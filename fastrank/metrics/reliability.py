@@ -91,18 +91,18 @@ def _columns(p: Any) -> Mapping[str, Domain]:
     return {"label": class_labels(p.classes, count), **columns_of_classes(p.scores, count, PROBABILITY)}
 
 
-def _edges(p: Any) -> int | tuple[float, ...]:
-    return p.bins if p.edges is None else p.edges
+def _rules(p: Any) -> dict[str, Any]:
+    """What bins have in common, whatever falls into them."""
+    return {"edges": p.bins if p.edges is None else p.edges, "closed": p.closed, "weighted": p.weighted}
 
 
 def _bins_of(p: Any) -> Accumulator:
     """The state: sums by bin, or distinct scores where bins depend on all of these."""
     if p.strategy == "quantile":
         return ScoreRuns(weighted=p.weighted)
-    rules = {"edges": _edges(p), "closed": p.closed, "one_apart": p.phantom_one, "weighted": p.weighted}
     if p.mode in OF_CLASSES:
-        return ClassBins(**rules, of="top" if p.mode == "top_label" else "each")
-    return ScoreBins(**rules, decided=p.mode == "binary_top_label")
+        return ClassBins(**_rules(p), one_apart=p.phantom_one, of="top" if p.mode == "top_label" else "each")
+    return ScoreBins(**_rules(p), one_apart=p.phantom_one, decided=p.mode == "binary_top_label")
 
 
 def _sweeps(p: Any) -> Mapping[str, Sweep]:
@@ -366,9 +366,8 @@ PARTS = ("total", "reliability", "resolution", "uncertainty", "within_bin")
 
 
 def _states_of_parts(p: Any) -> Mapping[str, Accumulator]:
-    isotonic = p.method == "isotonic"
-    bins = ScoreRuns(weighted=p.weighted) if isotonic else _bins_of(p)
-    return {"found": bins, "error": ExactSum("brier")}
+    exact = p.method == "isotonic" or p.strategy == "quantile"
+    return {"found": ScoreRuns(weighted=p.weighted) if exact else ScoreBins(**_rules(p)), "error": ExactSum("brier")}
 
 
 def _conflict_of_parts(p: Any) -> str:

@@ -4,6 +4,7 @@ before the end."""
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -80,12 +81,15 @@ def inner_edges(
         return [edge for edge in edges if 0 < edge < 1]
     if strategy == "uniform":
         return [i / bins for i in range(1, bins)] + ([1.0] if phantom_one else [])
-    total, found = sum(row.w for row in rows), []
-    distinct = sorted({row.p for row in rows})
-    for j in range(1, bins):
-        below = [p for p in distinct if sum(row.w for row in rows if row.p <= p) * bins >= j * total]
-        found += below[:1]
-    return sorted({float(p) for p in found})
+    total, reached = sum(row.w for row in rows), Fraction(0)
+    found = []
+    for p in sorted({row.p for row in rows}):
+        before, reached = reached, reached + sum(row.w for row in rows if row.p == p)
+        # Whether a j from 1 to bins - 1 lies in (before, reached] * bins / total.
+        least = math.floor(before * bins / total) + 1
+        if least <= min(reached * bins / total, bins - 1):
+            found.append(float(p))
+    return found
 
 
 def calibration_bins(
@@ -95,20 +99,16 @@ def calibration_bins(
     edges: Sequence[float] | None = None,
     closed: str = "left",
     phantom_one: bool = False,
-) -> list[Bin | None]:
-    """The bins, None where one is empty.  A row is in the bin whose number is how many inner edges are not above its
+) -> dict[int, Bin]:
+    """The bins that hold rows, by number.  A row is in the bin whose number is how many inner edges are not above its
     prediction, or below it where bins are closed on the right, as those of quantiles are."""
     inner = inner_edges(rows, bins, strategy, edges, phantom_one)
-    right = closed == "right" or strategy == "quantile"
-    places = [sum(e < row.p if right else e <= row.p for e in inner) for row in rows]
-    found: list[Bin | None] = []
-    for b in range(len(inner) + 1):
-        inside = [row for row, place in zip(rows, places, strict=True) if place == b]
-        weight, positives = (sum((row.w * x for row, x in pairs), Fraction(0)) for pairs in (
-            [(row, 1) for row in inside], [(row, row.y) for row in inside]
-        ))  # fmt: skip
-        predictions = sum((row.w * row.p for row in inside), Fraction(0))
-        found.append(Bin(len(inside), weight, positives, predictions) if inside else None)
+    place = bisect_left if closed == "right" or strategy == "quantile" else bisect_right
+    found: dict[int, Bin] = {}
+    for row in rows:
+        b = place(inner, row.p)
+        count, weight, positives, predictions = found.get(b, Bin(0, Fraction(0), Fraction(0), Fraction(0)))
+        found[b] = Bin(count + 1, weight + row.w, positives + row.w * row.y, predictions + row.w * row.p)
     return found
 
 
@@ -134,7 +134,7 @@ def _error(name: str, doc: str, summed: Callable[[list[list[Bin]]], float]) -> C
         if not parts or not parts[0]:
             return math.nan
         found = [calibration_bins(rows, bins, strategy, edges, closed, phantom_one) for rows in parts]
-        return summed([[each for each in part if each is not None] for part in found])
+        return summed([list(each.values()) for each in found])
 
     measure.__name__ = measure.__qualname__ = name
     measure.__doc__ = doc
@@ -223,7 +223,7 @@ def brier_decomposition(
         recalibrated = sum(w * (y / w) * (1 - y / w) for w, y in _isotonic_blocks(rows)) / total
         parts = {"reliability": brier - recalibrated, "resolution": uncertainty - recalibrated}
     else:
-        found = [b for b in calibration_bins(rows, bins, strategy, edges, closed) if b is not None]
+        found = calibration_bins(rows, bins, strategy, edges, closed).values()
         parts = {
             "reliability": sum(b.weight * b.gap**2 for b in found) / total,
             "resolution": sum(b.weight * (b.positives / b.weight - rate) ** 2 for b in found) / total,

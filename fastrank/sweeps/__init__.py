@@ -12,6 +12,7 @@ curves         thresholds and what they reach, all or some: ROC and its kin
 operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
+isotonic       rates of positives that never fall with the score
 bins           bins that hold about as many rows each
 hull           corners of a convex hull
 =============  =======================================================================
@@ -23,6 +24,7 @@ from fastrank.sweeps.base import Block, Points, Sweep, Totals
 from fastrank.sweeps.bins import EqualMassBins
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
+from fastrank.sweeps.isotonic import Isotonic
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Area, Pairs, PartialPairs
@@ -36,6 +38,7 @@ __all__ = [
     "ClassDistance",
     "CurvePoints",
     "EqualMassBins",
+    "Isotonic",
     "Midranks",
     "Pairs",
     "PartialPairs",
