@@ -27,8 +27,8 @@ MOST_SHOWN = 10  # classes in a message
 Names = tuple[str, ...] | tuple[int, ...]
 
 
-def class_scores(classes: int | None = None) -> Domain:
-    """Lists of one length, a number for each class; of `classes` numbers where that many are named."""
+def class_scores(classes: int | None = None, of: Domain = SCORE) -> Domain:
+    """Lists of one length, a number for each class, in the domain `of`; of `classes` numbers where that many are named."""
     types = "list, or list of fixed size, of numbers"
     of_each = f"of {classes} numbers, one" if classes else "of numbers, one"
 
@@ -40,7 +40,7 @@ def class_scores(classes: int | None = None) -> Domain:
         nulls = null_mask(array)
         width = _width(array, classes)
         try:
-            entries, outside = SCORE.view(plain(array.flatten()))  # those of lists that are not null
+            entries, outside = of.view(plain(array.flatten()))  # those of lists that are not null
         except Unfit as error:
             raise Unfit(f"{types}, of type {error}") from None
         matrix = entries.reshape(-1, width)
@@ -53,8 +53,9 @@ def class_scores(classes: int | None = None) -> Domain:
             nulls[~nulls] = invalid
         return Column(values, nulls)
 
-    allowed = f"a list {of_each} for each class, none of them null or NaN"
-    return Domain(f"scores of {classes or 'all'} classes", types, allowed, view)
+    each = "none of them null or NaN" if of is SCORE else f"each of them {of.allowed}"
+    allowed = f"a list {of_each} for each class, {each}"
+    return Domain(f"{of.name}s of {classes or 'all'} classes", types, allowed, view)
 
 
 def _width(array: pa.Array, classes: int | None) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastrank.sources import Source
     from fastrank.sources.base import Batches
 
-__all__ = ["compute", "evaluate", "run"]
+__all__ = ["compute", "evaluate", "feed", "run"]
 
 
 @overload
@@ -181,6 +181,18 @@ def run(
     ParameterError
         `threads` is no positive integer.
     """
+    return feed(source, evaluator, progress, threads=threads, restart=restart)[1]
+
+
+def feed(
+    source: Source,
+    evaluator: Evaluator,
+    progress: Callable[[int], None] | None = None,
+    *,
+    threads: int | None = None,
+    restart: bool = True,
+) -> tuple[Evaluator, Result]:
+    """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
     shards = source.shards(_thread_count(threads, evaluator))
     counter = _Counter(progress)
     if len(shards) > 1:
@@ -198,7 +210,7 @@ def run(
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
     result = evaluator.result()
     check_evaluated(result, counter.total)
-    return result
+    return evaluator, result
 
 
 def _thread_count(threads: int | None, evaluator: Evaluator) -> int:

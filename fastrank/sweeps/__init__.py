@@ -13,6 +13,7 @@ operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
 hull           corners of a convex hull
+isotonic       the rate of positives that never falls with the score
 =============  =======================================================================
 """
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
+from fastrank.sweeps.isotonic import Isotonic, PooledScores
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Area, Pairs, PartialPairs
@@ -33,10 +35,12 @@ __all__ = [
     "Block",
     "ClassDistance",
     "CurvePoints",
+    "Isotonic",
     "Midranks",
     "Pairs",
     "PartialPairs",
     "Points",
+    "PooledScores",
     "PrecisionArea",
     "PrecisionAtRecall",
     "Quantiles",
