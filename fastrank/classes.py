@@ -28,7 +28,7 @@ Names = tuple[str, ...] | tuple[int, ...]
 
 
 def class_scores(classes: int | None = None, of: Domain = SCORE) -> Domain:
-    """Lists of one length, a number for each class, in the domain `of`; of `classes` numbers where that many are named."""
+    """Lists of one length, a number of a domain for each class; of `classes` numbers where that many are named."""
     types = "list, or list of fixed size, of numbers"
     of_each = f"of {classes} numbers, one" if classes else "of numbers, one"
 

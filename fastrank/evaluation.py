@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastrank.sources import Source
     from fastrank.sources.base import Batches
 
-__all__ = ["compute", "evaluate", "feed", "run"]
+__all__ = ["compute", "evaluate", "feed", "run", "thread_count"]
 
 
 @overload
@@ -213,15 +213,19 @@ def feed(
     return evaluator, result
 
 
-def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
+def thread_count(threads: int | None) -> int:
+    """What `threads` says of metrics of rows; ParameterError where it is no positive integer."""
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
         raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
+    return 1 if threads is None else int(threads)
+
+
+def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
+    count = thread_count(threads)
     if evaluator.plan.in_order:
         return 1
-    if threads is None:
-        # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
-        return len(os.sched_getaffinity(0)) if evaluator.plan.streams else 1
-    return int(threads)
+    return len(os.sched_getaffinity(0)) if threads is None and evaluator.plan.streams else count
 
 
 class _Counter:

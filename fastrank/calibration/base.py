@@ -55,6 +55,10 @@ class Calibrator(ABC):
     def calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities of scores of the domain, or of NaN."""
 
+    def uncalibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities that scores are before."""
+        return scores
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters by name."""
@@ -86,10 +90,8 @@ class Calibrator(ABC):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return repr(self.parameters) == repr(other.parameters) and all(
-            np.array_equal(vars(self).get(name), vars(other).get(name), equal_nan=True) if name in vars(self) else
-            name not in vars(other) for name in self.fitted
-        )  # fmt: skip
+        found = ([np.asarray(vars(one).get(name)).tolist() for name in self.fitted] for one in (self, other))
+        return self.parameters == other.parameters and next(found) == next(found)
 
     __hash__ = None  # type: ignore[assignment] # it changes when it is fitted
 
@@ -202,7 +204,7 @@ class FittedCalibrator(Calibrator):
     rows_dropped: int | None = None
 
     @abstractmethod
-    def fit_cells(self, cells: Cells) -> None:
+    def _fit(self, cells: Cells) -> None:
         """Fits on scores with the weight of each class."""
 
     def fit(
@@ -256,22 +258,10 @@ class FittedCalibrator(Calibrator):
         -------
         self
         """
-        cells = read_cells(
-            type(self).__name__,
-            source,
-            self.scores,
-            label=label,
-            score=score,
-            weight=weight,
-            where=where,
-            positive=positive,
-            on_invalid=on_invalid,
-            bits=bits,
-            memory_limit=memory_limit,
-            threads=threads,
-            progress=progress,
-        )
-        return self._fit(cells)
+        roles = {"label": label, "score": score, "weight": weight, "where": where, "on_invalid": on_invalid}
+        options: dict[str, Any] = {"bits": bits, "memory_limit": memory_limit, "threads": threads, "progress": progress}
+        name = type(self).__name__
+        return self.fit_cells(read_cells(name, source, self.scores, positive=positive, **roles, **options))
 
     def fit_state(
         self,
@@ -297,11 +287,12 @@ class FittedCalibrator(Calibrator):
         -------
         self
         """
-        return self._fit(cells_of_state(state, label=label, score=score, memory_limit=memory_limit))
+        return self.fit_cells(cells_of_state(state, label=label, score=score, memory_limit=memory_limit))
 
-    def _fit(self, cells: Cells) -> Self:
+    def fit_cells(self, cells: Cells) -> Self:
+        """Fits on what `read_cells` read."""
         cells.check_classes(type(self).__name__)
-        self.fit_cells(cells)
+        self._fit(cells)
         self.rows, self.rows_dropped = cells.rows, cells.rows_dropped
         return self
 

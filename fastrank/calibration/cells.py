@@ -14,9 +14,10 @@ import pyarrow as pa
 from fastrank import metrics
 from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.buffers import to_arrow
+from fastrank.calibration.logistic import Extent, Predictor
 from fastrank.domains import LARGEST_WEIGHT
 from fastrank.errors import InvalidValueError, StateMismatchError
-from fastrank.evaluation import feed
+from fastrank.evaluation import feed, thread_count
 from fastrank.evaluator import Evaluator
 from fastrank.metrics.base import Value
 from fastrank.metrics.labels import binary_label
@@ -73,6 +74,12 @@ class Cells:
                 f"{name} needs rows of both classes: there are {there} ones, but no {missing} ones with a weight"
             )
 
+    def are_probabilities(self, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> bool:
+        """Whether all scores, after a transform that keeps their order, lie in [0, 1]."""
+        extent: Extent = self.ask(Extent(Predictor(of_logit=False)))
+        ends = transform(np.array([extent.lowest, extent.highest]))
+        return bool((ends >= 0).all() and (ends <= 1).all())
+
     def quality(self, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> dict[str, float]:
         """Metrics of the scores after a transform, by name."""
         evaluator = Evaluator(list(QUALITIES), label="label", score="score", weight="weight")
@@ -82,7 +89,7 @@ class Cells:
         for block in chain.from_iterable(self.scores.blocks(OVERALL)):
             scores = transform(block.scores)
             for label, weights in enumerate((block.points.negatives, block.points.positives)):
-                rows = {
+                rows: dict[str, NDArray[Any]] = {
                     "label": np.full(scores.size, label, np.uint8),
                     "score": scores,
                     "weight": weights / unit,
@@ -91,7 +98,7 @@ class Cells:
                     pa.RecordBatch.from_arrays([to_arrow(each) for each in rows.values()], names=list(rows))
                 )
         result = evaluator.result()
-        return {name: float(result[name]) for name in QUALITIES}
+        return {name: cast("float", result[name]) for name in QUALITIES}
 
 
 def read_cells(
@@ -99,9 +106,9 @@ def read_cells(
     source: Any,
     domain: Domain,
     *,
-    positive: Any,
-    bits: int | None,
-    threads: int | None,
+    positive: Any = None,
+    bits: int | None = None,
+    threads: int | None = None,
     progress: Callable[[int], None] | None = None,
     **roles: Any,
 ) -> Cells:
@@ -115,10 +122,11 @@ def read_cells(
         finalize=lambda **_: Value(math.nan),
     )
     evaluator = Evaluator(replace(asked, definition=definition), **roles)
-    evaluator, _ = feed(source if isinstance(source, Source) else open_source(source), evaluator, progress, threads=threads)
+    opened = source if isinstance(source, Source) else open_source(source)
+    evaluator, _ = feed(opened, evaluator, progress, threads=threads)
     (scores,) = evaluator.plan.accumulators.values()
     assert isinstance(scores, ScoreAccumulator)
-    return Cells(scores, threads or 1)
+    return Cells(scores, thread_count(threads))
 
 
 def cells_of_state(state: Any, *, label: str | None, score: str | None, memory_limit: int) -> Cells:

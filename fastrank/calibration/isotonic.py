@@ -76,7 +76,7 @@ class IsotonicCalibrator(FittedCalibrator):
         """Any numbers."""
         return SCORE
 
-    def fit_cells(self, cells: Cells) -> None:
+    def _fit(self, cells: Cells) -> None:
         """Fits on scores with the weight of each class."""
         blocks = cells.ask(Isotonic(self.increasing)).pooled
         # Weights are rounded before they are divided: two rates that differ may come out an ulp in the wrong order.

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Extent", "LogisticSums", "Predictor", "add_terms"]
 
 
-def add_terms(digits: NDArray[np.int64], at: int, terms: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> None:
+def add_terms(
+    digits: NDArray[np.int64], at: int, terms: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> None:
     """Adds terms, each times its weight, to an exact sum."""
     special = np.zeros((len(digits), exact_sum.SPECIALS), np.int64)
     exact_sum.add_values(np.ascontiguousarray(terms), weights, None, digits, special, at)

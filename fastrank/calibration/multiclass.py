@@ -11,23 +11,22 @@ import numpy as np
 from fastrank import metrics
 from fastrank._kernels import exact_sum
 from fastrank.accumulators.sums import digits_to_fraction
-from fastrank.buffers import is_list
 from fastrank.calibration.functions import exp, log
 from fastrank.calibration.logistic import add_terms
 from fastrank.calibration.newton import Derivatives
 from fastrank.classes import class_labels, class_scores
 from fastrank.errors import EmptyInputError, InvalidValueError, ParameterError
+from fastrank.evaluation import thread_count
 from fastrank.evaluator import Evaluator
 from fastrank.negatives import check_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
     from fastrank.domains import Domain
-    from fastrank.metrics.base import Metric
     from fastrank.sources import Source
 
 __all__ = ["ClassRows", "ClassSums"]
@@ -95,41 +94,35 @@ class ClassSums:
 class ClassRows:
     """Rows with a score for each class, of a source that can be read again."""
 
-    def __init__(self, source: Source, metric: Metric, label: str, score: str | None) -> None:
-        self._source = source
-        self._metric = metric
-        self._columns = {"label": label, "score": score}
-        self._threads = 1
-
-    @staticmethod
-    def find(
-        source: Source, label: str, score: str | Sequence[str], classes: Sequence[Any] | None, domain: Domain
-    ) -> ClassRows | None:
-        """The rows, where scores are lists or stand in several columns; else None."""
-        several = not isinstance(score, str)
-        if not several and not _holds_lists(source, score):
-            if classes is not None:
-                raise ParameterError("classes= names those of scores that are lists; positive= names one of two")
-            return None
+    def __init__(
+        self,
+        source: Source,
+        domain: Domain,
+        label: str,
+        score: str | Sequence[str],
+        classes: Sequence[Any] | None,
+        roles: Mapping[str, Any],
+        threads: int | None,
+    ) -> None:
         if source.reads_once:
             raise ParameterError(
                 "temperatures of several classes are fitted in some ten passes, and this source can be read once: "
                 "pass files or a table"
             )
+        several = not isinstance(score, str)
         asked = metrics.top_k_accuracy(scores=list(score) if several else None, classes=classes)
-        count = len(asked.parameters["scores"] or asked.parameters["classes"] or ()) or None
-        scores = {f"score[{k}]": domain for k in range(count or 0)} if several else {
-            "score": class_scores(count, domain)
-        }  # fmt: skip
-        domains = {"label": class_labels(asked.parameters["classes"], count), **scores}
+        names = asked.parameters["classes"]
+        count = len(asked.parameters["scores"] or names or ()) or None
+        of_each = {f"score[{k}]": domain for k in range(count or 0)}
+        domains = {
+            "label": class_labels(names, count),
+            **(of_each if several else {"score": class_scores(count, domain)}),
+        }
         definition = replace(asked.definition, name="TemperatureCalibrator", columns=lambda _: domains)
-        return ClassRows(source, replace(asked, definition=definition), label, None if several else str(score))
-
-    def choose(self, *, threads: int | None, **roles: Any) -> None:
-        """Which rows count, and on how many threads."""
-        self._threads = threads or 1
-        self._make = lambda: Evaluator(self._metric, **self._columns, **roles)
-        self._make()
+        self._source = source
+        self._metric = replace(asked, definition=definition)
+        self._arguments = {"label": label, "score": None if several else score, **roles}
+        self._threads = thread_count(threads)
 
     def add_up(self, to_logits: Callable[[NDArray[np.float64]], NDArray[np.float64]], beta: float) -> ClassSums:
         """The sums at beta, from a pass over the rows."""
@@ -162,7 +155,7 @@ class ClassRows:
         return total
 
     def _rows(self, source: Source) -> Iterator[Rows]:
-        evaluator = self._make()
+        evaluator = Evaluator(self._metric, **self._arguments)
         plan = evaluator.plan
         for batch, origin in source.batches(*evaluator.columns(source.schema)):
             columns = plan.view(batch, 0, origin.describe)
@@ -177,12 +170,3 @@ def _width(rows: Rows, width: int, known: int) -> int:
             f"{rows.describe(0)} holds scores of {width} classes; allowed: of {known}, as the rows before"
         )
     return width
-
-
-def _holds_lists(source: Source, column: str) -> bool:
-    """Whether a column of a source holds lists."""
-    place = source.schema.get_field_index(column)
-    if place < 0:
-        return False  # told when it is read
-    kind = source.schema.field(place).type
-    return is_list(getattr(kind, "storage_type", kind))

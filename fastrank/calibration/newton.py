@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Derivatives", "minimise"]
 
-# Half the squared Newton decrement is what is left to gain.  Where it is this part of the value, the step leads within
-# its square of the minimum.
-CLOSE = Fraction(1, 2**66)
+# Half the squared Newton decrement is what is left to gain, here as a part of the value.  Terms of the value are
+# rounded, so that gains below NOISE do not show in it; where CLOSE is left, a step leads within its square of the
+# minimum.
+NOISE, CLOSE = Fraction(1, 2**44), Fraction(1, 2**66)
 MOST_STEPS = 200
 MOST_HALVINGS = 60
 
@@ -33,20 +34,20 @@ def minimise(derivatives: Callable[[tuple[float, ...]], Derivatives], start: tup
     Steps come from sums that are exact, and are rounded once, so the answer does not depend on how rows were split.
     """
     point, here = start, derivatives(start)
+    left: Fraction | None = None
     for _ in range(MOST_STEPS):
         step = _newton_step(here)
         gain = -sum((g * d for g, d in zip(here.gradient, step, strict=True)), Fraction(0))
-        if gain <= CLOSE * here.value:
+        noise = NOISE * here.value
+        if gain <= CLOSE * here.value or (left is not None and left <= noise and 2 * gain >= left):
             return _moved(point, step, Fraction(1))
-        share = Fraction(1)
-        there = derivatives(moved := _moved(point, step, share))
+        share, left = Fraction(1), gain
         for _ in range(MOST_HALVINGS):
-            if there.value < here.value:
+            moved = _moved(point, step, share)
+            there = derivatives(moved)
+            if there.value <= here.value + (noise if gain <= noise else 0):
                 break
             share /= 2
-            there = derivatives(moved := _moved(point, step, share))
-        else:
-            return point  # what is left to gain is below the rounding of the terms
         point, here = moved, there
     raise InvalidValueError("the fit did not settle: the scores differ too much in size")
 

@@ -74,7 +74,7 @@ class PlattCalibrator(FittedCalibrator):
         """Finite numbers, or probabilities."""
         return PROBABILITY if self.on == "logit" else REAL
 
-    def fit_cells(self, cells: Cells) -> None:
+    def _fit(self, cells: Cells) -> None:
         """Fits on scores with the weight of each class."""
         negatives, positives = cells.weights
         targets = 1.0 / (negatives + 2.0), (positives + 1.0) / (positives + 2.0)

@@ -59,9 +59,7 @@ def _alike(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
             raise SourceError(f"columns of a later file are of other types than those of the first: {error}") from error
 
 
-def _batches(
-    calibrator: Calibrator, source: Source, score: str, name: str, *, keep: bool
-) -> Iterator[pa.RecordBatch]:
+def _batches(calibrator: Calibrator, source: Source, score: str, name: str, *, keep: bool) -> Iterator[pa.RecordBatch]:
     for batch, origin in source.batches(list(dict.fromkeys([*source.schema.names, score])), {score}):
         columns = Columns(batch, origin.describe)
         lists = is_list(columns.array(score).type)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from fastrank.buffers import is_list
 from fastrank.calibration.base import FittedCalibrator
 from fastrank.calibration.functions import EPS, exp, log, logit, sigmoid
 from fastrank.calibration.logistic import Extent, LogisticSums, Predictor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fastrank.calibration.cells import Cells
     from fastrank.calibration.newton import Derivatives
     from fastrank.domains import Domain
+    from fastrank.sources import Source
 
 __all__ = ["TemperatureCalibrator"]
 
@@ -78,7 +80,7 @@ class TemperatureCalibrator(FittedCalibrator):
         """Logits are finite numbers."""
         return REAL if self.from_logits else PROBABILITY
 
-    def fit(  # type: ignore[override] # takes more
+    def fit(
         self,
         source: Any,
         *,
@@ -125,18 +127,31 @@ class TemperatureCalibrator(FittedCalibrator):
         self
         """
         opened = open_source(source)
-        rows = ClassRows.find(opened, label, score, classes, self.scores)
-        if rows is None:
-            roles = {"label": label, "weight": weight, "where": where, "on_invalid": on_invalid}
-            return super().fit(
-                opened, score=score, positive=positive, bits=bits, threads=threads, **roles, **options
-            )
+        roles = {"weight": weight, "where": where, "on_invalid": on_invalid}
+        if not self.is_of_classes(opened, score):
+            if classes is not None:
+                raise ParameterError("classes= is about scores of several classes; positive= names one of two labels")
+            two: dict[str, Any] = {"label": label, "score": score, "positive": positive, "bits": bits}
+            return super().fit(opened, **two, **roles, threads=threads, **options)
         given = {"positive": positive, "bits": bits, **options}
         for name, value in given.items():
             if value is not None:
                 raise ParameterError(f"{name}={value!r} is about scores of two classes; these are of several")
-        rows.choose(weight=weight, where=where, on_invalid=on_invalid, threads=threads)
-        return self._fit_classes(rows)
+        return self._fit_classes(ClassRows(opened, self.scores, label, score, classes, roles, threads))
+
+    def is_of_classes(self, source: Source, score: str | Sequence[str]) -> bool:
+        """Whether scores of a source are of several classes: lists, or in several columns."""
+        if not isinstance(score, str):
+            return True
+        place = source.schema.get_field_index(score)
+        if place < 0:
+            return False  # told when it is read
+        kind = source.schema.field(place).type
+        return is_list(getattr(kind, "storage_type", kind))
+
+    def uncalibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities that scores are before."""
+        return sigmoid(scores) if self.from_logits else scores
 
     def _fit_classes(self, rows: ClassRows) -> Self:
         def sums(beta: float) -> ClassSums:
@@ -148,7 +163,7 @@ class TemperatureCalibrator(FittedCalibrator):
         self.rows, self.rows_dropped = start.rows, start.rows_dropped
         return self
 
-    def fit_cells(self, cells: Cells) -> None:
+    def _fit(self, cells: Cells) -> None:
         """Fits on scores with the weight of each class."""
         predictor = Predictor(not self.from_logits)
 

@@ -89,11 +89,13 @@ class Isotonic(Sweep):
     def _joined(self) -> _Part:
         parts = sorted((part for part in self._parts if part.first.size), key=lambda part: float(part.first[0]))
         if not parts:
-            return self._parts[0] if self._parts else _Part(*[np.empty(0)] * 2, *[(np.empty(0, np.int64),)] * 2)
+            scores, counts = np.empty(0), (np.empty(0, np.int64),)
+            return _Part(scores, scores, counts, counts)
+        first, last = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         negatives, positives = (
-            tuple(map(np.concatenate, zip(*words, strict=True))) for words in zip(*(p[2:] for p in parts), strict=True)
+            tuple(np.concatenate(words) for words in zip(*each, strict=True))
+            for each in ([part.negatives for part in parts], [part.positives for part in parts])
         )
-        first, last = (np.concatenate(ends) for ends in zip(*(part[:2] for part in parts), strict=True))
         return self._pool(_Part(first, last, negatives, positives))
 
     @property
