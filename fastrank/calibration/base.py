@@ -64,7 +64,7 @@ class Calibrator(ABC):
         """The parameters by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
-    @property
+    # Not a property: of one, Python would take the error for a missing attribute.
     def content(self) -> dict[str, Any]:
         """What the fit found, by name; NotFittedError before it."""
         return {name: getattr(self, name) for name in self.fitted}
@@ -84,7 +84,7 @@ class Calibrator(ABC):
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in self.parameters.items()]
         if all(name in vars(self) for name in self.fitted):
-            shown += [f"{name}={_shown(value)}" for name, value in self.content.items()]
+            shown += [f"{name}={_shown(value)}" for name, value in self.content().items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
@@ -115,7 +115,7 @@ class Calibrator(ABC):
         InvalidValueError
             A score lies outside [0, 1] where scores are probabilities.
         """
-        _ = self.content
+        self.content()
         if isinstance(scores, pa.Array | pa.ChunkedArray):
             return self._transform_arrow(scores)
         values = np.asarray(scores)
@@ -181,7 +181,7 @@ class Calibrator(ABC):
         """
         from fastrank.calibration.stream import calibrated
 
-        _ = self.content
+        self.content()
         return calibrated(self, source, score, name, on_invalid, batch_rows)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -245,8 +245,9 @@ class FittedCalibrator(Calibrator):
             them (`rows_dropped`).
         bits : int, optional
             Keep the scores in 2^bits cells (12 to 26), as `auc(bits=)` does, and not each distinct score: memory is
-            then of one size.  The fit is that of scores rounded down to their cells, by less than a part 2^-(bits-9)
-            of their size (from float32's least normal number on), and exact where each stands at the start of its cell.
+            then of one size.  The fit is that of scores cut off to 2^(bits-9) steps from one power of two to the next: each
+            is nearer to 0 by less than a part 2^-(bits-9) of its size (from float32's least normal number on), and as
+            it is where it stands on a step.
         memory_limit : int
             Bytes of distinct scores to keep in memory; more go to a temporary file.
         threads : int, optional

@@ -19,7 +19,7 @@ from fastrank.domains import LARGEST_WEIGHT
 from fastrank.errors import InvalidValueError, StateMismatchError
 from fastrank.evaluation import feed, thread_count
 from fastrank.evaluator import Evaluator
-from fastrank.metrics.base import Value
+from fastrank.metrics.base import MetricFactory, Value
 from fastrank.metrics.labels import binary_label
 from fastrank.sources import Source, open_source
 from fastrank.wire import from_table, read_table
@@ -87,7 +87,7 @@ class Cells:
         # A power of two, by which weights are divided, changes no mean; what is left fits a column of weights.
         unit = 2.0 ** max(0, math.frexp(max(negatives, positives) / LARGEST_WEIGHT)[1])
         for block in chain.from_iterable(self.scores.blocks(OVERALL)):
-            scores = transform(block.scores)
+            scores = transform(block.inner_scores)
             for label, weights in enumerate((block.points.negatives, block.points.positives)):
                 rows: dict[str, NDArray[Any]] = {
                     "label": np.full(scores.size, label, np.uint8),
@@ -113,15 +113,14 @@ def read_cells(
     **roles: Any,
 ) -> Cells:
     """The cells of a source, in one pass: the state of `auc`, of scores of this domain."""
-    asked = metrics.auc(positive=positive, bits=bits)
     definition = replace(
-        asked.definition,
+        metrics.auc.definition,
         name=name,
         columns=lambda p: {"label": binary_label(p), "score": domain},
         sweeps=lambda _: {},
         finalize=lambda **_: Value(math.nan),
     )
-    evaluator = Evaluator(replace(asked, definition=definition), **roles)
+    evaluator = Evaluator(MetricFactory(definition)(positive=positive, bits=bits), **roles)
     opened = source if isinstance(source, Source) else open_source(source)
     evaluator, _ = feed(opened, evaluator, progress, threads=threads)
     (scores,) = evaluator.plan.accumulators.values()

@@ -32,7 +32,7 @@ def save(calibrator: Calibrator, path: str | os.PathLike[str]) -> None:
     about = {"format": FORMAT, "calibrator": calibrator.kind, "parameters": calibrator.parameters}
     if isinstance(calibrator, FittedCalibrator):
         about |= {"rows": calibrator.rows, "rows_dropped": calibrator.rows_dropped}
-    content = calibrator.content
+    content = calibrator.content()
     suffix = Path(path).suffix.lower()
     if suffix == ".json":
         fitted = {name: _to_json(value) for name, value in content.items()}
@@ -103,8 +103,15 @@ def _restored(about: dict[str, Any], fitted: dict[str, Any]) -> Calibrator:
         raise ValueError(f"it holds {sorted(fitted)} and not {sorted(calibrator.fitted)}")
     calibrator.restore(fitted)
     if isinstance(calibrator, FittedCalibrator):
-        calibrator.rows, calibrator.rows_dropped = int(about["rows"]), int(about["rows_dropped"])
+        calibrator.rows, calibrator.rows_dropped = (_count(about, name) for name in ("rows", "rows_dropped"))
     return calibrator
+
+
+def _count(about: dict[str, Any], name: str) -> int | None:
+    count = about[name]
+    if count is not None and (not isinstance(count, int) or count < 0):
+        raise ValueError(f"{name} is no number of rows")
+    return count
 
 
 def _to_json(value: Any) -> Any:

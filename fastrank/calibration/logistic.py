@@ -66,7 +66,7 @@ class Extent(Sweep):
         present = negative | positive
         if not present.any():
             return
-        x = self.predictor(block.scores)
+        x = self.predictor(block.inner_scores)
         self.lowest = min(self.lowest, float(x[present].min()))
         self.highest = max(self.highest, float(x[present].max()))
         self.any_wrong |= bool((negative & (x > 0)).any() or (positive & (x < 0)).any())
@@ -100,7 +100,7 @@ class LogisticSums(Sweep):
         total = negatives + positives
         ones = self.targets[0] * negatives + self.targets[1] * positives
         zeros = (1.0 - self.targets[0]) * negatives + (1.0 - self.targets[1]) * positives
-        x = self.predictor(block.scores)
+        x = self.predictor(block.inner_scores)
         margin = self.slope * x + self.intercept
         residual = zeros * sigmoid(margin) - ones * sigmoid(-margin)
         bend = total * (sigmoid(margin) * sigmoid(-margin))

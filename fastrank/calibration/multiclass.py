@@ -18,6 +18,7 @@ from fastrank.classes import class_labels, class_scores
 from fastrank.errors import EmptyInputError, InvalidValueError, ParameterError
 from fastrank.evaluation import thread_count
 from fastrank.evaluator import Evaluator
+from fastrank.metrics.base import MetricFactory
 from fastrank.negatives import check_rows
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class ClassSums:
         second = np.zeros(len(labels))
         for k, column in enumerate(columns):
             apart = column - mean
-            second += powers[k] * (apart * apart)
+            with np.errstate(over="ignore"):  # told by the sums
+                second += powers[k] * (apart * apart)
         margin = own - highest
         add_terms(self.digits, VALUE, log(total) - self.beta * margin, weights)
         add_terms(self.digits, SLOPE, mean - margin, weights)
@@ -110,17 +112,18 @@ class ClassRows:
                 "pass files or a table"
             )
         several = not isinstance(score, str)
-        asked = metrics.top_k_accuracy(scores=list(score) if several else None, classes=classes)
-        names = asked.parameters["classes"]
-        count = len(asked.parameters["scores"] or names or ()) or None
-        of_each = {f"score[{k}]": domain for k in range(count or 0)}
-        domains = {
-            "label": class_labels(names, count),
-            **(of_each if several else {"score": class_scores(count, domain)}),
-        }
-        definition = replace(asked.definition, name="TemperatureCalibrator", columns=lambda _: domains)
+
+        def columns(p: Any) -> Mapping[str, Domain]:
+            count = len(p.scores or p.classes or ()) or None
+            of_each = {f"score[{k}]": domain for k in range(count or 0)}
+            labels = class_labels(p.classes, count)
+            return {"label": labels, **(of_each if several else {"score": class_scores(count, domain)})}
+
+        # The columns that metrics of several classes read, of scores of this domain.
+        definition = replace(metrics.top_k_accuracy.definition, name="TemperatureCalibrator", columns=columns)
+        named = {"scores": list(score) if several else None, "classes": classes}
         self._source = source
-        self._metric = replace(asked, definition=definition)
+        self._metric = MetricFactory(definition)(**named)
         self._arguments = {"label": label, "score": None if several else score, **roles}
         self._threads = thread_count(threads)
 

@@ -165,13 +165,16 @@ class TemperatureCalibrator(FittedCalibrator):
 
     def _fit(self, cells: Cells) -> None:
         """Fits on scores with the weight of each class."""
-        predictor = Predictor(not self.from_logits)
+        extent: Extent = cells.ask(Extent(Predictor(not self.from_logits)))
+        # Of logits of any size the squares are finite then.
+        width = max(-extent.lowest, extent.highest) or 1.0
+        predictor = Predictor(not self.from_logits, width=width)
 
         def derivatives(beta: float) -> Derivatives:
             asked: LogisticSums = cells.ask(LogisticSums(predictor, beta))
             return asked.by_slope
 
-        self.temperature = _temperature(derivatives, settles=cells.ask(Extent(predictor)).any_wrong)
+        self.temperature = width * _temperature(derivatives, settles=extent.any_wrong)
 
     def transform(self, scores: Any) -> Any:
         """The calibrated probabilities of scores.

@@ -52,7 +52,7 @@ class _Part(NamedTuple):
 class Isotonic(Sweep):
     """The least-squares fit of the labels by a rate that does not fall with the score, or does not rise.
 
-    Exact: rates are compared as quotients of integers.  Scores of cells are their lower ends.
+    Exact: rates are compared as quotients of integers.  Scores of cells are their ends nearer to 0.
     """
 
     increasing: bool = True
@@ -65,7 +65,7 @@ class Isotonic(Sweep):
     def add(self, block: Block) -> None:
         """Pools the scores of the block."""
         present = np.logical_or.reduce([words != 0 for words in (*block.negatives, *block.positives)])
-        scores = block.scores[present]
+        scores = block.inner_scores[present]
         negatives, positives = (tuple(w[present] for w in words) for words in (block.negatives, block.positives))
         self._parts.append(self._pool(_Part(scores, scores, negatives, positives)))
         if sum(part.first.size for part in self._parts) > GROWTH * max(self._pooled, block.size):
