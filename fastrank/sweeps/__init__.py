@@ -12,9 +12,9 @@ curves         thresholds and what they reach, all or some: ROC and its kin
 operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
-isotonic       rates of positives that never fall with the score
 bins           bins that hold about as many rows each
 hull           corners of a convex hull
+isotonic       the rate of positives that never falls with the score
 =============  =======================================================================
 """
 
@@ -24,7 +24,7 @@ from fastrank.sweeps.base import Block, Points, Sweep, Totals
 from fastrank.sweeps.bins import EqualMassBins
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
-from fastrank.sweeps.isotonic import Isotonic
+from fastrank.sweeps.isotonic import Isotonic, PooledScores
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Area, Pairs, PartialPairs
@@ -43,6 +43,7 @@ __all__ = [
     "Pairs",
     "PartialPairs",
     "Points",
+    "PooledScores",
     "PrecisionArea",
     "PrecisionAtRecall",
     "Quantiles",
