@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fastrank.sources import Source
     from fastrank.sources.base import Batches
 
-__all__ = ["compute", "evaluate", "run"]
+__all__ = ["compute", "evaluate", "feed", "run", "thread_count"]
 
 
 @overload
@@ -183,6 +183,18 @@ def run(
     ParameterError
         `threads` is no positive integer.
     """
+    return feed(source, evaluator, progress, threads=threads, restart=restart)[1]
+
+
+def feed(
+    source: Source,
+    evaluator: Evaluator,
+    progress: Callable[[int], None] | None = None,
+    *,
+    threads: int | None = None,
+    restart: bool = True,
+) -> tuple[Evaluator, Result]:
+    """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
     shards = source.shards(_thread_count(threads, evaluator))
     counter = _Counter(progress)
     if len(shards) > 1:
@@ -200,18 +212,22 @@ def run(
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
     result = evaluator.result()
     check_evaluated(result, counter.total)
-    return result
+    return evaluator, result
+
+
+def thread_count(threads: int | None) -> int:
+    """What `threads` says of metrics of rows; ParameterError where it is no positive integer."""
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
+        raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
+    return 1 if threads is None else int(threads)
 
 
 def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
-        raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    count = thread_count(threads)
     if evaluator.plan.in_order:
         return 1
-    if threads is None:
-        # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
-        return len(os.sched_getaffinity(0)) if evaluator.plan.streams else 1
-    return int(threads)
+    return len(os.sched_getaffinity(0)) if threads is None and evaluator.plan.streams else count
 
 
 class _Counter:

@@ -21,6 +21,7 @@ from fastrank.metrics.parameters import (
     ClassNames,
     ColumnName,
     ColumnNames,
+    Edges,
     Epsilon,
     Fallback,
     Flag,
@@ -230,6 +231,8 @@ def values_of(kind: Kind) -> list[Any]:
         return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Numbers):
         return [0.25, "[0.5, 0.1]"]
+    if isinstance(kind, Edges):
+        return [None, "[0.1, 0.25, 0.7]", "[0, 0.5, 1]"]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
@@ -258,6 +261,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "standardize": {"max_fpr": 0.3},
     "cost_fp": {"criterion": "cost"},
     "cost_fn": {"criterion": "cost"},
+    "classes": {"mode": "top_label"},
+    "scores": {"mode": "classwise"},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {
@@ -308,7 +313,8 @@ def on_columns(metric: Metric) -> Metric:
         domain = metric.domains["label"].name
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
     parameters = dict(metric.parameters)
-    kind = "share" if "normalize" in parameters and not parameters.get("from_logits") else "score"
+    of_shares = "normalize" in parameters or "mode" in parameters
+    kind = "share" if of_shares and not parameters.get("from_logits") else "score"
     kind = "amount" if parameters.get("normalize") else kind
     if parameters.get("scores"):
         parameters["scores"] = tuple(f"{kind} of {each}" for each in KINDS)

@@ -112,7 +112,7 @@ DOORS: dict[str, set[str] | None] = {
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
         *("wire", "plan", "answer", "evaluator", "per_query", "result"),
-        *("cli", "demo"),  # which write files
+        *("calibration", "cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},

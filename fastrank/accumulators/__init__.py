@@ -10,6 +10,8 @@
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | ValueRuns      | weight by distinct value of a column (ValueHistogram | quantiles                        |
 |                | by cell of the value's key): scores without classes  |                                  |
+| ScoreBins      | sums of scores and labels by bin of the score        | calibration_curve, ece, ...      |
+| ClassBins      | the same, of the scores of several classes           | ece(mode=top_label), ...         |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
 | ListSums       | the exact sum of one value a ranked list, and counts | ndcg, mrr, map, precision, ...   |
 | ListWins       | the exact sum of the share of pairs won in each list | gauc                             |
@@ -25,6 +27,7 @@ from __future__ import annotations
 
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator
 from fastrank.accumulators.binned import ScoreHistogram
+from fastrank.accumulators.bins import ClassBins, ScoreBins
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, ClassSum, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
@@ -41,6 +44,7 @@ from fastrank.accumulators.wins import ListWins
 __all__ = [
     "ACCUMULATORS",
     "Accumulator",
+    "ClassBins",
     "ClassHistograms",
     "ClassPairs",
     "ClassRuns",
@@ -56,6 +60,7 @@ __all__ = [
     "ListSums",
     "ListValues",
     "ListWins",
+    "ScoreBins",
     "ScoreHistogram",
     "ScoreRuns",
     "TopClassSum",

@@ -20,6 +20,7 @@ from fastrank.metrics import (
     ranking,
     recommendation,
     regression,
+    reliability,
     retrieval,
     thresholds,
 )
@@ -41,6 +42,7 @@ from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
+from fastrank.metrics.reliability import *
 from fastrank.metrics.retrieval import *
 from fastrank.metrics.thresholds import *
 
@@ -65,6 +67,7 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *reliability.__all__,
     *retrieval.__all__,
     *thresholds.__all__,
 ]

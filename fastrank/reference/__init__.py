@@ -22,6 +22,7 @@ from fastrank.reference import (
     ranking,
     recommendation,
     regression,
+    reliability,
     thresholds,
     untied,
 )
@@ -40,6 +41,7 @@ from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
+from fastrank.reference.reliability import *
 from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
@@ -59,6 +61,7 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *reliability.__all__,
     *thresholds.__all__,
     *untied.__all__,
 ]

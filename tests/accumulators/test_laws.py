@@ -72,6 +72,18 @@ METRICS = {
         "lift(fraction=0.3, label=clicked)",
         "precision_at_recall(label=clicked)",
         "score_quantiles(label=clicked)",
+        "calibration_curve(strategy=quantile, bins=3, label=clicked)",
+    ],
+    "score_bins": [
+        "ece(label=clicked)",
+        "ece(mode=binary_top_label, phantom_one=True, label=clicked)",
+        "rmsce(bins=400, label=clicked)",
+        "calibration_curve(edges=[0.1, 0.25, 0.7], closed=right, label=clicked)",
+    ],
+    "class_bins": [
+        "ece(mode=top_label, label=number, score=shares)",
+        "mce(mode=classwise, bins=3, label=number, score=shares)",
+        "ece(mode=classwise, classes=[cat, dog, é], scores=['share of cat', 'share of dog', 'share of é'], label=kind)",
     ],
     "exact_product": [
         "r2(label=target)",

@@ -32,7 +32,7 @@ EXACT = {
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
     "score_quantiles", "quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
-    "max_error",
+    "max_error", "calibration_curve", "ece",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -304,7 +304,8 @@ def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> li
 def agree(metric: Metric, value: float, right: float) -> None:
     # A spread of values that are nearly equal is what their rounding makes it, as are a difference of logarithms, and 1
     # less what is near 1.
-    cancels = metric.parameters.get("aggregation") == "std" or metric.definition.name in ("msle", "rmsle", "rig")
+    differences = ("msle", "rmsle", "rig", "brier_decomposition")
+    cancels = metric.parameters.get("aggregation") == "std" or metric.definition.name in differences
     absolute = TOLERANCE if cancels else 0.0
     assert math.isnan(value) == math.isnan(right), metric
     close = math.isclose(value, right, rel_tol=TOLERANCE, abs_tol=absolute)

@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `fastrank metrics`, `fastrank trec-eval`, `fastrank demo`."""
+"""The command line: `fastrank evaluate`, `metrics`, `calibrate`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrank.atomic import atomic_file
+from fastrank.cli.calibrate import calibrate
+from fastrank.cli.output import open_writer, progress
 from fastrank.errors import FastrankError, TiesWarning
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
@@ -24,7 +26,7 @@ from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from fastrank.result import Result
 
@@ -52,6 +54,9 @@ class _OneLineErrors(click.Group):
 @click.version_option(package_name="fastrank-metrics", prog_name="fastrank")
 def main() -> None:
     """Exact metrics of rankings, classifiers and regressions, in one pass."""
+
+
+main.add_command(calibrate)
 
 
 @main.command()
@@ -102,7 +107,7 @@ def evaluate(
         **roles,
     )
     opened = (open_run if roles["qrels"] else open_source)(source[0] if len(source) == 1 else list(source))
-    with _progress(opened.rows) as advance, _warnings_in_one_line():
+    with progress(opened.rows) as advance, _warnings_in_one_line():
         if write_queries is not None:
             values = QueryValues(opened, evaluator, advance)
             write_queries(values)
@@ -243,25 +248,11 @@ def _query_writer(path: Path) -> Callable[[QueryValues], None]:
         raise click.UsageError(f"the folder of --per-query {path} does not exist")
 
     def write(values: QueryValues) -> None:
-        with atomic_file(path) as file, _open_writer(path.suffix.lower(), file, values.schema) as writer:
+        with atomic_file(path) as file, open_writer(path.suffix.lower(), file, values.schema) as writer:
             for batch in values:
                 writer.write_batch(batch)
 
     return write
-
-
-def _open_writer(suffix: str, file: Any, schema: Any) -> Any:
-    if suffix == ".parquet":
-        import pyarrow.parquet
-
-        return pyarrow.parquet.ParquetWriter(file, schema)
-    if suffix == ".csv":
-        import pyarrow.csv
-
-        return pyarrow.csv.CSVWriter(file, schema)
-    import pyarrow.ipc
-
-    return pyarrow.ipc.new_file(file, schema)
 
 
 def _encode(result: Result, format_: str) -> bytes:
@@ -296,25 +287,3 @@ def _warnings_in_one_line() -> Iterator[None]:
         yield
     for warning in caught:
         click.echo(f"fastrank: {warning.message}", err=True)
-
-
-@contextmanager
-def _progress(rows: int | None) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar on a terminal; nothing when errors go to a file or a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
-    from rich.text import Text
-
-    class Speed(ProgressColumn):
-        """Rows a second."""
-
-        def render(self, task: Task) -> Text:
-            return Text(f"{(task.speed or 0) / 1e6:.1f} M rows/s")
-
-    columns: Sequence[ProgressColumn] = (BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rows", total=rows)
-        yield lambda count: progress.advance(task, count)
