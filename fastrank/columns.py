@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastrank.buffers import booleans, in_words, plain, to_arrow
-from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, is_exact
+from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, either, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
 from fastrank.ids import row_ids
 
@@ -185,6 +185,8 @@ class RowSet:
                 lists = columns.view(self.domain(domain.bound_by)[0], domain.bound_by, self.domain(domain.bound_by)[1])
                 domain, column = domain.bounded(column, lists.values.shape[1])
             invalid = column.invalid
+            if domain.whole is not None:
+                invalid = either(invalid, domain.whole(self._entries(columns, role)))
             if invalid is None:
                 continue
             if mask is not None:
@@ -200,6 +202,12 @@ class RowSet:
             mask = ~dropped if mask is None else mask & ~dropped
         index = None if mask is None or mask.all() else np.flatnonzero(mask)
         return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), problem
+
+    def _entries(self, columns: Columns, role: str) -> NDArray[Any]:
+        """The entries of all columns that play a role: role, or role[0], role[1], ..."""
+        played, _, _ = role.partition("[")
+        parts = [columns.view(name, each, d).values for each, name, d in self.roles if each.partition("[")[0] == played]
+        return np.column_stack(parts) if len(parts) > 1 else parts[0]
 
     def find_nothing(self) -> Rows:
         """No rows."""

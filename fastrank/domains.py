@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "AMOUNT",
     "ID",
     "IDS",
     "PROBABILITY",
@@ -69,7 +70,8 @@ class Column(NamedTuple):
 class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
 
-    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.
+    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.  `whole` marks
+    the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit together.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Domain:
     hint: str = ""
     reading: str = ""
     bound_by: str = ""
+    whole: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = field(default=None, compare=False, repr=False)
     codings: bool = False  # whether negative rows have the label 0, or -1: see `fastrank.negatives`
 
     @property
@@ -177,6 +180,12 @@ def _finite(array: pa.Array) -> Column:
     if checks.any_outside(values, -limit, limit):
         invalid = either(invalid, ~(np.abs(values) <= limit))
     return Column(values, invalid)
+
+
+def _amount(array: pa.Array) -> Column:
+    values, invalid = _finite(array)
+    below = values < 0
+    return Column(values, either(invalid, below if below.any() else None))
 
 
 def small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
@@ -319,6 +328,7 @@ REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite)
 SCORE = Domain("score", NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
 RANK = Domain("rank", NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
 PROBABILITY = Domain("probability", NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+AMOUNT = Domain("amount", NUMBER, "a finite number from 0", _amount)
 PROPENSITY = Domain("propensity", NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
 WEIGHT = Domain(
     "weight",

@@ -6,10 +6,12 @@
 | `ids`       | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
 | `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log    | accumulators.sums, ranked  |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
+| `bins`      | Cython      | sums of scores by bin                                 | accumulators.bins          |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`    | Cython      | measures of such lists                                | measures                   |
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
+| `class_terms` | Cython    | one number of a row's scores of all classes           | accumulators.classes       |
 | `list_wins` | Cython      | pairs in the right order, in each of many lists       | accumulators.wins          |
 | `isotonic`  | Cython      | blocks of the isotonic fit of labels on scores        | sweeps.isotonic            |
 

@@ -63,7 +63,7 @@ def _batches(calibrator: Calibrator, source: Source, score: str, name: str, *, k
     for batch, origin in source.batches(list(dict.fromkeys([*source.schema.names, score])), {score}):
         columns = Columns(batch, origin.describe)
         lists = is_list(columns.array(score).type)
-        domain = class_scores(of=calibrator.scores) if lists and calibrator.takes_lists else calibrator.scores
+        domain = class_scores(entry=calibrator.scores) if lists and calibrator.takes_lists else calibrator.scores
         values, invalid = columns.view(score, "score", domain)
         if invalid is not None and not keep:
             row = int(invalid.argmax())
@@ -93,7 +93,7 @@ def _booleans(values: NDArray[np.bool_]) -> pa.Array:
 def transform_lists(calibrator: Calibrator, array: pa.Array) -> pa.Array:
     """The probabilities of lists of scores, null where a list is."""
     column = Columns(pa.RecordBatch.from_arrays([array], names=["scores"]), lambda i: f"entry {i}")
-    domain = class_scores(of=calibrator.scores)
+    domain = class_scores(entry=calibrator.scores)
     values, invalid = column.view("scores", "score", domain)
     nulls = null_mask(array)
     bad = invalid if nulls is None or invalid is None else invalid & ~nulls

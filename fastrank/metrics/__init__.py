@@ -5,23 +5,28 @@ from __future__ import annotations
 
 from fastrank.metrics import (
     calibration,
+    class_losses,
     classification,
     curves,
     discrimination,
+    entropy,
     grouped,
     multiclass,
     operating,
     ranking,
     recommendation,
     regression,
+    reliability,
     retrieval,
     thresholds,
 )
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
+from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.entropy import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
 from fastrank.metrics.operating import *
@@ -29,6 +34,7 @@ from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
+from fastrank.metrics.reliability import *
 from fastrank.metrics.retrieval import *
 from fastrank.metrics.thresholds import *
 
@@ -38,15 +44,18 @@ __all__ = [
     "list_metrics",
     "parse",
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *curves.__all__,
     *discrimination.__all__,
+    *entropy.__all__,
     *grouped.__all__,
     *multiclass.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *reliability.__all__,
     *retrieval.__all__,
     *thresholds.__all__,
 ]

@@ -8,6 +8,7 @@ Each module says in its `__all__` what it specifies.
 
 from fastrank.reference import (
     calibration,
+    class_losses,
     classification,
     discrimination,
     gains,
@@ -17,10 +18,12 @@ from fastrank.reference import (
     ranking,
     recommendation,
     regression,
+    reliability,
     thresholds,
     untied,
 )
 from fastrank.reference.calibration import *
+from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
@@ -30,11 +33,13 @@ from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
+from fastrank.reference.reliability import *
 from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
 __all__ = [
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *discrimination.__all__,
     *gains.__all__,
@@ -44,6 +49,7 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *reliability.__all__,
     *thresholds.__all__,
     *untied.__all__,
 ]

@@ -12,6 +12,7 @@ curves         thresholds and what they reach, all or some: ROC and its kin
 operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
+bins           bins that hold about as many rows each
 hull           corners of a convex hull
 isotonic       the rate of positives that never falls with the score
 =============  =======================================================================
@@ -20,6 +21,7 @@ isotonic       the rate of positives that never falls with the score
 from __future__ import annotations
 
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
+from fastrank.sweeps.bins import EqualMassBins
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
 from fastrank.sweeps.isotonic import Isotonic, PooledScores
@@ -35,6 +37,7 @@ __all__ = [
     "Block",
     "ClassDistance",
     "CurvePoints",
+    "EqualMassBins",
     "Isotonic",
     "Midranks",
     "Pairs",
