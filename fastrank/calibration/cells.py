@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Cells", "as_source", "cells_of_state", "read_cells"]
 
 OVERALL = 0  # the slice of all rows
-QUALITIES = ("log_loss", "brier", "calibration_ratio")
+QUALITIES = ("ece", "log_loss", "brier", "calibration_ratio")
 
 
 @dataclass(frozen=True)
