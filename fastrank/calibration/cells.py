@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from fastrank.domains import Domain
     from fastrank.sweeps import Sweep
 
-__all__ = ["Cells", "cells_of_state", "read_cells"]
+__all__ = ["Cells", "as_source", "cells_of_state", "read_cells"]
 
 OVERALL = 0  # the slice of all rows
-QUALITIES = ("log_loss", "brier", "calibration_ratio")
+QUALITIES = ("ece", "log_loss", "brier", "calibration_ratio")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ class Cells:
         return {name: cast("float", result[name]) for name in QUALITIES}
 
 
+def as_source(source: Any) -> Source:
+    """A source that is open, or opens one."""
+    return source if isinstance(source, Source) else open_source(source)
+
+
 def read_cells(
     name: str,
     source: Any,
@@ -121,8 +126,7 @@ def read_cells(
         finalize=lambda **_: Value(math.nan),
     )
     evaluator = Evaluator(MetricFactory(definition)(positive=positive, bits=bits), **roles)
-    opened = source if isinstance(source, Source) else open_source(source)
-    evaluator, _ = feed(opened, evaluator, progress, threads=threads)
+    evaluator, _ = feed(as_source(source), evaluator, progress, threads=threads)
     (scores,) = evaluator.plan.accumulators.values()
     assert isinstance(scores, ScoreAccumulator)
     return Cells(scores, thread_count(threads))

@@ -117,7 +117,7 @@ class ClassRows:
             count = len(p.scores or p.classes or ()) or None
             of_each = {f"score[{k}]": domain for k in range(count or 0)}
             labels = class_labels(p.classes, count)
-            return {"label": labels, **(of_each if several else {"score": class_scores(count, domain)})}
+            return {"label": labels, **(of_each if several else {"score": class_scores(count, entry=domain)})}
 
         # The columns that metrics of several classes read, of scores of this domain.
         definition = replace(metrics.top_k_accuracy.definition, name="TemperatureCalibrator", columns=columns)

@@ -10,13 +10,13 @@ import numpy as np
 
 from fastrank.buffers import is_list
 from fastrank.calibration.base import FittedCalibrator
+from fastrank.calibration.cells import as_source
 from fastrank.calibration.functions import EPS, exp, log, logit, sigmoid
 from fastrank.calibration.logistic import Extent, LogisticSums, Predictor
 from fastrank.calibration.multiclass import ClassRows, ClassSums
 from fastrank.calibration.newton import minimise
 from fastrank.domains import PROBABILITY, REAL
 from fastrank.errors import InvalidValueError, ParameterError
-from fastrank.sources import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +126,7 @@ class TemperatureCalibrator(FittedCalibrator):
         -------
         self
         """
-        opened = open_source(source)
+        opened = as_source(source)
         roles = {"weight": weight, "where": where, "on_invalid": on_invalid}
         if not self.is_of_classes(opened, score):
             if classes is not None:

@@ -182,7 +182,7 @@ def test_what_is_refused():
         fit(binary(50), label="y", score="p", classes=[0, 1])
     with pytest.raises(ParameterError, match="threads=0"):
         fit(table, label="y", score="p", threads=0)
-    with pytest.raises(InvalidValueError, match=r"column 'z' \(score\): row 0 holds .*each of them a probability"):
+    with pytest.raises(InvalidValueError, match=r"column 'z' \(score\): row 0 holds .*each a probability"):
         fit(table, label="y", score="z")
     with pytest.raises(InvalidValueError, match=r"column 'y' \(label\): row 1 holds 4; allowed: the number of a class"):
         fit(table_of({"y": np.array([0, 4]), "p": data["p"][:2]}), label="y", score="p")
