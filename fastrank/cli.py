@@ -61,6 +61,9 @@ def main() -> None:
 @click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
 @click.option("--rank", help="Column of ranks from 1, in place of scores.")
 @click.option("--weight", help="Column of row weights.")
+@click.option("--class-weight", "class_weights", multiple=True, metavar="LABEL=WEIGHT",
+              help="Multiply the weight of rows of a label; again for more labels.")  # fmt: skip
+@click.option("--negative-downsampling", type=float, help="Share of negative rows that were kept: each weighs 1/share.")
 @click.option("--query", help="Column of query (user, session) ids.")
 @click.option("--query-weight", help="Column of query weights.")
 @click.option("--item", help="Column of item (document) ids.")
@@ -84,6 +87,7 @@ def evaluate(
     source: tuple[str, ...],
     metrics: tuple[str, ...],
     scores: tuple[str, ...],
+    class_weights: tuple[str, ...],
     by: tuple[str, ...],
     queries: str | None,
     per_query: Path | None,
@@ -97,6 +101,7 @@ def evaluate(
     evaluator = Evaluator(
         metrics,
         score=scores[0] if len(scores) == 1 else list(scores) or None,
+        class_weight=dict(map(_class_weight, class_weights)) or None,
         by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
         queries=queries or "adjacent",
         **roles,
@@ -192,6 +197,23 @@ def trec_eval(
             click.echo(lines, nl=False)
     if not no_summary:
         click.echo(evaluation.summary_lines(), nl=False)
+
+
+def _class_weight(text: str) -> tuple[float | str, float]:
+    """A label and its weight; a label that reads as a number is one, unless it stands in quotes."""
+    label, equals, weight = text.rpartition("=")
+    try:
+        number = float(weight)
+    except ValueError:
+        equals = ""
+    if not equals or not label:
+        raise click.UsageError(f"--class-weight {text}: a label and a weight, as in 1=5 or spam=0.5")
+    if len(label) > 1 and label[0] == label[-1] and label[0] in "'\"":
+        return label[1:-1], number
+    try:
+        return float(label), number
+    except ValueError:
+        return label, number
 
 
 def _print(table: Any, *, folded: bool = False) -> None:

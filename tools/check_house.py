@@ -33,7 +33,7 @@ _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result"}
-_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query"}
 _BUILT_ON = _FACADE | {FACADE}
@@ -68,7 +68,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": _STATES,
     "wire": _STATES,
     "result": _STATES | {"metrics"},
-    "requests": _PLAN | {"result"},
+    "class_weights": _LEAF | {"domains", "metrics"},
+    "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
     "plan": _PLAN | {"result", "requests", "pairing"},
     "sources": _ARROW,

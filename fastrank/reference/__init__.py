@@ -19,6 +19,7 @@ from fastrank.reference import (
     regression,
     thresholds,
     untied,
+    weights,
 )
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
@@ -32,6 +33,7 @@ from fastrank.reference.recommendation import *
 from fastrank.reference.regression import *
 from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
+from fastrank.reference.weights import *
 
 __all__ = [
     *calibration.__all__,
@@ -46,4 +48,5 @@ __all__ = [
     *regression.__all__,
     *thresholds.__all__,
     *untied.__all__,
+    *weights.__all__,
 ]
