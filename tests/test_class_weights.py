@@ -139,7 +139,7 @@ def test_labels_as_they_stand(
     positive: str, weights: Any, rate: float | None, expected: list[float], kind: Any
 ) -> None:
     labels = pa.array(["yes", "no", "maybe", "yes", "no"]).cast(kind)
-    rows = pa.table({"y": labels, "p": [0.5, 0.1, 0.3, 0.9, 0.4], "w": [float(w) for w in expected]})
+    rows = pa.table({"y": labels, "p": [0.2, 0.6, 0.3, 0.7, 0.9], "w": [float(w) for w in expected]})
     metric = m.average_precision(positive=positive)
     explicit = fr.evaluate(rows, metric, label="y", score="p", weight="w")
     given = fr.evaluate(rows, metric, label="y", score="p", class_weight=weights, negative_downsampling=rate)
