@@ -10,6 +10,7 @@ from fastrank.reference import (
     calibration,
     classification,
     discrimination,
+    drift,
     gains,
     grouped,
     multiclass,
@@ -24,6 +25,7 @@ from fastrank.reference import (
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
 from fastrank.reference.discrimination import *
+from fastrank.reference.drift import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
 from fastrank.reference.multiclass import *
@@ -39,6 +41,7 @@ __all__ = [
     *calibration.__all__,
     *classification.__all__,
     *discrimination.__all__,
+    *drift.__all__,
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,

@@ -12,6 +12,7 @@ curves         thresholds and what they reach, all or some: ROC and its kin
 operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
+drift          bins of a reference, and the area between two distributions
 hull           corners of a convex hull
 =============  =======================================================================
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 from fastrank.sweeps.base import Block, Points, Sweep, Totals
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
+from fastrank.sweeps.drift import BaselineBins, Transport
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
 from fastrank.sweeps.pairs import Area, Pairs, PartialPairs
@@ -29,6 +31,7 @@ from fastrank.sweeps.quantiles import Quantiles, TopRows
 
 __all__ = [
     "Area",
+    "BaselineBins",
     "BestThreshold",
     "Block",
     "ClassDistance",
@@ -46,4 +49,5 @@ __all__ = [
     "TopRows",
     "Totals",
     "TprAtFpr",
+    "Transport",
 ]
