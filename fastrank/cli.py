@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `fastrank metrics`, `fastrank trec-eval`, `fastrank demo`."""
+"""The command line: `fastrank evaluate`, `metrics`, `drift`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fastrank.atomic import atomic_file
+from fastrank.drifts import drift as drift_of
 from fastrank.errors import FastrankError, TiesWarning
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
@@ -26,7 +27,7 @@ from fastrank.sources import open_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from fastrank.result import Result
+    from fastrank.tabular import Tabular
 
 __all__ = ["main"]
 
@@ -159,6 +160,31 @@ def demo(rows: int, folder: Path) -> None:
     main.main(arguments, standalone_mode=False)
 
 
+@main.command()
+@click.argument("reference")
+@click.argument("current")
+@click.option("--column", "columns", multiple=True, help="Column to compare; again for more.  Default: all.")
+@click.option("--categorical", multiple=True, help="Column of numbers that are categories; again for more.")
+@click.option("--weight", help="Column of row weights.")
+@click.option("--where", help="Condition on rows, in SQL.")
+@click.option("--bins", type=int, default=10, show_default=True, help="Bins of numbers, equal parts of REFERENCE.")
+@click.option("--floor", type=float, default=1e-4, show_default=True, help="Least share of a cell for psi and KL.")
+@click.option("--bits", type=int, help="Keep numbers in 2^bits cells, in bounded memory, with bounds.")
+@click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
+              help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
+@click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
+              help="Bytes of distinct numbers in memory; more go to a temporary file.")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
+              help="Of the output.  Default: by the suffix of --output, else a table.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
+def drift(
+    reference: str, current: str, columns: tuple[str, ...], format_: str | None, output: Path | None, **options: Any
+) -> None:
+    """How far the columns of CURRENT drifted from those of REFERENCE: files, globs or folders."""
+    write = _writer(format_, output)
+    write(drift_of(reference, current, list(columns) or None, **options))
+
+
 @main.command("trec-eval")
 @click.argument("qrels")
 @click.argument("run_file", metavar="RUN")
@@ -233,7 +259,7 @@ def _print(table: Any, *, folded: bool = False) -> None:
         click.echo(line.rstrip())
 
 
-def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None]:
+def _writer(format_: str | None, output: Path | None) -> Callable[[Tabular], None]:
     """How to write the result; refuses at once what can't work, not after an hour."""
     if format_ is None:
         suffix = output.suffix.lstrip(".").lower() if output is not None else "table"
@@ -243,7 +269,7 @@ def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"the folder of --output {output} does not exist")
 
-    def write(result: Result) -> None:
+    def write(result: Tabular) -> None:
         if output is None and format_ == "table":
             _print(result.to_rich())
             return
@@ -286,7 +312,7 @@ def _open_writer(suffix: str, file: Any, schema: Any) -> Any:
     return pyarrow.ipc.new_file(file, schema)
 
 
-def _encode(result: Result, format_: str) -> bytes:
+def _encode(result: Tabular, format_: str) -> bytes:
     if format_ == "table":
         return f"{result.to_text()}\n".encode()
     if format_ == "json":

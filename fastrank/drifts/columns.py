@@ -55,7 +55,8 @@ def _categories(array: pa.Array) -> Column:
 VALUE = Domain("value, or null", NUMBER, "a number, or null or NaN, which is a null", _numbers)
 CATEGORY = Domain(
     "category",
-    "integer, float, decimal; string, binary, bool, date, time, timestamp or dictionary as categories",
+    "integer, float or decimal as numbers; integer, decimal, string, binary, bool, date, time, timestamp or dictionary "
+    "as categories",
     "a category, or null",
     _categories,
 )
