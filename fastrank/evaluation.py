@@ -47,6 +47,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     score: str | Sequence[str] | None = None,
     rank: str | None = None,
     weight: str | None = None,
+    class_weight: Mapping[Any, float] | None = None,
+    negative_downsampling: float | None = None,
     query: str | None = None,
     query_weight: str | None = None,
     item: str | None = None,
@@ -71,9 +73,18 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         `__arrow_c_stream__` (Polars, DuckDB, pandas); a dict of NumPy arrays.  Only needed columns are read.
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, rank, weight, query, query_weight, item : str, optional
+    label, score, rank, weight : str, optional
         The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
         from 1, may stand in its place for ranking metrics.
+    class_weight : dict of label to weight, optional
+        What the weight of a row (1 without `weight`) is multiplied by, for its label; 1 for a label that is not named.
+        Of metrics of two classes, 0 (or -1) names negative rows and 1 positive ones; with `positive=`, and for metrics
+        of several classes, labels are named as they stand in the column.  `calibration_ratio` takes it of labels 0 and
+        1.  Metrics of ranked lists and of numbers have no classes and are not changed.
+    negative_downsampling : float, optional
+        The share of negative rows that were kept, in (0, 1]: each weighs 1 / share.  For metrics of two classes.
+    query, query_weight, item : str, optional
+        The column in each role.
     ranking, relevant : str, optional
         In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
         ids that are relevant.
@@ -123,6 +134,11 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     >>> result = fr.evaluate(rows, ["auc", "mrr"], label="clicked", score="p", query="user")
     >>> result["auc"], result["mrr"]
     (0.75, 0.75)
+
+    One negative row in ten was kept:
+
+    >>> fr.evaluate(rows, "brier", label="clicked", score="p", negative_downsampling=0.1)["brier"]
+    0.13636363636363635
     """
     evaluator = Evaluator(
         metrics,
@@ -130,6 +146,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         score=score,
         rank=rank,
         weight=weight,
+        class_weight=class_weight,
+        negative_downsampling=negative_downsampling,
         query=query,
         query_weight=query_weight,
         item=item,

@@ -240,7 +240,10 @@ def _of_bins(
 @_of_bins(
     bins=10,
     more={
-        "empty": (Choice(("keep", "drop"), doc="Whether the table has bins without rows, whose means are NaN."), "keep"),
+        "empty": (
+            Choice(("keep", "drop"), doc="Whether the table has bins without rows, whose means are NaN."),
+            "keep",
+        ),
         "confidence": (Number(0.0, 1.0, doc="Of the interval of the mean label (ci_lower, ci_upper)."), 0.95),
     },
     aliases=("reliability_curve", "reliability_diagram"),
@@ -349,7 +352,9 @@ def _isotonic_parts(found: Isotonic, error: Sum) -> dict[str, float]:
         return dict.fromkeys(PARTS, math.nan)
     pooled = found.pooled
     # Of a block with n negatives and p positives the Brier score of the fit sums to n p / (n + p).
-    blocks = zip((pooled.negatives / found.totals.scale).tolist(), (pooled.positives / found.totals.scale).tolist(), strict=True)
+    blocks = zip(
+        (pooled.negatives / found.totals.scale).tolist(), (pooled.positives / found.totals.scale).tolist(), strict=True
+    )
     fitted = Fraction(sum((int(n) * int(p) << PLACES) // (int(n) + int(p)) for n, p in blocks), weight << PLACES)
     total, uncertainty = error.total / (weight * unit), Fraction(positives * negatives, weight**2)
     parts = {

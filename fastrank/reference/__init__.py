@@ -13,6 +13,7 @@ from fastrank.reference import (
     classification,
     deviances,
     discrimination,
+    drift,
     forecasts,
     gains,
     grouped,
@@ -25,6 +26,7 @@ from fastrank.reference import (
     reliability,
     thresholds,
     untied,
+    weights,
 )
 from fastrank.reference.association import *
 from fastrank.reference.calibration import *
@@ -32,6 +34,7 @@ from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
 from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
+from fastrank.reference.drift import *
 from fastrank.reference.forecasts import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
@@ -44,6 +47,7 @@ from fastrank.reference.regression import *
 from fastrank.reference.reliability import *
 from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
+from fastrank.reference.weights import *
 
 __all__ = [
     *association.__all__,
@@ -53,6 +57,7 @@ __all__ = [
     *deviances.__all__,
     *discrimination.__all__,
     *forecasts.__all__,
+    *drift.__all__,
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,
@@ -64,4 +69,5 @@ __all__ = [
     *reliability.__all__,
     *thresholds.__all__,
     *untied.__all__,
+    *weights.__all__,
 ]
