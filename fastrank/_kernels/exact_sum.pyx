@@ -25,8 +25,6 @@ cdef extern from "binary.h" nogil:
     void log_loss_terms_f64(const double *, const uint8_t *, double, double *, long)
     void brier_terms_f32(const float *, const uint8_t *, double *, long)
     void brier_terms_f64(const double *, const uint8_t *, double *, long)
-    double fr_log(double)
-    double fr_log1m(double)
 
 cdef extern from "losses.h" nogil:
     enum:
@@ -208,24 +206,3 @@ def carry(int64_t[:, ::1] digits):
     with nogil:
         for s in range(digits.shape[0]):
             fr_carry(&digits[s, 0])
-
-
-def log(double x):
-    """Natural logarithm of a positive normal number, the same bits on every machine."""
-    return fr_log(x)
-
-
-def logs(const double[::1] values):
-    """Natural logarithms of positive normal numbers; NaN stays NaN."""
-    cdef Py_ssize_t i, n = values.shape[0]
-    result = np.empty(n, np.float64)
-    cdef double[::1] out = result
-    with nogil:
-        for i in range(n):
-            out[i] = fr_log(values[i]) if values[i] == values[i] else values[i]
-    return result
-
-
-def log1m(double p):
-    """log(1 - p) for p in [0, 1 - 2^-52], the same bits on every machine."""
-    return fr_log1m(p)

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import elementary
 from fastrank.accumulators import ExactSum
 from fastrank.domains import PROBABILITY
 from fastrank.metrics import clipping
@@ -75,7 +75,7 @@ _NCE: Mapping[str, Any] = {
 
 def _log(share: Fraction) -> float:
     """The logarithm of a share, the same digits for one near 0 and one near 1."""
-    return exact_sum.log(float(share)) if 2 * share <= 1 else exact_sum.log1m(float(1 - share))
+    return elementary.log(float(share)) if 2 * share <= 1 else elementary.log1p(-float(1 - share))
 
 
 def _cross_entropy(rate: Fraction, background: Fraction) -> float:
