@@ -6,8 +6,6 @@
 
 #include "elementary.h"
 
-#define FR_LEAST_NORMAL 0x1p-1022
-
 /* The logarithm of a ratio that may be 0 or subnormal: what it is multiplied with then leaves nothing of it. */
 FR_INLINE double fr_log_ratio(double r) { return fr_log(r > FR_LEAST_NORMAL ? r : FR_LEAST_NORMAL); }
 
