@@ -29,6 +29,8 @@ __all__ = [
     "ks",
     "log_loss",
     "nce",
+    "pearson",
+    "r2",
     "ranked",
     "right_classes",
     "scattered",
@@ -55,6 +57,15 @@ def squared_error(arrays: Arrays) -> float:
 
 def calibration_ratio(arrays: Arrays) -> float:
     return float(arrays["score"].sum(dtype=np.float64) / arrays["label"].sum(dtype=np.int64))
+
+
+def r2(arrays: Arrays) -> float:
+    label = arrays["label"].astype(np.float64)
+    return float(1 - ((arrays["score"] - label) ** 2).sum() / ((label - label.mean()) ** 2).sum())
+
+
+def pearson(arrays: Arrays) -> float:
+    return float(np.corrcoef(arrays["label"], arrays["score"])[0, 1])
 
 
 def auc(arrays: Arrays) -> float:

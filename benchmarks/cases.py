@@ -16,6 +16,7 @@ import curves_by_numpy
 import online_by_numpy
 import peers
 import pyarrow as pa
+import regression_by_numpy
 from contestants import Case, Contestant
 from data import (
     JUDGED,
@@ -24,6 +25,7 @@ from data import (
     classes,
     clicked_lists,
     clicks,
+    forecasts,
     lists,
     named_run,
     pooled_lists,
@@ -188,6 +190,31 @@ def _decided(name: str) -> Case:
     return _of_rows(f"{name}({BETA.get(name, '')}threshold={AT})", by_numpy.decided(name, AT), **others)
 
 
+SKLEARN_TARGETED: dict[str, tuple[str, dict[str, Any]]] = {
+    "mse": ("mean_squared_error", {}),
+    "rmse": ("root_mean_squared_error", {}),
+    "mae": ("mean_absolute_error", {}),
+    "max_error": ("max_error", {}),
+    "quantile_loss(alpha=0.9)": ("mean_pinball_loss", {"alpha": 0.9}),
+    "msle": ("mean_squared_log_error", {}),
+    "rmsle": ("root_mean_squared_log_error", {}),
+    "mape": ("mean_absolute_percentage_error", {}),
+    "poisson_deviance": ("mean_poisson_deviance", {}),
+    "gamma_deviance": ("mean_gamma_deviance", {}),
+    "tweedie_deviance(power=1.5)": ("mean_tweedie_deviance", {"power": 1.5}),
+}
+
+
+def _of_targets(metric: str) -> Case:
+    """A metric of forecasts of amounts."""
+    others = {}
+    if metric in SKLEARN_TARGETED:
+        name, options = SKLEARN_TARGETED[metric]
+        others["scikit-learn"] = peers.sklearn(name, tolerance=1e-4, **options)  # in float32
+    contestants = {"numpy": regression_by_numpy.targeted(metric), **_threads((metric,), LABELLED), **others}
+    return Case(metric, forecasts, contestants)
+
+
 HUNDRED = [i / 128 for i in range(1, 101)]
 SIX = ("ndcg@10", "map@10", "mrr@10", "recall@10", "precision@10", "hit_rate@10")
 UNCUT = ("map", "ndcg")
@@ -207,10 +234,10 @@ CASES = [
     _of_rows(
         "brier", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("brier_score_loss", tolerance=1e-5)
     ),
-    _of_rows(
-        "mse", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("mean_squared_error", tolerance=1e-5)
-    ),
+    *(_of_targets(metric) for metric in regression_by_numpy.TARGETED),
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
+    _of_rows("r2", Contestant(by_numpy.r2), scikit_learn=peers.sklearn("r2_score", tolerance=1e-5)),
+    _of_rows("pearson", Contestant(by_numpy.pearson)),
     _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
     _of_rows(
         "auc(bits=20)",

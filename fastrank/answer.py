@@ -98,6 +98,7 @@ def _metric_value(
         rows=int(first.rows[s]),
         rows_dropped=int(first.rows_dropped[s]),
         rows_clipped=value.clipped,
+        rows_skipped=value.skipped,
         **{name: counts.get(name) for name in LIST_COUNTS},
         undefined=int(value.undefined or math.isnan(value.value)),
         curve=value.curve,

@@ -253,7 +253,7 @@ class Rows:
 
     def describe(self, i: int) -> str:
         """The words by which an error names row i."""
-        return self.columns.describe_row(int(self.positions[i]))
+        return self.columns.describe_row(self.position(i))
 
     def get(self, role: str) -> Any:
         """The array of a role, or None where no column plays it."""
@@ -280,6 +280,11 @@ class Rows:
         """Rows start..stop of these, without copying."""
         offset = 0 if self.bounds is None else self.bounds[0]
         return Rows(self.row_set, self.columns, self.index, None, (offset + start, offset + stop))
+
+    def position(self, i: int) -> int:
+        """Where row i of these stands in the batch."""
+        place = i if self.bounds is None else self.bounds[0] + i
+        return place if self.index is None else int(self.index[place])
 
     @property
     def positions(self) -> NDArray[np.intp]:

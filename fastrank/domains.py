@@ -37,6 +37,7 @@ __all__ = [
     "Misfit",
     "Unfit",
     "grades",
+    "interval",
     "list_scores",
 ]
 
@@ -46,6 +47,7 @@ LARGEST_SMALL_GRADE = 31
 # The label of a row that nobody judged: below every grade.
 UNJUDGED = -np.inf
 # Weights and sums of numbers up to here stay within float64.
+SMALL_BITS = 16  # of an integer type of which float32 holds all values
 LARGEST_NUMBER = 2.0**1000
 LARGEST_WEIGHT = 2.0**20
 # Adding and subtracting 2^-20 rounds a smaller float64 to a multiple of 2^-72, the unit of weights.
@@ -157,21 +159,31 @@ def is_exact(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
-def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
-    """View as floats of which none is NaN or outside [low, high]."""
+def _interval(low: float, high: float, or_zero: bool = False) -> Callable[[pa.Array], Column]:
+    """View as floats of which none is NaN or outside [low, high], but for 0 where that is allowed."""
 
     def view(array: pa.Array) -> Column:
         if is_list(array.type):
             raise Unfit(f"{NUMBER}, one a row: array[:, 1] of two dimensions; only multiclass metrics take lists")
         values, invalid = floats(array)
         if checks.any_outside(values, low, high):
-            invalid = either(invalid, ~((values >= low) & (values <= high)))
+            outside = ~((values >= low) & (values <= high))
+            outside &= ~(or_zero & (values == 0))
+            invalid = either(invalid, outside if outside.any() else None)
         return Column(values, invalid)
 
     return view
 
 
+def interval(name: str, allowed: str, low: float, high: float, *, or_zero: bool = False) -> Domain:
+    """Numbers from `low` to `high`, and 0 where that is allowed."""
+    return Domain(name, NUMBER, allowed, _interval(low, high, or_zero))
+
+
 def _finite(array: pa.Array) -> Column:
+    if (pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)) and array.type.bit_width <= SMALL_BITS:
+        values, invalid = numbers(array, NUMBER)
+        return Column(values.astype(np.float32), invalid)
     values, invalid = floats(array)
     limit = min(float(np.finfo(values.dtype).max), LARGEST_NUMBER)
     if checks.any_outside(values, -limit, limit):
@@ -201,9 +213,7 @@ def _grade(array: pa.Array) -> Column:
 def _weight(array: pa.Array) -> Column:
     """Weights as float64 multiples of 2^-72."""
     values, invalid = _interval(0.0, LARGEST_WEIGHT)(array)
-    values = values.astype(np.float64)
-    rounded = np.where(values < WEIGHT_ROUNDER, (values + WEIGHT_ROUNDER) - WEIGHT_ROUNDER, values)
-    return Column(rounded, invalid)
+    return Column(checks.rounded(values, WEIGHT_ROUNDER), invalid)
 
 
 def _id(array: pa.Array) -> Column:

@@ -41,6 +41,7 @@ class MetricValue:
     rows: int
     rows_dropped: int
     rows_clipped: int | None
+    rows_skipped: int | None
     rows_unjudged: int | None
     rows_not_retrieved: int | None
     rows_duplicate: int | None
@@ -59,8 +60,8 @@ class MetricValue:
 _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
     "bound_upper": pa.float64(), "exact": pa.bool_(), "ci_lower": pa.float64(), "ci_upper": pa.float64(),
-    "rows": pa.int64(), "rows_dropped": pa.int64(), "rows_clipped": pa.int64(), "rows_unjudged": pa.int64(),
-    "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(),
+    "rows": pa.int64(), "rows_dropped": pa.int64(), "rows_clipped": pa.int64(), "rows_skipped": pa.int64(),
+    "rows_unjudged": pa.int64(), "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(),
     "queries_without_relevant": pa.int64(), "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(),
     "queries_missing": pa.int64(), "queries_extra": pa.int64(), "queries_tied": pa.int64(),
     "queries_split": pa.int64(), "undefined": pa.int64(),

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
+from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
     Choice,
@@ -34,7 +35,10 @@ from fastrank.metrics.parameters import (
 LABELS = {
     "binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade",
     "class": "number", "class name": "kind",
+    "above -1": "amount", "positive": "amount", "not negative": "count",
 }  # fmt: skip
+# And the score column, where that of probabilities does not do.
+SCORES = {"above -1": "forecast", "positive": "forecast"}
 KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
 
@@ -79,6 +83,10 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         # Of no query, so that a rank stands once in each.
         "rank": pa.array((1 + rng.permutation(count)).tolist(), pa.int32()),
         **of_classes(rng, count, dtype),
+        # Targets and predictions of means: some are equal, some nearly.
+        "amount": floats(amount := rng.gamma(2.0, 3.0, count)),
+        "count": pa.array(rng.poisson(2.0, count).tolist(), pa.int64()),
+        "forecast": floats((amount * rng.choice(np.array([1.0, 1.0 + 1e-6, 0.97, 0.2, 3.0]), count)).astype(dtype)),
         **of_users(rng, count, dtype),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
@@ -214,6 +222,10 @@ def values_of(kind: Kind) -> list[Any]:
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
         return ["self", 0.3, "base"]
+    if isinstance(kind, ZeroTarget):
+        return ["skip", "count", "inf", "max1", 0.3, 2.0**-52]
+    if isinstance(kind, LargestValue):
+        return [200, 2, 100, 1]
     if isinstance(kind, Label):
         return [None, 0, 1]
     if isinstance(kind, ColumnNames):
@@ -283,8 +295,10 @@ def on_columns(metric: Metric) -> Metric:
     if "label" in metric.domains:
         domain = metric.domains["label"].name
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
-    if "score" in metric.domains and metric.domains["score"].of_lists:
-        columns["score"] = "scores"
+    if "score" in metric.domains:
+        domain = metric.domains["score"]
+        own = "scores" if domain.of_lists else SCORES.get(domain.name.partition(" to ")[0])
+        columns |= {} if own is None else {"score": own}
     return type(metric)(metric.definition, metric.parameters, columns)
 
 

@@ -4,7 +4,8 @@
 | ----------- | ----------- | ----------------------------------------------------- | -------------------------- |
 | `checks`    | Cython      | is every value inside its domain                      | domains                    |
 | `ids`       | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
-| `exact_sum` | Cython      | exact sums; terms of log loss and Brier score; log    | accumulators.sums, ranked  |
+| `exact_sum` | Cython      | exact sums; terms of log loss and Brier score         | accumulators.sums, ranked  |
+| `elementary` | Cython     | log, exp and their kin, of arrays and numbers         | metrics, sweeps, ranked    |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |

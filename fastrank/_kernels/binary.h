@@ -5,8 +5,8 @@
 #include "dispatch.h"
 #include "elementary.h"
 
-/* -(y log p + (1 - y) log1p(-p)), p clipped to [eps, 1 - eps].  Both classes share one logarithm:
-   of q = p or 1 - p, with log1p's correction for the rounding of 1 - p. */
+/* -(y log p + (1 - y) log1p(-p)), p clipped to [eps, 1 - eps].  Both classes share one logarithm,
+   of p or 1 - p and what the rounding of 1 - p left. */
 #define FR_LOG_LOSS(suffix, real)                                                                        \
     FR_BODY void log_loss_terms_##suffix##_body(const real *score, const uint8_t *label, double eps,     \
                                                 double *term, long n) {                                  \
@@ -15,10 +15,8 @@
             double p = score[i];                                                                         \
             p = p < eps ? eps : p;                                                                       \
             p = p > top ? top : p;                                                                       \
-            double u = 1.0 - p, c = (-p - (u - 1.0)) / u;                                                \
-            double q = label[i] ? p : u;                                                                 \
-            c = label[i] ? 0.0 : c;                                                                      \
-            term[i] = -fr_log_corrected(q, c);                                                           \
+            double u = 1.0 - p, rest = (1.0 - u) - p;                                                    \
+            term[i] = -fr_log_of_sum(fr_reduce(label[i] ? p : u), label[i] ? 0.0 : rest);                \
         }                                                                                                \
     }                                                                                                    \
     FR_CLONES(log_loss_terms_##suffix,                                                                   \

@@ -8,6 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 cdef extern from "exact_sum.h" nogil:
     enum:
@@ -16,8 +17,10 @@ cdef extern from "exact_sum.h" nogil:
         pass
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
-    void fr_forget_absent(const double *, double *, long)
+    void forget_absent(const double *, double *, long)
     void multiply_exactly(const double *, double *, double *, long)
+    void widen_u8(const uint8_t *, double *, long)
+    void widen_f32(const float *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
 
@@ -26,8 +29,6 @@ cdef extern from "binary.h" nogil:
     void log_loss_terms_f64(const double *, const uint8_t *, double, double *, long)
     void brier_terms_f32(const float *, const uint8_t *, double *, long)
     void brier_terms_f64(const double *, const uint8_t *, double *, long)
-    double fr_log(double)
-    double fr_log1m(double)
 
 cdef extern from "losses.h" nogil:
     enum:
@@ -57,6 +58,24 @@ ctypedef fused label_value:
     float
     double
     uint8_t
+
+cdef void widen(const value *values, double *wide, Py_ssize_t n) noexcept nogil:
+    if value is uint8_t:
+        widen_u8(values, wide, n)
+    elif value is float:
+        widen_f32(values, wide, n)
+    else:
+        memcpy(wide, values, n * sizeof(double))
+
+
+cdef const double *widened(const value *values, double *wide, Py_ssize_t n) noexcept nogil:
+    """Values as float64: themselves, or copies in `wide`."""
+    if value is double:
+        return values
+    else:
+        widen(values, wide, n)
+        return wide
+
 
 cdef enum Terms:
     VALUES, LOG_LOSS, BRIER
@@ -92,7 +111,7 @@ cdef class _Sum:
         cdef const double *weight = &self.weights[start] if self.weights is not None else NULL
         cdef double rest[FR_BLOCK]
         if weight != NULL and signed_terms:
-            fr_forget_absent(weight, term, n)
+            forget_absent(weight, term, n)
             multiply_exactly(weight, term, rest, n)
             self.add_weighted(term, NULL, start, n)
             self.add_weighted(rest, NULL, start, n)
@@ -118,7 +137,7 @@ cdef void _add(
     Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total
 ) noexcept nogil:
     cdef double term[FR_BLOCK]
-    cdef Py_ssize_t start = 0, i, n
+    cdef Py_ssize_t start = 0, n
     while start < rows:
         n = min(<Py_ssize_t> FR_BLOCK, rows - start)
         if terms == LOG_LOSS:
@@ -132,8 +151,7 @@ cdef void _add(
             elif value is double:
                 brier_terms_f64(values + start, labels + start, term, n)
         else:
-            for i in range(n):
-                term[i] = values[start + i]
+            widen(values + start, term, n)
         total.add(term, start, n, terms == VALUES)
         start += n
     total.close()
@@ -184,6 +202,8 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
     cdef double score[FR_BLOCK]
     cdef double term[FR_BLOCK]
     cdef const double[::1] c = np.array([*constants, 0.0])
+    cdef const double *y
+    cdef const double *p
     cdef const fr_loss *loss = NULL
     for i in range(FR_LOSSES):
         if fr_losses[i].name.decode() == name:
@@ -194,11 +214,9 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_BLOCK, rows - start)
-            for i in range(n):
-                label[i] = labels[start + i]
-            for i in range(n):
-                score[i] = scores[start + i]
-            loss.terms(label, score, &c[0], term, n)
+            y = widened(<label_value *> &labels[start], label, n)
+            p = widened(<value *> &scores[start], score, n)
+            loss.terms(y, p, &c[0], term, n)
             total.add(term, start, n, loss.cancels)
             start += n
         total.close()
@@ -207,7 +225,7 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
 def add_products(const value[::1] first, const label_value[::1] second, weights, slices, digits, special,
                  Py_ssize_t at=0):
     """Adds products of two values, times weights where there are any, each as exact sums of two or four terms."""
-    cdef Py_ssize_t rows = first.shape[0], start = 0, i, n
+    cdef Py_ssize_t rows = first.shape[0], start = 0, n
     cdef double factor[FR_BLOCK]
     cdef double term[FR_BLOCK]
     cdef double rest[FR_BLOCK]
@@ -217,11 +235,8 @@ def add_products(const value[::1] first, const label_value[::1] second, weights,
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_BLOCK, rows - start)
-            for i in range(n):
-                factor[i] = first[start + i]
-            for i in range(n):
-                term[i] = second[start + i]
-            multiply_exactly(factor, term, rest, n)
+            widen(<label_value *> &second[start], term, n)
+            multiply_exactly(widened(<value *> &first[start], factor, n), term, rest, n)
             total.add(term, start, n, True)
             total.add(rest, start, n, True)
             start += n
@@ -234,24 +249,3 @@ def carry(int64_t[:, ::1] digits):
     with nogil:
         for s in range(digits.shape[0]):
             fr_carry(&digits[s, 0])
-
-
-def log(double x):
-    """Natural logarithm of a positive normal number, the same bits on every machine."""
-    return fr_log(x)
-
-
-def logs(const double[::1] values):
-    """Natural logarithms of positive normal numbers; NaN stays NaN."""
-    cdef Py_ssize_t i, n = values.shape[0]
-    result = np.empty(n, np.float64)
-    cdef double[::1] out = result
-    with nogil:
-        for i in range(n):
-            out[i] = fr_log(values[i]) if values[i] == values[i] else values[i]
-    return result
-
-
-def log1m(double p):
-    """log(1 - p) for p in [0, 1 - 2^-52], the same bits on every machine."""
-    return fr_log1m(p)

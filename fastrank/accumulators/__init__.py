@@ -3,7 +3,9 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
-| ExactProduct   | the exact sum of the product of two columns          | r2, pearson                      |
+| LargestError   | the largest difference of score and label            | max_error                        |
+| ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
+| ExactProduct   | the exact sum of the product of two columns          | r2, pearson, ratio(ci=)          |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | ValueRuns      | weight by distinct value of a column (ValueHistogram | quantiles                        |
@@ -25,6 +27,7 @@ from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
+from fastrank.accumulators.errors import LargestError, ZeroRows
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.products import ExactProduct
@@ -45,6 +48,7 @@ __all__ = [
     "ExactSum",
     "GroupExposure",
     "ItemCounts",
+    "LargestError",
     "ListExtremes",
     "ListMoments",
     "ListSums",
@@ -55,4 +59,5 @@ __all__ = [
     "TopClassSum",
     "ValueHistogram",
     "ValueRuns",
+    "ZeroRows",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import elementary, exact_sum
 from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
 from fastrank.errors import InvalidValueError
@@ -214,7 +214,7 @@ class ListSums(MeasuredLists):
     ) -> None:
         """Adds values to their sums."""
         if self.logarithm:
-            values = exact_sum.logs(np.maximum(values, LEAST_OF_GEOMETRIC))
+            values = elementary.log(np.maximum(values, LEAST_OF_GEOMETRIC))
         exact_sum.add_values(values, weights, slices, self.digits, self.special)
         add_weights(weights, values.size, slices, self.weight_digits)
 

@@ -4,10 +4,13 @@ spellings."""
 from __future__ import annotations
 
 from fastrank.metrics import (
+    association,
     calibration,
     classification,
     curves,
+    deviances,
     discrimination,
+    forecasts,
     grouped,
     multiclass,
     online,
@@ -18,11 +21,14 @@ from fastrank.metrics import (
     retrieval,
     thresholds,
 )
+from fastrank.metrics.association import *
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.forecasts import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
 from fastrank.metrics.online import *
@@ -39,10 +45,13 @@ __all__ = [
     "definition_of",
     "list_metrics",
     "parse",
+    *association.__all__,
     *calibration.__all__,
     *classification.__all__,
     *curves.__all__,
+    *deviances.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
     *grouped.__all__,
     *multiclass.__all__,
     *online.__all__,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import elementary
 from fastrank.accumulators import ExactSum
 from fastrank.domains import PROBABILITY
 from fastrank.metrics.base import Value, metric
@@ -56,8 +56,8 @@ def log_loss(loss: Sum, weight: Sum, *, eps: float = 2.0**-52) -> Value:
 
 def _cross_entropy(rate: Fraction, background: float) -> float:
     """Cross entropy of labels of a mean rate with a constant background probability."""
-    first = float(rate) * exact_sum.log(background) if rate else 0.0
-    second = float(1 - rate) * exact_sum.log1m(background) if rate != 1 else 0.0
+    first = float(rate) * elementary.log(background) if rate else 0.0
+    second = float(1 - rate) * elementary.log1p(-background) if rate != 1 else 0.0
     return -(first + second)
 
 

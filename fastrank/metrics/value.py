@@ -14,13 +14,15 @@ class Value(NamedTuple):
     """A value with what goes with it; None where it does not apply.
 
     `lower` and `upper` are certified bounds, `ci_lower` and `ci_upper` a confidence interval that was asked for;
-    `clipped` is how many rows were clipped, `curve` what the value sums up; `undefined`: a number stands for NaN.
+    `clipped` and `skipped` are how many rows were, `curve` is what the value sums up; `undefined`: a number stands for
+    NaN.
     """
 
     value: float
     lower: float | None = None
     upper: float | None = None
     clipped: int | None = None
+    skipped: int | None = None
     curve: Mapping[str, Any] | None = None
     undefined: bool = False
     ci_lower: float | None = None

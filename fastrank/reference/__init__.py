@@ -7,9 +7,12 @@ Each module says in its `__all__` what it specifies.
 """
 
 from fastrank.reference import (
+    association,
     calibration,
     classification,
+    deviances,
     discrimination,
+    forecasts,
     gains,
     grouped,
     multiclass,
@@ -21,9 +24,12 @@ from fastrank.reference import (
     thresholds,
     untied,
 )
+from fastrank.reference.association import *
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
+from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
+from fastrank.reference.forecasts import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
 from fastrank.reference.multiclass import *
@@ -36,9 +42,12 @@ from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
 
 __all__ = [
+    *association.__all__,
     *calibration.__all__,
     *classification.__all__,
+    *deviances.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,

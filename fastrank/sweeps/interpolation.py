@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import elementary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +43,7 @@ def _log1p_share(y: Floats) -> tuple[Floats, Floats]:
     large = np.flatnonzero(y > 0.5)
     if large.size:
         y = y[large]
-        u = 1.0 + y
-        share[large] = (exact_sum.logs(u) + (y - (u - 1.0)) / u) / y
+        share[large] = elementary.log1p(y) / y
         rest[large] = 1.0 - share[large]
     return share, rest
 

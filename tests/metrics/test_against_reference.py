@@ -30,7 +30,8 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "score_quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy", "max_error",
+    "quantiles",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -51,6 +52,10 @@ def present(columns: Columns) -> np.ndarray:
 
 def is_one_class(columns: Columns, metric: Metric) -> bool:
     return np.unique(columns["label"][present(columns)]).size < 2
+
+
+def is_one_value(columns: Columns, metric: Metric) -> bool:
+    return min(np.unique(columns[name][present(columns)]).size for name in ("label", "score")) < 2
 
 
 def is_never(outcomes: Callable[[Any], float]) -> Callable[[Columns, Metric], bool]:
@@ -127,6 +132,25 @@ def has_one_class(columns: Columns, metric: Metric) -> bool:
     return is_absent(columns, metric) if pooled else is_one_class(columns, metric)
 
 
+def is_zero(columns: Columns) -> np.ndarray:
+    return (columns["label"] == 0)[present(columns)]
+
+
+def is_zero_pair(columns: Columns) -> np.ndarray:
+    return ((columns["label"] == 0) & (columns["score"] == 0))[present(columns)]
+
+
+def has_no_relation(columns: Columns, metric: Metric) -> bool:
+    rules = {"skip": is_zero(columns).all(), "inf": is_zero_pair(columns).any()}
+    return is_absent(columns, metric) or bool(rules.get(metric.parameters["zero"], False))
+
+
+def has_no_symmetric_relation(columns: Columns, metric: Metric) -> bool:
+    zeros = is_zero_pair(columns)
+    rules = {"skip": zeros.all(), "nan": zeros.any(), "count": False}
+    return is_absent(columns, metric) or bool(rules[metric.parameters["zero"]])
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -137,6 +161,8 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "the labels sum to 0": sums_to_zero,
     "the denominators sum to 0": divides_by_zero,
     "the costs sum to 0": divides_by_zero,
+    "the targets are constant, or there are none": is_one_class,
+    "the targets or the predictions are constant, or there are none": is_one_value,
     'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
@@ -152,6 +178,11 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "all rows are of one class, or predicted so": is_never(
         lambda n: (n.tp + n.fp) * (n.tp + n.fn) * (n.tn + n.fp) * (n.tn + n.fn)
     ),
+    'there are no rows; with zero="skip", where no target is other than 0; with zero="inf", where a target and its '
+    "prediction are 0": has_no_relation,
+    'there are no rows; with zero="skip", where target and prediction of every row are 0; with zero="nan", where those '
+    "of any row are": has_no_symmetric_relation,
+    "no target is other than 0": lambda columns, metric: bool(is_zero(columns).all()),
     'fewer than two classes have rows; with average="micro", where there are no rows': has_one_class,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
@@ -233,6 +264,13 @@ def clipped(metric: Metric, columns: Columns) -> int | None:
     return int(np.count_nonzero(((p < eps) | (p > 1 - eps)) & present(columns)))
 
 
+def skipped(metric: Metric, columns: Columns) -> int | None:
+    """How many rows of zeros are left out."""
+    if metric.parameters.get("zero") != "skip":
+        return None
+    return int(np.count_nonzero({"mape": is_zero, "smape": is_zero_pair}[metric.definition.name](columns)))
+
+
 def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> list[dict[str, Any]]:
     """The rows of the result table, by metric."""
     weights = {role: role for role in WEIGHTS} if weighted else {}
@@ -244,8 +282,9 @@ def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> li
 
 
 def agree(metric: Metric, value: float, right: float) -> None:
-    # A spread of values that are nearly equal is what their rounding makes it.
-    absolute = TOLERANCE if metric.parameters.get("aggregation") == "std" else 0.0
+    # A spread of values that are nearly equal is what their rounding makes it, and so is a difference of logarithms.
+    rounded = metric.parameters.get("aggregation") == "std" or metric.definition.name in ("msle", "rmsle")
+    absolute = TOLERANCE if rounded else 0.0
     assert math.isnan(value) == math.isnan(right), metric
     close = math.isclose(value, right, rel_tol=TOLERANCE, abs_tol=absolute)
     assert math.isnan(value) or close, (metric, value, right)
@@ -261,6 +300,8 @@ def in_classes(metric: Metric, columns: Columns) -> Columns:
 def is_replaced(metric: Metric, columns: Columns) -> bool:
     """Whether a number stands for what is undefined."""
     single_class, zero_division = (metric.parameters.get(name, "nan") for name in ("single_class", "zero_division"))
+    if metric.parameters.get("force_finite") and not is_absent(columns, metric):
+        return True
     return zero_division != "nan" or (single_class != "nan" and not is_absent(columns, metric))
 
 
@@ -278,6 +319,7 @@ def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     stretched = any(metric.parameters.get(name) in values for name, values in STRETCHED.items())
     assert math.isnan(value) or stretched or low - TOLERANCE <= value <= high + TOLERANCE, (metric, value)
     assert row["rows_clipped"] == clipped(metric, columns), metric
+    assert row["rows_skipped"] == skipped(metric, columns), metric
 
 
 @pytest.mark.parametrize("name", list_metrics())
