@@ -20,18 +20,26 @@ __all__ = [
     "auc_standard_error",
     "average_precision",
     "best_f1",
+    "brier_of_classes",
     "calibration_ratio",
     "class_aucs",
     "decided",
+    "focal",
     "gauc",
+    "hinge",
+    "hinge_of_classes",
     "hits_of_classes",
     "judged",
     "ks",
     "log_loss",
+    "log_loss_of_classes",
+    "logit_loss",
+    "logit_loss_of_classes",
     "nce",
     "pearson",
     "r2",
     "ranked",
+    "rig",
     "right_classes",
     "scattered",
     "sliced_auc",
@@ -49,6 +57,27 @@ def log_loss(arrays: Arrays) -> float:
 def nce(arrays: Arrays) -> float:
     rate = arrays["label"].mean()
     return log_loss(arrays) / float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
+
+
+def focal(arrays: Arrays) -> float:
+    label, score = arrays["label"], arrays["score"].astype(np.float64)
+    miss = np.where(label == 1, 1 - score, score)
+    return float(np.mean(miss**2 * -np.log1p(-miss)))
+
+
+def hinge(arrays: Arrays) -> float:
+    margin = np.where(arrays["label"] == 1, 1.0, -1.0) * arrays["score"]
+    return float(np.mean(np.maximum(0.0, 1 - margin)))
+
+
+def logit_loss(arrays: Arrays) -> float:
+    """Log loss of the scores as logits."""
+    logits = arrays["score"].astype(np.float64)
+    return float(np.mean(np.logaddexp(0.0, np.where(arrays["label"] == 1, -logits, logits))))
+
+
+def rig(arrays: Arrays) -> float:
+    return 1 - nce(arrays)
 
 
 def squared_error(arrays: Arrays) -> float:
@@ -176,6 +205,32 @@ def class_aucs(arrays: Arrays) -> float:
     label, score = arrays["label"], arrays["score"]
     areas = [auc({"label": label == k, "score": score[:, k]}) for k in range(score.shape[1])]
     return float(np.mean(areas))
+
+
+def _own(arrays: Arrays) -> NDArray[Any]:
+    return np.take_along_axis(arrays["score"], arrays["label"][:, None], 1)[:, 0].astype(np.float64)
+
+
+def log_loss_of_classes(arrays: Arrays) -> float:
+    return float(np.mean(-np.log(_own(arrays))))
+
+
+def logit_loss_of_classes(arrays: Arrays) -> float:
+    """Log loss of the scores as logits."""
+    top = arrays["score"].max(axis=1).astype(np.float64)
+    rest = np.exp(arrays["score"] - top[:, None]).sum(axis=1)
+    return float(np.mean(top + np.log(rest) - _own(arrays)))
+
+
+def brier_of_classes(arrays: Arrays) -> float:
+    score = arrays["score"].astype(np.float64)
+    return float(np.mean((score**2).sum(axis=1) - 2 * _own(arrays) + 1))
+
+
+def hinge_of_classes(arrays: Arrays) -> float:
+    others = arrays["score"].astype(np.float64)
+    np.put_along_axis(others, arrays["label"][:, None], -np.inf, 1)
+    return float(np.mean(np.maximum(0.0, 1 - (_own(arrays) - others.max(axis=1)))))
 
 
 def hits_of_classes(k: int) -> Contestant:

@@ -106,11 +106,12 @@ def _quantiles(metric: str) -> Contestant:
     return Contestant(evaluate, pa.table)
 
 
-def _of_classes(metric: str, numpy: Contestant, peer: Contestant) -> Case:
+def _of_classes(metric: str, numpy: Contestant, peer: Contestant | None = None) -> Case:
     """A metric of ten classes."""
     fastrank = {name: replace(each, prepare=dict) for name, each in _threads((metric,), LABELLED).items()}
     largest = replace(numpy, largest=peers.CLASS_ROWS)
-    return Case(metric, classes, {"numpy": largest, **fastrank, "scikit-learn": peer})
+    others = {} if peer is None else {"scikit-learn": peer}
+    return Case(metric, classes, {"numpy": largest, **fastrank, **others})
 
 
 def _of_lists(
@@ -230,7 +231,11 @@ CASES = [
         # scikit-learn computes float32 probabilities in float32.
         scikit_learn=peers.sklearn("log_loss", tolerance=1e-5),
     ),
+    _of_rows("log_loss(from_logits=True)", Contestant(by_numpy.logit_loss)),
     _of_rows("nce", Contestant(by_numpy.nce)),
+    _of_rows("rig", Contestant(by_numpy.rig)),
+    _of_rows("focal", Contestant(by_numpy.focal)),
+    _of_rows("hinge", Contestant(by_numpy.hinge), scikit_learn=peers.sklearn("hinge_loss", tolerance=1e-5)),
     _of_rows(
         "brier", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("brier_score_loss", tolerance=1e-5)
     ),
@@ -298,6 +303,22 @@ CASES = [
         "multiclass_auc",
         Contestant(by_numpy.class_aucs),
         peers.sklearn_multiclass("roc_auc_score", multi_class="ovr"),
+    ),
+    _of_classes(
+        "multiclass_log_loss",
+        Contestant(by_numpy.log_loss_of_classes),
+        peers.sklearn_multiclass("log_loss", tolerance=1e-5),
+    ),
+    _of_classes("multiclass_log_loss(from_logits=True)", Contestant(by_numpy.logit_loss_of_classes)),
+    _of_classes(
+        "multiclass_brier",
+        Contestant(by_numpy.brier_of_classes),
+        peers.sklearn_multiclass("brier_score_loss", tolerance=1e-5),
+    ),
+    _of_classes(
+        "multiclass_hinge",
+        Contestant(by_numpy.hinge_of_classes),
+        peers.sklearn_multiclass("hinge_loss", tolerance=1e-5),
     ),
     _of_classes("top_k_accuracy@5", by_numpy.hits_of_classes(5), peers.sklearn_multiclass("top_k_accuracy_score", k=5)),
     _of_classes("multiclass_confusion", Contestant(by_numpy.right_classes), peers.sklearn_multiclass("accuracy_score")),

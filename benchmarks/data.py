@@ -43,6 +43,15 @@ def clicks(rows: int, mean: float = -3.0) -> dict[str, NDArray[Any]]:
 
 
 @cache
+def forecasts(rows: int) -> dict[str, NDArray[Any]]:
+    """label float32 (amounts above 0) and score float32 (predictions that are a third off, as often above as below)."""
+    generator = np.random.default_rng(7)
+    label = generator.gamma(2.0, 3.0, rows) + 0.01
+    score = label * np.exp(generator.normal(0.0, 0.33, rows))
+    return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
+
+
+@cache
 def users(rows: int) -> dict[str, NDArray[Any]]:
     """A row a user: views and clicks int64, seconds, revenue and cost float32."""
     generator = np.random.default_rng(7)
@@ -54,15 +63,6 @@ def users(rows: int) -> dict[str, NDArray[Any]]:
         "clicks": generator.binomial(views, 0.1),
         **{name: column.astype(np.float32) for name, column in columns.items()},
     }
-
-
-@cache
-def forecasts(rows: int) -> dict[str, NDArray[Any]]:
-    """label float32 (amounts above 0) and score float32 (predictions that are a third off, as often above as below)."""
-    generator = np.random.default_rng(7)
-    label = generator.gamma(2.0, 3.0, rows) + 0.01
-    score = label * np.exp(generator.normal(0.0, 0.33, rows))
-    return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
 
 
 @cache

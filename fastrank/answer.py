@@ -32,10 +32,12 @@ def answer(
     _tell_of_ties(requests, accumulators)
     sweeps = _sweeps(requests)
     values = {}
+    whole = {request.states[state] for request in requests for state in request.metric.overall.values()}
+    overall = {identity: accumulators[identity].at(0) for identity in whole}
     for s in slices.display_order():
         held = {identity: _held(accumulators[identity], s, sweeps[identity], threads) for identity in sweeps}
         try:
-            values[s] = [_metric_value(request, accumulators, held, s) for request in requests]
+            values[s] = [_metric_value(request, accumulators, held, overall, s) for request in requests]
         except InvalidValueError as error:
             raise InvalidValueError(f"{error}{slices.in_words(s)}") from None
     # A slice of which where= excludes every row is none.
@@ -75,7 +77,11 @@ def _held(accumulator: Accumulator, s: int, sweeps: Iterable[Sweep], threads: in
 
 
 def _metric_value(
-    request: Request, accumulators: Mapping[Identity, Accumulator], held: Mapping[Identity, Any], s: int
+    request: Request,
+    accumulators: Mapping[Identity, Accumulator],
+    held: Mapping[Identity, Any],
+    overall: Mapping[Identity, Any],
+    s: int,
 ) -> MetricValue:
     asked = request.metric.sweeps
     value: Value = request.metric.finalize(
@@ -83,6 +89,7 @@ def _metric_value(
             name: held[identity][asked[name]] if name in asked else held[identity]
             for name, identity in request.states.items()
         }
+        | {name: overall[request.states[state]] for name, state in request.metric.overall.items()}
     )
     first = accumulators[next(iter(request.states.values()))]
     counts = first.counts(s) if isinstance(first, ListAccumulator) else {}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fastrank.buffers import booleans, in_words, plain, to_arrow
-from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, is_exact
+from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, either, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
 from fastrank.ids import row_ids
 
@@ -171,6 +171,20 @@ class RowSet:
         """Column and domain of a role."""
         return next((column, domain) for name, column, domain in self.roles if name == role)
 
+    def view(self, columns: Columns, role: str) -> tuple[Domain, Column]:
+        """The column in a role, and the domain that says what it may hold, by the column beside it where it has one."""
+        name, domain = self.domain(role)
+        if domain.beside is None:
+            return domain, columns.view(name, role, domain)
+        other_role, other = domain.beside.role, domain.beside.domain
+        other_name, own = self.domain(other_role)
+        key = (name, domain.name, other_name, (other or own).name)
+        if key not in columns.derived:
+            mine, theirs = columns.view(name, role, domain), columns.view(other_name, other_role, other or own)
+            columns.derived[key] = domain.beside.fit(domain, mine, theirs)
+        result: tuple[Domain, Column] = columns.derived[key]
+        return result
+
     def find(self, columns: Columns) -> tuple[Rows, Problem | None]:
         """The rows of a batch, and the first invalid one where invalid rows are not dropped."""
         mask: NDArray[np.bool_] | None = None
@@ -179,12 +193,11 @@ class RowSet:
             mask = passes if mask is None else mask & passes
         problems = []
         dropped: NDArray[np.bool_] | None = None
-        for role, name, domain in self.roles:
-            column = columns.view(name, role, domain)
-            if domain.bound_by:
-                lists = columns.view(self.domain(domain.bound_by)[0], domain.bound_by, self.domain(domain.bound_by)[1])
-                domain, column = domain.bounded(column, lists.values.shape[1])
+        for role, name, _ in self.roles:
+            domain, column = self.view(columns, role)
             invalid = column.invalid
+            if domain.whole is not None:
+                invalid = either(invalid, domain.whole(self._entries(columns, role)))
             if invalid is None:
                 continue
             if mask is not None:
@@ -200,6 +213,12 @@ class RowSet:
             mask = ~dropped if mask is None else mask & ~dropped
         index = None if mask is None or mask.all() else np.flatnonzero(mask)
         return Rows(self, columns, index, None if dropped is None else np.flatnonzero(dropped)), problem
+
+    def _entries(self, columns: Columns, role: str) -> NDArray[Any]:
+        """The entries of all columns that play a role: role, or role[0], role[1], ..."""
+        played, _, _ = role.partition("[")
+        parts = [columns.view(name, each, d).values for each, name, d in self.roles if each.partition("[")[0] == played]
+        return np.column_stack(parts) if len(parts) > 1 else parts[0]
 
     def find_nothing(self) -> Rows:
         """No rows."""
@@ -242,8 +261,7 @@ class Rows:
     def __getitem__(self, role: str) -> Any:
         """The array of a role: NumPy, or Arrow for ids."""
         if role not in self._arrays:
-            name, domain = self.row_set.domain(role)
-            self._arrays[role] = self.select(self.columns.view(name, role, domain).values)
+            self._arrays[role] = self.select(self.row_set.view(self.columns, role)[1].values)
         return self._arrays[role]
 
     def ids(self, role: str) -> NDArray[np.uint64]:

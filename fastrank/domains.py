@@ -17,11 +17,12 @@ from fastrank._kernels import checks
 from fastrank.buffers import booleans, buffer_view, is_id, is_list, null_mask, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
 __all__ = [
+    "AMOUNT",
     "ID",
     "IDS",
     "PROBABILITY",
@@ -32,6 +33,7 @@ __all__ = [
     "SHARE",
     "UNJUDGED",
     "WEIGHT",
+    "Beside",
     "Column",
     "Domain",
     "Misfit",
@@ -39,6 +41,7 @@ __all__ = [
     "grades",
     "interval",
     "list_scores",
+    "weights_times",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
@@ -71,7 +74,8 @@ class Column(NamedTuple):
 class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
 
-    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.
+    `whole` marks the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit
+    together.  Where `beside` is given, what a row may hold, or what it stands for, depends on another column of the row.
     """
 
     name: str
@@ -80,8 +84,15 @@ class Domain:
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
     reading: str = ""
-    bound_by: str = ""
+    whole: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = field(default=None, compare=False, repr=False)
     codings: bool = False  # whether negative rows have the label 0, or -1: see `fastrank.negatives`
+    beside: Beside | None = field(default=None, compare=False, repr=False)
+    classes: Domain | None = field(default=None, compare=False, repr=False)  # in its place where classes have weights
+    # Of labels of classes: (how a column of them is read as numbers of classes, the factor of each number), from the
+    # weight of some labels and the rate at which negative rows were kept.  See `fastrank.class_weights`.
+    by_class: Callable[[Mapping[Any, float], float], tuple[Domain, list[float]]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def numeric(self) -> bool:
@@ -93,14 +104,15 @@ class Domain:
         """Whether each row holds a list."""
         return self.types.startswith("list")
 
-    def bounded(self, column: Column, width: int) -> tuple[Domain, Column]:
-        """The domain and the column where lists are this long."""
-        outside = column.values >= width
-        if not width or not outside.any():
-            return self, column
-        return replace(self, allowed=f"{self.allowed} to {width - 1}"), Column(
-            column.values, either(column.invalid, outside)
-        )
+
+@dataclass(frozen=True)
+class Beside:
+    """The role of another column that is read with a column, in its own domain or in another, and what both give: the
+    domain by which an error tells what is allowed, and the column."""
+
+    role: str
+    fit: Callable[[Domain, Column, Column], tuple[Domain, Column]]
+    domain: Domain | None = None
 
 
 class Unfit(Exception):
@@ -193,6 +205,12 @@ def _finite(array: pa.Array) -> Column:
     return Column(values, invalid)
 
 
+def _amount(array: pa.Array) -> Column:
+    values, invalid = _finite(array)
+    below = values < 0
+    return Column(values, either(invalid, below if below.any() else None))
+
+
 def small_integers(array: pa.Array, top: int, types: str) -> tuple[NDArray[np.uint8], bool, Column]:
     column = numbers(array, types)
     values = column.values.astype(np.float32) if column.values.dtype == np.float16 else column.values
@@ -216,6 +234,41 @@ def _weight(array: pa.Array) -> Column:
     """Weights as float64 multiples of 2^-72."""
     values, invalid = _interval(0.0, LARGEST_WEIGHT)(array)
     return Column(checks.rounded(values, WEIGHT_ROUNDER), invalid)
+
+
+def weights_times(factors: list[float], numbers: Domain, what: str, *, alone: bool) -> Domain:
+    """Weights, times the factor of each row's class; of the classes `alone` where no column holds weights.
+
+    `numbers` reads the labels as numbers of classes: of each the factor, the last of them of all that are higher.
+    The product is rounded to float64, as whoever makes such a column of weights would, then as any weight.
+    """
+    of_class = checks.rounded(np.array(factors), WEIGHT_ROUNDER) if alone else np.array(factors)
+
+    def times(domain: Domain, mine: Column, classes: Column) -> tuple[Domain, Column]:
+        weights = _of_each(of_class, classes.values)
+        if alone:
+            return domain, Column(weights, None)
+        weights *= mine.values
+        too_large = weights > LARGEST_WEIGHT if checks.any_outside(weights, 0.0, LARGEST_WEIGHT) else None
+        return domain, Column(checks.rounded(weights, WEIGHT_ROUNDER), either(mine.invalid, too_large))
+
+    return replace(
+        WEIGHT,
+        name=f"weight times {what} of a {numbers.name}",
+        allowed=f"{WEIGHT.allowed}, after {what} multiplied it",
+        view=(lambda _: Column(None, None)) if alone else _interval(0.0, LARGEST_NUMBER),
+        reading=f"times {what}",
+        beside=Beside("label", times, numbers),
+    )
+
+
+def _of_each(factors: NDArray[np.float64], numbers: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (
+        np.where(numbers.view(np.bool_), factors[1], factors[0])  # in half the time
+        if factors.size == 2 and numbers.dtype == np.uint8
+        else factors.take(numbers, mode="clip")
+    )
+    return found
 
 
 def _id(array: pa.Array) -> Column:
@@ -331,6 +384,7 @@ REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite)
 SCORE = Domain("score", NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
 RANK = Domain("rank", NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
 PROBABILITY = Domain("probability", NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+AMOUNT = Domain("amount", NUMBER, "a finite number from 0", _amount)
 PROPENSITY = Domain("propensity", NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
 WEIGHT = Domain(
     "weight",

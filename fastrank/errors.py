@@ -14,6 +14,7 @@ __all__ = [
     "FastrankError",
     "InvalidValueError",
     "MissingColumnError",
+    "NotFittedError",
     "ParameterError",
     "QueryOrderError",
     "SourceError",
@@ -82,6 +83,10 @@ class UnknownMetricError(FastrankError, ValueError):
 
 class UnknownResultError(FastrankError, KeyError):
     """A result holds no such metric or slice."""
+
+
+class NotFittedError(FastrankError, ValueError, AttributeError):
+    """A calibrator was asked for what only its fit tells."""
 
 
 class StateMismatchError(FastrankError, ValueError):

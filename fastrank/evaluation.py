@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fastrank.sources import Source
     from fastrank.sources.base import Batches
 
-__all__ = ["compute", "evaluate", "run"]
+__all__ = ["compute", "evaluate", "feed", "run", "thread_count"]
 
 
 @overload
@@ -47,6 +47,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     score: str | Sequence[str] | None = None,
     rank: str | None = None,
     weight: str | None = None,
+    class_weight: Mapping[Any, float] | None = None,
+    negative_downsampling: float | None = None,
     query: str | None = None,
     query_weight: str | None = None,
     item: str | None = None,
@@ -71,9 +73,18 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         `__arrow_c_stream__` (Polars, DuckDB, pandas); a dict of NumPy arrays.  Only needed columns are read.
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, rank, weight, query, query_weight, item : str, optional
+    label, score, rank, weight : str, optional
         The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
         from 1, may stand in its place for ranking metrics.
+    class_weight : dict of label to weight, optional
+        What the weight of a row (1 without `weight`) is multiplied by, for its label; 1 for a label that is not named.
+        Of metrics of two classes, 0 (or -1) names negative rows and 1 positive ones; with `positive=`, and for metrics
+        of several classes, labels are named as they stand in the column.  `calibration_ratio` takes it of labels 0 and
+        1.  Metrics of ranked lists and of numbers have no classes and are not changed.
+    negative_downsampling : float, optional
+        The share of negative rows that were kept, in (0, 1]: each weighs 1 / share.  For metrics of two classes.
+    query, query_weight, item : str, optional
+        The column in each role.
     ranking, relevant : str, optional
         In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
         ids that are relevant.
@@ -123,6 +134,11 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     >>> result = fr.evaluate(rows, ["auc", "mrr"], label="clicked", score="p", query="user")
     >>> result["auc"], result["mrr"]
     (0.75, 0.75)
+
+    One negative row in ten was kept:
+
+    >>> fr.evaluate(rows, "brier", label="clicked", score="p", negative_downsampling=0.1)["brier"]
+    0.13636363636363635
     """
     evaluator = Evaluator(
         metrics,
@@ -130,6 +146,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         score=score,
         rank=rank,
         weight=weight,
+        class_weight=class_weight,
+        negative_downsampling=negative_downsampling,
         query=query,
         query_weight=query_weight,
         item=item,
@@ -183,6 +201,18 @@ def run(
     ParameterError
         `threads` is no positive integer.
     """
+    return feed(source, evaluator, progress, threads=threads, restart=restart)[1]
+
+
+def feed(
+    source: Source,
+    evaluator: Evaluator,
+    progress: Callable[[int], None] | None = None,
+    *,
+    threads: int | None = None,
+    restart: bool = True,
+) -> tuple[Evaluator, Result]:
+    """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
     shards = source.shards(_thread_count(threads, evaluator))
     counter = _Counter(progress)
     if len(shards) > 1:
@@ -200,18 +230,22 @@ def run(
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
     result = evaluator.result()
     check_evaluated(result, counter.total)
-    return result
+    return evaluator, result
+
+
+def thread_count(threads: int | None) -> int:
+    """What `threads` says of metrics of rows; ParameterError where it is no positive integer."""
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
+        raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
+    return 1 if threads is None else int(threads)
 
 
 def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
-        raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
+    count = thread_count(threads)
     if evaluator.plan.in_order:
         return 1
-    if threads is None:
-        # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
-        return len(os.sched_getaffinity(0)) if evaluator.plan.streams else 1
-    return int(threads)
+    return len(os.sched_getaffinity(0)) if threads is None and evaluator.plan.streams else count
 
 
 class _Counter:

@@ -77,6 +77,11 @@ class Plan:
                 plan.requests.append(request)
                 for name, identity in request.states.items():
                     plan._add(request, identity, accumulators[name], depths)
+        if roles.class_weights is not None and not any(request.weighs_classes for request in plan.requests):
+            raise ParameterError(
+                f"{roles.class_weights.text}: no metric here weighs rows by class: those of labels of classes do, such "
+                "as log_loss, auc and multiclass_auc; metrics of ranked lists and of numbers do not"
+            )
         plan.limit_scores(memory_limit)
         return plan
 

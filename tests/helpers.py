@@ -21,6 +21,8 @@ from fastrank.metrics.parameters import (
     ClassNames,
     ColumnName,
     ColumnNames,
+    Edges,
+    Epsilon,
     Fallback,
     Flag,
     Gain,
@@ -69,6 +71,7 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
             np.where((rng.random(count) < 0.5) | (np.arange(count) < 2), p, rng.random(count).round(1)).astype(dtype)
         ),
         "base": floats(rng.uniform(0.1, 0.9, count)),
+        "logit": floats(rng.choice(np.array([-750.0, -3.0, -0.5, 0.0, 0.5, 1.0, 40.0]), count).astype(dtype)),
         "weight": floats(rng.choice(np.array([0.0, 0.1, 1.0, 2.5, 2.0**-60, 1e6]), count)),
         "query_weight": floats(rng.choice(np.array([0.1, 1.0, 3.7]), len(sizes))[query - first_query]),
         "country": pa.array(country.tolist(), pa.string()),
@@ -97,12 +100,17 @@ def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa
     number = rng.integers(0, len(KINDS), count)
     scores = rng.choice(np.array([-1.0, 0.0, 0.1, 1 / 3, 0.5, 0.8]), (count, len(KINDS))).astype(dtype)
     scores[0], scores[1] = (0.1, 0.5, 0.8), (0.5, 0.1, 0.0)
-    return {
+    shares = np.array([(0.0, 0.0, 1.0), (0.25, 0.5, 0.25), (0.1, 0.2, 0.7), (0.1, 0.6, 0.3)])
+    shares = rng.permuted(shares[rng.integers(0, len(shares), count)], axis=1)
+    amounts = shares * rng.choice(np.array([0.5, 1.0, 7.0]), (count, 1))
+    columns = {
         "number": pa.array(number.tolist(), pa.int32()),
         "kind": pa.array([KINDS[k] for k in number.tolist()], pa.string()),
-        "scores": pa.FixedSizeListArray.from_arrays(floats(scores.ravel()), len(KINDS)),
-        **{f"score of {kind}": floats(scores[:, k]) for k, kind in enumerate(KINDS)},
     }
+    for name, values in (("score", scores), ("share", shares.astype(dtype)), ("amount", amounts.astype(dtype))):
+        columns[f"{name}s"] = pa.FixedSizeListArray.from_arrays(floats(values.ravel()), len(KINDS))
+        columns |= {f"{name} of {kind}": floats(values[:, k]) for k, kind in enumerate(KINDS)}
+    return columns
 
 
 def of_users(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa.Array]:
@@ -153,6 +161,9 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
         ("cost", float("inf")),
         ("scores", None),
         ("scores", [0.1, float("nan"), 0.2]),
+        ("shares", [0.1, 0.2, 0.3]),
+        ("share of dog", 0.75),
+        ("amounts", [0.0, 0.0, 0.0]),
     ]
     for name, value in invalid:
         for i in np.flatnonzero(rng.random(rows.num_rows) < 0.04).tolist():
@@ -201,7 +212,9 @@ def values_of(kind: Kind) -> list[Any]:
     if isinstance(kind, Choice):
         return list(kind.words)
     if isinstance(kind, Flag):
-        return [False, True]
+        return [False, True, *([kind.word] if kind.word else [])]
+    if isinstance(kind, Epsilon):
+        return [None, "dtype", 2.0**-53, 1e-3, 0.25]
     if isinstance(kind, Fallback):
         return ["nan", *kind.numbers]
     if isinstance(kind, ColumnName):
@@ -218,10 +231,12 @@ def values_of(kind: Kind) -> list[Any]:
         return [*([None] if kind.optional else []), *([1e-3, 0.25] if kind.high <= 1 else [1.0, 2.0, 2.5]), *ends]
     if isinstance(kind, Numbers):
         return [0.25, "[0.5, 0.1]"]
+    if isinstance(kind, Edges):
+        return [None, "[0.1, 0.25, 0.7]", "[0, 0.5, 1]"]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
-        return ["self", 0.3, "base"]
+        return ["self", "overall", 0.3, "base"]
     if isinstance(kind, ZeroTarget):
         return ["skip", "count", "inf", "max1", 0.3, 2.0**-52]
     if isinstance(kind, LargestValue):
@@ -246,6 +261,8 @@ NEEDS: dict[str, dict[str, Any]] = {
     "standardize": {"max_fpr": 0.3},
     "cost_fp": {"criterion": "cost"},
     "cost_fn": {"criterion": "cost"},
+    "classes": {"mode": "top_label"},
+    "scores": {"mode": "classwise"},
 }
 # Metrics that have no expected value over the orders of tied rows, and the options by which others lose it.
 WITHOUT_CLOSED_FORM = {
@@ -274,7 +291,7 @@ def variants(name: str) -> list[Metric]:
     some = np.random.default_rng(list(name.encode())).permutation(len(double))[:PAIRS].tolist()
     found = {}
     for chosen in [{}, *single, *(double[i] for i in some)]:
-        given = {n: value for n, value in chosen.items() if value is not None}
+        given = {n: x for n, x in chosen.items() if x is not None or definition.defaults[n] is not None}
         if given.get("idcg") == "full_k":
             given["k"] = 3
         parameters = {**definition.base(given), **given}
@@ -295,11 +312,20 @@ def on_columns(metric: Metric) -> Metric:
     if "label" in metric.domains:
         domain = metric.domains["label"].name
         columns["label"] = next(column for start, column in reversed(LABELS.items()) if domain.startswith(start))
-    if "score" in metric.domains:
-        domain = metric.domains["score"]
-        own = "scores" if domain.of_lists else SCORES.get(domain.name.partition(" to ")[0])
+    parameters = dict(metric.parameters)
+    of_shares = "normalize" in parameters or "mode" in parameters
+    kind = "share" if of_shares and not parameters.get("from_logits") else "score"
+    kind = "amount" if parameters.get("normalize") else kind
+    if parameters.get("scores"):
+        parameters["scores"] = tuple(f"{kind} of {each}" for each in KINDS)
+    elif "score" in metric.domains and metric.domains["score"].of_lists:
+        columns["score"] = f"{kind}s"
+    elif parameters.get("from_logits") or metric.definition.name == "hinge":
+        columns["score"] = "logit"
+    elif "score" in metric.domains:
+        own = SCORES.get(metric.domains["score"].name.partition(" to ")[0])
         columns |= {} if own is None else {"score": own}
-    return type(metric)(metric.definition, metric.parameters, columns)
+    return type(metric)(metric.definition, parameters, columns)
 
 
 def is_in_order(metric: Metric) -> bool:

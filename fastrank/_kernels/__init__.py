@@ -7,11 +7,14 @@
 | `exact_sum` | Cython      | exact sums; terms of log loss and Brier score         | accumulators.sums, ranked  |
 | `elementary` | Cython     | log, exp and their kin, of arrays and numbers         | metrics, sweeps, ranked    |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
+| `bins`      | Cython      | sums of scores by bin                                 | accumulators.bins          |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`     | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`    | Cython      | measures of such lists                                | measures                   |
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
+| `class_terms` | Cython    | one number of a row's scores of all classes           | accumulators.classes       |
 | `list_wins` | Cython      | pairs in the right order, in each of many lists       | accumulators.wins          |
+| `isotonic`  | Cython      | blocks of the isotonic fit of labels on scores        | sweeps.isotonic            |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
 (`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`).

@@ -1,7 +1,8 @@
 /* Row terms of losses: a formula each of a label y, a score p, and the constants c of the loss, all float64.
 
-   A loss is one line FR_LOSS(name, formula) and one line in the table at the end.  A formula holds IEEE operations and
-   functions of elementary.h only, and selects rather than branches, so that it vectorises. */
+   A loss is one line FR_LOSS(name, formula) and one line in the table at the end; those of labels 0 and 1 stand in
+   two_classes.h.  A formula holds IEEE operations and functions of elementary.h only, and selects rather than branches,
+   so that it vectorises. */
 #ifndef FASTRANK_LOSSES_H
 #define FASTRANK_LOSSES_H
 
@@ -64,6 +65,8 @@ FR_LOSS(poisson, 2.0 * fr_divergence(y, p))
 FR_LOSS(gamma, 2.0 * fr_divergence(p, y) / p)
 FR_LOSS(tweedie, fr_tweedie(y, p, c[0]))
 
+#include "two_classes.h"
+
 typedef struct {
     const char *name;
     void (*terms)(const double *label, const double *score, const double *c, double *term, long n);
@@ -85,6 +88,12 @@ static const fr_loss fr_losses[] = {
     {"poisson", poisson_terms, 0, 0},
     {"gamma", gamma_terms, 0, 0},
     {"tweedie", tweedie_terms, 1, 0},
+    {"true_class_log_loss", true_class_log_loss_terms, 1, 0},
+    {"logit_loss", logit_loss_terms, 0, 0},
+    {"focal", focal_terms, 5, 0},
+    {"focal_of_logits", focal_of_logits_terms, 3, 0},
+    {"hinge", hinge_terms, 0, 0},
+    {"squared_hinge", squared_hinge_terms, 0, 0},
 };
 
 enum { FR_LOSSES = sizeof fr_losses / sizeof fr_losses[0] };

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactSum", "Sum", "digits_to_fraction", "special_value", "weight_of"]
 
-_PROBABILITIES = ("log_loss", "background", "brier")
+_LABELLED = ("log_loss", "background", "brier", *exact_sum.LOSSES)
+# Where the clip and the floor of probabilities stand among the constants of a term; None: it has none.
+_CLIPS: dict[str, tuple[int | None, int | None]] = {
+    "log_loss": (0, None),
+    "background": (0, None),
+    "true_class_log_loss": (None, 0),
+    "focal": (0, 1),
+}
 UNIT = Fraction(1, 2**1074)
 
 
@@ -78,13 +85,14 @@ class ExactSum(RowAccumulator):
 
     `term` is the role of a column ("score", "label", ...), "weight" (the sum of the weights themselves), "brier",
     "log_loss" or "background" (log loss of the background column) with the constant eps, or a loss of
-    `exact_sum.LOSSES` with its constants.  Memory: 592 bytes a slice.
+    `exact_sum.LOSSES` with its constants.  The constant "dtype" is the machine epsilon of the scores' own type: of
+    float32 where the column holds that, else of float64.  Memory: 592 bytes a slice.
     """
 
     kind = "exact_sum"
     version = 2
     term: str
-    constants: tuple[float, ...] = ()
+    constants: tuple[float | str, ...] = ()
 
     digits = Field(np.int64, (exact_sum.DIGITS,), merge="digits")
     special = Field(np.int64, (exact_sum.SPECIALS,))
@@ -95,7 +103,7 @@ class ExactSum(RowAccumulator):
         """Weight, and what the term is made of."""
         if self.term == "background":
             return "label", "background", "weight"
-        if self.term in _PROBABILITIES or self.term in exact_sum.LOSSES:
+        if self.term in _LABELLED:
             return "label", "score", "weight"
         return tuple(dict.fromkeys((self.term, "weight")))
 
@@ -105,37 +113,58 @@ class ExactSum(RowAccumulator):
         if rows.count == 0:
             return
         weights = rows.get("weight")
-        target = (weights, slices, self.digits, self.special)
-        if self.term in ("log_loss", "background"):
-            (eps,) = self.constants
-            scores = rows["background" if self.term == "background" else "score"]
-            self._count_clipped(eps, scores, weights, slices)
-            exact_sum.add_log_loss(scores, rows["label"], eps, *target)
-        elif self.term == "brier":
-            exact_sum.add_brier(rows["score"], rows["label"], *target)
-        elif self.term == "weight":
+        if self.term == "weight":
             if weights is not None:
                 exact_sum.add_values(weights, None, slices, self.digits, self.special)
-        elif self.term in exact_sum.LOSSES:
-            exact_sum.add_loss(self.term, self.constants, rows["label"], rows["score"], *target)
+        elif self.term in _LABELLED:
+            scores = rows["background" if self.term == "background" else "score"]
+            self._add_losses(scores, rows["label"], weights, slices, scores.dtype)
         else:
-            exact_sum.add_values(rows[self.term], *target)
+            exact_sum.add_values(rows[self.term], weights, slices, self.digits, self.special)
+
+    def _add_losses(
+        self,
+        scores: NDArray[np.floating],
+        labels: NDArray[Any],
+        weights: NDArray[np.float64] | None,
+        slices: NDArray[np.int32] | None,
+        dtype: np.dtype[Any],
+    ) -> None:
+        """Adds the loss of each row; `dtype` is the type of the column that the scores come from."""
+        constants = [float(np.finfo(dtype).eps) if c == "dtype" else float(c) for c in self.constants]
+        target = (weights, slices, self.digits, self.special)
+        if self.term in _CLIPS:
+            low, floor = (0.0 if place is None else constants[place] for place in _CLIPS[self.term])
+            self._count_clipped(low, floor, scores, labels, weights, slices)
+        if self.term in ("log_loss", "background"):
+            exact_sum.add_log_loss(scores, labels, constants[0], *target)
+        elif self.term == "brier":
+            exact_sum.add_brier(scores, labels, *target)
+        else:
+            exact_sum.add_loss(self.term, constants, labels, scores, *target)
 
     def _count_clipped(
         self,
-        eps: float,
+        low: float,
+        floor: float,
         scores: NDArray[np.floating],
+        labels: NDArray[np.uint8],
         weights: NDArray[np.float64] | None,
         slices: NDArray[np.int32] | None,
     ) -> None:
-        # The ends of [eps, 1 - eps] in the column's own type, rounded inward.
-        one = scores.dtype.type(1)
-        low, high = scores.dtype.type(eps), scores.dtype.type(1.0 - eps)
-        low = np.nextafter(low, one) if float(low) < eps else low
-        high = np.nextafter(high, -one) if float(high) > 1.0 - eps else high
-        if not checks.any_outside(scores, float(low), float(high)):
+        """Counts the rows whose probability lies outside [low, 1 - low], or is below the floor for the true class."""
+        # The ends of [end, 1 - end] in the column's own type, rounded inward.
+        one, end = scores.dtype.type(1), max(low, floor)
+        least, most = scores.dtype.type(end), scores.dtype.type(1.0 - end)
+        least = np.nextafter(least, one) if float(least) < end else least
+        most = np.nextafter(most, -one) if float(most) > 1.0 - end else most
+        if end == 0 or not checks.any_outside(scores, float(least), float(most)):
             return
-        clipped = (scores < low) | (scores > high)
+        below, above = scores < least, scores > most
+        if low < end:
+            # At one end only, and exactly: 1 - end may be rounded.
+            below, above = below & (labels > 0), (1.0 - scores.astype(np.float64) < floor) & (labels == 0)
+        clipped = below | above
         if weights is not None:
             clipped &= weights > 0
         self._count("clipped", None if slices is None else slices[clipped], int(np.count_nonzero(clipped)))

@@ -6,10 +6,12 @@ from __future__ import annotations
 from fastrank.metrics import (
     association,
     calibration,
+    class_losses,
     classification,
     curves,
     deviances,
     discrimination,
+    entropy,
     forecasts,
     grouped,
     multiclass,
@@ -18,16 +20,19 @@ from fastrank.metrics import (
     ranking,
     recommendation,
     regression,
+    reliability,
     retrieval,
     thresholds,
 )
 from fastrank.metrics.association import *
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
+from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
 from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
+from fastrank.metrics.entropy import *
 from fastrank.metrics.forecasts import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
@@ -37,6 +42,7 @@ from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
 from fastrank.metrics.recommendation import *
 from fastrank.metrics.regression import *
+from fastrank.metrics.reliability import *
 from fastrank.metrics.retrieval import *
 from fastrank.metrics.thresholds import *
 
@@ -47,11 +53,13 @@ __all__ = [
     "parse",
     *association.__all__,
     *calibration.__all__,
+    *class_losses.__all__,
     *classification.__all__,
     *curves.__all__,
     *deviances.__all__,
     *discrimination.__all__,
     *forecasts.__all__,
+    *entropy.__all__,
     *grouped.__all__,
     *multiclass.__all__,
     *online.__all__,
@@ -59,6 +67,7 @@ __all__ = [
     *ranking.__all__,
     *recommendation.__all__,
     *regression.__all__,
+    *reliability.__all__,
     *retrieval.__all__,
     *thresholds.__all__,
 ]

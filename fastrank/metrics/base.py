@@ -70,6 +70,7 @@ class Definition:
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
     number: str = ""
     shared: tuple[str, ...] = ()
+    overall: Callable[[Any], Mapping[str, str]] = lambda _: {}
 
     def base(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The values of parameters that are not given: the defaults, or the rules of the peer named by `preset`."""
@@ -175,6 +176,11 @@ class Metric:
     def sweeps(self) -> Mapping[str, Sweep]:
         """What it asks of accumulators of scores, by the name of the state."""
         return self.definition.sweeps(SimpleNamespace(**self.parameters))
+
+    @property
+    def overall(self) -> Mapping[str, str]:
+        """The states of which the finalizer also gets that of all slices together, by the name of its argument."""
+        return self.definition.overall(SimpleNamespace(**self.parameters))
 
     def finalize(self, states: Mapping[str, Any]) -> Value:
         """The value from the states, or the answers of sweeps, of one slice."""
@@ -282,6 +288,7 @@ def metric(
     peers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] | None = None,
     number: str = "",
     sweeps: Callable[[Any], Mapping[str, Sweep]] = lambda _: {},
+    overall: Callable[[Any], Mapping[str, str]] = lambda _: {},
 ) -> Callable[[Callable[..., Any]], MetricFactory]:
     """Declares a metric; the function below it is the finalizer, from states to a number.
 
@@ -292,6 +299,7 @@ def metric(
     reach the finalizer.  `conflict` says what is wrong with parameters taken together; `peers` gives the rules of a
     peer by the value of `preset` and the parameters given.  `number` is the parameter of a number without a name, as in
     `iprec(0.1)`.  `sweeps` are questions to accumulators of scores, whose answers the function gets by state.
+    `overall` names arguments that get a state of all slices together, whichever slice is asked for.
     """
 
     def declare(function: Callable[..., Any]) -> MetricFactory:
@@ -326,6 +334,7 @@ def metric(
             peers=peers or {},
             number=number,
             shared=tuple(common or {}) if shared else (),
+            overall=overall,
         )
         factory = MetricFactory(definition)
         for alias, preset in {**{each: {} for each in (definition.name, *aliases)}, **definition.presets}.items():
@@ -340,11 +349,7 @@ def metric(
 
 def _without(names: Container[str], finalize: Callable[..., Any]) -> Callable[..., Any]:
     """The finalizer, called without the parameters of these names."""
-
-    def finalize_without(*states: Any, **given: Any) -> Any:
-        return finalize(*states, **{name: value for name, value in given.items() if name not in names})
-
-    return finalize_without
+    return lambda *states, **given: finalize(*states, **{n: value for n, value in given.items() if n not in names})
 
 
 def list_metrics() -> list[str]:

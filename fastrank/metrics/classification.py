@@ -1,48 +1,42 @@
-"""Losses of probabilities against labels of two classes."""
+"""Losses of scores against labels of two classes."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fastrank._kernels import elementary
 from fastrank.accumulators import ExactSum
-from fastrank.domains import PROBABILITY
+from fastrank.domains import PROBABILITY, REAL
+from fastrank.metrics import clipping
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.labels import POSITIVE, binary_label
-from fastrank.metrics.parameters import Background, Number
+from fastrank.metrics.parameters import Flag, Number
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
+    from fastrank.accumulators.base import Accumulator
     from fastrank.accumulators.sums import Sum
 
-__all__ = ["brier", "log_loss", "nce"]
-
-# Below 2^-53 there is no float64 1 - eps other than 1.
-_EPS = Number(
-    2.0**-53,
-    0.5,
-    closed="low",
-    doc="Probabilities are clipped to [eps, 1 - eps]; clipped rows are counted in `rows_clipped`.",
-)
+__all__ = ["brier", "focal", "hinge", "log_loss"]
 
 
 @metric(
     family="classification",
-    columns=lambda p: {"label": binary_label(p), "score": PROBABILITY},
-    states=lambda p: {"loss": ExactSum("log_loss", (p.eps,)), "weight": ExactSum("weight")},
-    parameters={"eps": _EPS},
-    reading=POSITIVE,
-    aliases=("logloss", "cross_entropy", "binary_cross_entropy", "bce"),
+    columns=clipping.columns,
+    states=lambda p: {"loss": clipping.log_loss_state(p), "weight": ExactSum("weight")},
+    reading=clipping.READING,
+    conflict=clipping.clip_conflict,
+    aliases=("logloss", "cross_entropy", "binary_cross_entropy", "bce", "binary_crossentropy", "binary_logloss"),
+    presets={
+        "bce_with_logits": {"from_logits": True},
+        "binary_cross_entropy_with_logits": {"from_logits": True},
+    },
     range=(0.0, math.inf),
     better="lower",
     undefined="there are no rows",
     unit="nats",
-    source="Good 1952; as sklearn.metrics.log_loss of float64 probabilities (of float32 ones, scikit-learn clips at "
-    "1.2e-7)",
+    source="Good 1952; as sklearn.metrics.log_loss of float64 probabilities, and with eps=dtype of float32 ones",
 )
-def log_loss(loss: Sum, weight: Sum, *, eps: float = 2.0**-52) -> Value:
+def log_loss(loss: Sum, weight: Sum) -> Value:
     """Logarithmic loss: the mean of -(y log p + (1 - y) log(1 - p)), in nats.
 
     Examples
@@ -54,73 +48,54 @@ def log_loss(loss: Sum, weight: Sum, *, eps: float = 2.0**-52) -> Value:
     return Value(loss.over(weight), clipped=loss.clipped)
 
 
-def _cross_entropy(rate: Fraction, background: float) -> float:
-    """Cross entropy of labels of a mean rate with a constant background probability."""
-    first = float(rate) * elementary.log(background) if rate else 0.0
-    second = float(1 - rate) * elementary.log1p(-background) if rate != 1 else 0.0
-    return -(first + second)
-
-
-def _entropy(rate: Fraction) -> float:
-    """Entropy of labels of a mean rate; the same for 1 - rate, however near to 0 or 1."""
-    rare = min(rate, 1 - rate)
-    return _cross_entropy(rare, float(rare))
+def _focal_state(p: Any) -> Accumulator:
+    """The sum of focal losses."""
+    factors = (1.0, 1.0) if p.alpha is None else (p.alpha, 1 - p.alpha)
+    if p.from_logits:
+        return ExactSum("focal_of_logits", (p.gamma, *factors))
+    return ExactSum("focal", (*clipping.ends(p), p.gamma, *factors))
 
 
 @metric(
     family="classification",
-    columns=lambda p: {
-        "label": binary_label(p),
-        "score": PROBABILITY,
-        **({"background": PROBABILITY} if isinstance(p.background, str) and p.background != "self" else {}),
-    },
-    states=lambda p: {
-        "loss": ExactSum("log_loss", (p.eps,)),
-        "label": ExactSum("label"),
-        "weight": ExactSum("weight"),
-        **(
-            {"background_loss": ExactSum("background", (p.eps,))}
-            if isinstance(p.background, str) and p.background != "self"
-            else {}
+    columns=clipping.columns,
+    states=lambda p: {"loss": _focal_state(p), "weight": ExactSum("weight")},
+    parameters={
+        "gamma": Number(
+            0.0, math.inf, closed="low", doc="How much less rows count that are easy; 0 is log loss, bit for bit."
+        ),
+        "alpha": Number(
+            0.0,
+            1.0,
+            optional=True,
+            none_means="all rows count alike",
+            doc="The factor of positive rows; that of negative ones is 1 - alpha.",
         ),
     },
-    parameters={"background": Background(), "eps": _EPS},
-    reading=POSITIVE,
-    aliases=("ne", "normalized_entropy", "normalized_cross_entropy"),
+    reading=clipping.READING,
+    conflict=clipping.clip_conflict,
+    aliases=("focal_loss", "binary_focal_loss", "binary_focal_crossentropy"),
+    presets={"sigmoid_focal_loss": {"from_logits": True, "alpha": 0.25}},
     range=(0.0, math.inf),
     better="lower",
-    undefined="there are no rows, or the cross entropy of the background is 0 (one class)",
-    exactness="sums are exact; 1 is as good as the background",
-    source="He et al. 2014, Practical Lessons from Predicting Clicks on Ads at Facebook",
+    undefined="there are no rows",
+    unit="nats",
+    source="Lin et al. 2017, Focal Loss for Dense Object Detection; with from_logits=True as "
+    "torchvision.ops.sigmoid_focal_loss",
 )
-def nce(
-    loss: Sum,
-    label: Sum,
-    weight: Sum,
-    background_loss: Sum | None = None,
-    *,
-    background: str | float = "self",
-    eps: float = 2.0**-52,
-) -> Value:
-    """Normalized cross entropy: log loss over the cross entropy of a background rate.
+def focal(loss: Sum, weight: Sum, *, gamma: float = 2.0, alpha: float | None = None) -> Value:
+    """Focal loss: the mean of -a (1 - q)^gamma log q, where q is the probability of the true class.
 
-    log_loss / -(q log b + (1 - q) log(1 - b)), with q the mean label and b the background rate.
+    q is p of positive rows and 1 - p of others; a is alpha of positive rows and 1 - alpha of others, and 1 without
+    alpha.
 
     Examples
     --------
     >>> from fastrank import metrics
-    >>> round(metrics.nce().compute([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.6]), 6)
-    0.486966
+    >>> round(metrics.focal().compute([0, 1], [0.2, 0.9]), 6)
+    0.00499
     """
-    model = loss.over(weight)
-    if background_loss is not None:
-        baseline = background_loss.over(weight)
-    elif weight.total == 0:
-        baseline = math.nan
-    else:
-        rate = label.total / weight.total
-        baseline = _entropy(rate) if isinstance(background, str) else _cross_entropy(rate, background)
-    return Value(model / baseline if baseline > 0 else math.nan, clipped=loss.clipped)
+    return Value(loss.over(weight), clipped=loss.clipped)
 
 
 @metric(
@@ -144,3 +119,29 @@ def brier(error: Sum, weight: Sum) -> float:
     0.15625
     """
     return error.over(weight)
+
+
+@metric(
+    family="classification",
+    columns=lambda p: {"label": binary_label(p), "score": REAL},
+    states=lambda p: {"loss": ExactSum("squared_hinge" if p.squared else "hinge"), "weight": ExactSum("weight")},
+    parameters={"squared": Flag(doc="The mean of the squares.")},
+    reading=POSITIVE,
+    aliases=("hinge_loss", "binary_hinge_loss"),
+    presets={"squared_hinge": {"squared": True}},
+    range=(0.0, math.inf),
+    better="lower",
+    undefined="there are no rows",
+    source="as sklearn.metrics.hinge_loss and torchmetrics.classification.BinaryHingeLoss (which puts scores outside "
+    "[0, 1] through a sigmoid first)",
+)
+def hinge(loss: Sum, weight: Sum, *, squared: bool = False) -> float:
+    """Hinge loss: the mean of max(0, 1 - y s), or of its square, with y = 1 of positive rows and -1 of others.
+
+    Examples
+    --------
+    >>> from fastrank import metrics
+    >>> metrics.hinge().compute([0, 1], [-2.0, 0.5])
+    0.25
+    """
+    return loss.over(weight)

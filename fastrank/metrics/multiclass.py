@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from fastrank.accumulators import ClassHistograms, ClassPairs, ClassRuns, TopClassSum
-from fastrank.classes import class_labels, class_scores
-from fastrank.domains import SCORE
+from fastrank.classes import class_labels, columns_of_classes
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.discrimination import auc
 from fastrank.metrics.parameters import LARGEST_CUTOFF, Choice, ClassNames, ColumnNames, WholeNumber
@@ -37,17 +36,27 @@ CLASSES: Mapping[str, Kind] = {
 }
 
 
+def class_count(p: Any) -> int | None:
+    """How many classes are named, None where none is."""
+    return len(p.scores or p.classes or ()) or None
+
+
 def _columns(p: Any) -> Mapping[str, Domain]:
     """Labels, and the scores of all classes."""
-    count = len(p.scores or p.classes or ()) or None
-    of_classes = {f"score[{k}]": SCORE for k in range(count or 0)} if p.scores else {"score": class_scores(count)}
-    return {"label": class_labels(p.classes, count), **of_classes}
+    return {"label": class_labels(p.classes, class_count(p)), **columns_of_classes(p.scores, class_count(p))}
+
+
+def names_conflict(p: Any) -> str:
+    """What is wrong with the names of columns and classes taken together."""
+    if p.scores and p.classes and len(p.scores) != len(p.classes):
+        return f"scores= names {len(p.scores)} columns and classes= {len(p.classes)} classes; name as many of both"
+    return ""
 
 
 def _conflict(p: Any) -> str:
     """What is wrong with the parameters taken together."""
-    if p.scores and p.classes and len(p.scores) != len(p.classes):
-        return f"scores= names {len(p.scores)} columns and classes= {len(p.classes)} classes; name as many of both"
+    if problem := names_conflict(p):
+        return problem
     if getattr(p, "average", None) == "micro" and p.scheme == "ovo":
         return 'average="micro" pools each class against the rest; give scheme="ovr"'
     return ""

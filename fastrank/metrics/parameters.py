@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -28,6 +29,8 @@ __all__ = [
     "ColumnName",
     "ColumnNames",
     "Cutoff",
+    "Edges",
+    "Epsilon",
     "Fallback",
     "Flag",
     "Gain",
@@ -170,6 +173,28 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Numbers from 0 to 1 that ascend, or None."""
+
+    doc: str = ""
+    allowed = "a list of numbers from 0 to 1 that ascend, one of them at least between 0 and 1, or None"
+
+    def check(self, value: Any) -> tuple[float, ...] | None:
+        """Those between 0 and 1, as floats."""
+        if value is None:
+            return None
+        try:
+            given = value if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else (value,)
+            numbers = tuple(Number(0.0, 1.0, "low high").check(number) for number in given)
+        except ParameterError:
+            raise _refuse(self, value) from None
+        inner = tuple(number for number in numbers if number is not None and 0 < number < 1)
+        if not inner or any(b <= a for a, b in pairwise(numbers)):  # type: ignore[operator]
+            raise _refuse(self, value)
+        return inner
+
+
+@dataclass(frozen=True)
 class Choice:
     """One of several words, or None where `optional`."""
 
@@ -216,15 +241,39 @@ class Fallback:
 
 
 @dataclass(frozen=True)
-class Flag:
-    """True or False."""
+class Epsilon:
+    """How far from 0 and 1 probabilities are kept: a number, "dtype", or None."""
 
     doc: str = ""
-    allowed = "True or False"
+    allowed = 'a number from 2^-1022 and below 0.5, "dtype", or None: nothing is clipped'
 
-    def check(self, value: Any) -> bool:
-        """A bool."""
+    def check(self, value: Any) -> float | str | None:
+        """The number as float, or the word."""
+        if value is None or (isinstance(value, str) and value.lower() in ("dtype", "none")):
+            return None if value is None or value.lower() == "none" else "dtype"
+        number = _finite_float(value)
+        if number is None or not 2.0**-1022 <= number < 0.5:
+            raise _refuse(self, value)
+        return number
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False; or a word, where there is one."""
+
+    doc: str = ""
+    word: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return f'True, False or "{self.word}"' if self.word else "True or False"
+
+    def check(self, value: Any) -> bool | str:
+        """A bool, or the word."""
         word = value.lower() if isinstance(value, str) else value
+        if self.word and word == self.word:
+            return self.word
         if word not in (True, False, "true", "false") or isinstance(word, float):
             raise _refuse(self, value)
         return word in (True, "true")
@@ -320,15 +369,18 @@ class Gain:
 
 @dataclass(frozen=True)
 class Background:
-    """ "self", a rate, or the name of a column of rates."""
+    """ "self", "overall", a rate, or the name of a column of rates."""
 
-    doc: str = "self: the mean label of the evaluated rows; a rate; or a column with a rate for each row."
-    allowed = '"self", a rate above 0 and below 1, or the name of a column of rates'
+    doc: str = (
+        'self: the mean label of the rows, those of the slice; overall (or, in quotes, "global"): of the rows of all '
+        "slices together; a rate; or a column with a rate for each row."
+    )
+    allowed = '"self", "overall", a rate above 0 and below 1, or the name of a column of rates'
 
     def check(self, value: Any) -> str | float:
         """The word, the name, or the rate as float."""
         if isinstance(value, str) and value:
-            return value
+            return "overall" if value == "global" else value
         number = _finite_float(value)
         # The kernel's logarithm takes normal numbers, and 1 - background must not be 1 - 0.
         if number is None or not 2.0**-1022 <= number <= 1 - 2.0**-53:

@@ -14,8 +14,8 @@ class Value(NamedTuple):
     """A value with what goes with it; None where it does not apply.
 
     `lower` and `upper` are certified bounds, `ci_lower` and `ci_upper` a confidence interval that was asked for;
-    `clipped` and `skipped` are how many rows were, `curve` is what the value sums up; `undefined`: a number stands for
-    NaN.
+    `clipped` and `skipped` are how many rows were clipped, or left out by a rule, `curve` what the value sums up;
+    `undefined`: a number stands for NaN.
     """
 
     value: float

@@ -33,19 +33,21 @@ __all__ = [
 ]
 
 
-class _Rows(NamedTuple):
+class RowsOfClasses(NamedTuple):
     label: NDArray[np.int64]
     score: NDArray[Any]
     weight: NDArray[np.float64]
 
 
-def _rows(label: ArrayLike, score: Any, weight: ArrayLike | None, scores: Any, classes: Sequence[Any] | None) -> _Rows:
+def rows_of_classes(
+    label: ArrayLike, score: Any, weight: ArrayLike | None, scores: Any, classes: Sequence[Any] | None
+) -> RowsOfClasses:
     matrix = np.asarray(score) if scores is None else np.column_stack([np.asarray(column) for column in scores])
     matrix = matrix if matrix.ndim == 2 else matrix.reshape(0, 0)  # of no rows
     values = np.asarray(label).tolist()
     numbers = values if classes is None else [list(classes).index(value) for value in values]
     weights = np.ones(len(values)) if weight is None else np.asarray(weight, np.float64)
-    return _Rows(np.array(numbers, np.int64), matrix, weights)
+    return RowsOfClasses(np.array(numbers, np.int64), matrix, weights)
 
 
 def _total(weights: NDArray[np.float64]) -> Fraction:
@@ -59,7 +61,9 @@ def _mean(weights: Sequence[Fraction | int], values: Sequence[float], rounded: R
     return rounded(sum((w * Fraction(x) for w, x in zip(weights, values, strict=True)), Fraction(0)) / total)
 
 
-def _areas(rows: _Rows, scheme: str, area: Area, rounded: Round) -> list[tuple[tuple[int, ...], Fraction, float]]:
+def _areas(
+    rows: RowsOfClasses, scheme: str, area: Area, rounded: Round
+) -> list[tuple[tuple[int, ...], Fraction, float]]:
     """(class, its weight, AUC) of each class, or (classes, their weight, mean AUC) of each pair of classes."""
     label, score, weight = rows
     each = range(score.shape[1])
@@ -74,7 +78,7 @@ def _areas(rows: _Rows, scheme: str, area: Area, rounded: Round) -> list[tuple[t
     return found
 
 
-def _multiclass_auc(rows: _Rows, average: str, scheme: str, area: Area, rounded: Round) -> float:
+def _multiclass_auc(rows: RowsOfClasses, average: str, scheme: str, area: Area, rounded: Round) -> float:
     label, score, weight = rows
     classes = score.shape[1]
     if not len(label):
@@ -102,7 +106,7 @@ def multiclass_auc(
 
     Each AUC is rounded to a float64, and their mean again.
     """
-    rows = _rows(label, score, weight, scores, classes)
+    rows = rows_of_classes(label, score, weight, scores, classes)
     return _multiclass_auc(rows, average, scheme, lambda y, s, w: auc(y, s, w, bits=bits), float)
 
 
@@ -118,7 +122,7 @@ def multiclass_auc_bounds(
     classes: Sequence[Any] | None = None,
 ) -> tuple[float, float]:
     """The means of the bounds of each AUC, rounded outward."""
-    rows = _rows(label, score, weight, scores, classes)
+    rows = rows_of_classes(label, score, weight, scores, classes)
     lower = _multiclass_auc(rows, average, scheme, lambda y, s, w: auc_bounds(y, s, w, bits=bits)[0], _down)
     upper = _multiclass_auc(rows, average, scheme, lambda y, s, w: auc_bounds(y, s, w, bits=bits)[1], _up)
     return lower, upper
@@ -138,7 +142,7 @@ def multiclass_auc_table(
     label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, *, scheme: str = "ovr"
 ) -> list[tuple[tuple[int, ...], float, float]]:
     """(class or pair of classes, AUC, weight) of each."""
-    found = _areas(_rows(label, score, weight, None, None), scheme, auc, float)
+    found = _areas(rows_of_classes(label, score, weight, None, None), scheme, auc, float)
     return [(names, area, float(total)) for names, total, area in found]
 
 
@@ -153,7 +157,7 @@ def top_k_accuracy(
 ) -> float:
     """The share of rows whose class is among the k of the highest scores; with ties, the probability of that over all
     orders of the tied classes."""
-    rows = _rows(label, score, weight, scores, classes)
+    rows = rows_of_classes(label, score, weight, scores, classes)
     shares = []
     for own, values in zip(rows.label.tolist(), rows.score.tolist(), strict=True):
         above = sum(x > values[own] for x in values)
@@ -171,7 +175,7 @@ def multiclass_confusion_table(
     classes: Sequence[Any] | None = None,
 ) -> dict[tuple[int, int], Fraction]:
     """The weight of each pair of a true and a predicted class: the first of those with the highest score."""
-    rows = _rows(label, score, weight, scores, classes)
+    rows = rows_of_classes(label, score, weight, scores, classes)
     count = rows.score.shape[1] if len(rows.label) else 0
     table = {(true, predicted): Fraction(0) for true in range(count) for predicted in range(count)}
     for true, values, w in zip(rows.label.tolist(), rows.score.tolist(), rows.weight.tolist(), strict=True):

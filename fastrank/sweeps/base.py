@@ -23,8 +23,9 @@ __all__ = ["COUNT", "WEIGHT", "Block", "Points", "Sweep", "Totals"]
 # What an integer of a block stands for: a row, or a weight of 2^-72.
 COUNT, WEIGHT = 0, -72
 KEY_BITS = 32
-# Keys of float32 infinities; cells at the ends reach past them, where no number is.
+# Keys of float32 infinities, past which cells at the ends reach, where no number is; and of 0.
 LOWEST_KEY, HIGHEST_KEY = 0x007FFFFF, 0xFF800000
+ZERO_KEY = 0x80000000
 
 
 class Totals(NamedTuple):
@@ -82,6 +83,15 @@ class Block:
         if self.totals.bits is None:
             return runs.keys_to_scores(self.keys).astype(np.float64)
         return _scores_of_cells(self.keys)
+
+    @cached_property
+    def inner_scores(self) -> NDArray[np.float64]:
+        """The scores; of cells the ends nearer to 0, which are scores that are cut off to a few digits."""
+        if self.totals.bits is None:
+            return self.scores
+        first = self.keys.astype(np.int64)
+        last = np.minimum(first + ((1 << (KEY_BITS - self.totals.bits)) - 1), ZERO_KEY - 2)  # -0 is 0, of another cell
+        return _scores_of_cells(np.where(first < ZERO_KEY, last, first))
 
     @cached_property
     def upper_scores(self) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from fastrank.errors import InvalidValueError
 from fastrank.metrics import definition_of
 from fastrank.metrics.base import MetricFactory
 from fastrank.metrics.parameters import ColumnName
+from fastrank.reference.classification import epsilon
 from fastrank.reference.labels import is_positive
 
 TOLERANCE = 1e-12
@@ -30,8 +31,8 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy", "max_error",
-    "quantiles",
+    "score_quantiles", "quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "max_error", "calibration_curve", "ece",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -79,7 +80,8 @@ def has_no_two_rows_of_a_class(columns: Columns, metric: Metric) -> bool:
 
 
 def has_no_entropy(columns: Columns, metric: Metric) -> bool:
-    return is_absent(columns, metric) or (metric.parameters["background"] == "self" and is_one_class(columns, metric))
+    own = metric.parameters["background"] in ("self", "overall")
+    return is_absent(columns, metric) or (own and is_one_class(columns, metric))
 
 
 def sums_to_zero(columns: Columns, metric: Metric) -> bool:
@@ -159,10 +161,10 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
-    "the denominators sum to 0": divides_by_zero,
-    "the costs sum to 0": divides_by_zero,
     "the targets are constant, or there are none": is_one_class,
     "the targets or the predictions are constant, or there are none": is_one_value,
+    "the denominators sum to 0": divides_by_zero,
+    "the costs sum to 0": divides_by_zero,
     'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
@@ -230,11 +232,15 @@ def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Column
         roles["background"] = metric.parameters["background"]
     if not weighted:
         roles = {role: name for role, name in roles.items() if role not in WEIGHTS}
-    kinds = {name: np.float32 if rows.schema.field(name).type == pa.float32() else None for name in roles.values()}
-    columns = {role: np.array(rows[name].to_pylist(), kinds[name]) for role, name in roles.items()}
+    columns = {role: as_array(rows[name]) for role, name in roles.items()}
     if of_classes:
-        columns["scores"] = np.array([rows[name].to_pylist() for name in of_classes])
+        columns["scores"] = np.array([as_array(rows[name]) for name in of_classes])
     return columns
+
+
+def as_array(column: pa.Array) -> np.ndarray:
+    kind = column.type.value_type if pa.types.is_fixed_size_list(column.type) else column.type
+    return np.array(column.to_pylist(), np.float32 if kind == pa.float32() else None)
 
 
 def reference_name(metric: Metric) -> str:
@@ -257,11 +263,25 @@ def expected(metric: Metric, columns: Columns) -> float:
 
 
 def clipped(metric: Metric, columns: Columns) -> int | None:
-    """How many probabilities lie outside [eps, 1 - eps]."""
+    """How many probabilities lie outside what eps and clip allow."""
     if "eps" not in metric.parameters:
         return None
-    eps, p = metric.parameters["eps"], columns["score"].astype(np.float64)
-    return int(np.count_nonzero(((p < eps) | (p > 1 - eps)) & present(columns)))
+    if metric.parameters["from_logits"] or not len(columns["label"]):
+        return 0
+    y, p = is_positive(columns["label"], metric.parameters.get("positive")), columns.get("score")
+    if "scores" in metric.parameters:
+        y, p = np.ones(len(y), np.bool_), share_of_true_class(metric, columns)
+    eps = epsilon(metric.parameters["eps"], columns["scores" if "scores" in columns else "score"].dtype)
+    p = p.astype(np.float64)
+    outside = (p < eps) | (p > 1 - eps) if metric.parameters["clip"] == "both" else np.where(y, p, 1 - p) < eps
+    return int(np.count_nonzero(outside & present(columns)))
+
+
+def share_of_true_class(metric: Metric, columns: Columns) -> np.ndarray:
+    values = (columns["scores"].T if "scores" in columns else columns["score"]).astype(np.float64)
+    known = list(metric.parameters["classes"] or range(values.shape[1]))
+    own = values[np.arange(len(values)), [known.index(label) for label in columns["label"].tolist()]]
+    return own / [sum(row) for row in values.tolist()] if metric.parameters["normalize"] else own
 
 
 def skipped(metric: Metric, columns: Columns) -> int | None:
@@ -282,9 +302,11 @@ def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> li
 
 
 def agree(metric: Metric, value: float, right: float) -> None:
-    # A spread of values that are nearly equal is what their rounding makes it, and so is a difference of logarithms.
-    rounded = metric.parameters.get("aggregation") == "std" or metric.definition.name in ("msle", "rmsle")
-    absolute = TOLERANCE if rounded else 0.0
+    # A spread of values that are nearly equal is what their rounding makes it, as are a difference of logarithms, and 1
+    # less what is near 1.
+    differences = ("msle", "rmsle", "rig", "brier_decomposition")
+    cancels = metric.parameters.get("aggregation") == "std" or metric.definition.name in differences
+    absolute = TOLERANCE if cancels else 0.0
     assert math.isnan(value) == math.isnan(right), metric
     close = math.isclose(value, right, rel_tol=TOLERANCE, abs_tol=absolute)
     assert math.isnan(value) or close, (metric, value, right)

@@ -11,12 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastrank.sweeps import Block, ClassDistance, Midranks, Pairs, PartialPairs, PrecisionArea, Sweep, Totals
+from fastrank.sweeps import (
+    BaselineBins,
+    Block,
+    ClassDistance,
+    Midranks,
+    Pairs,
+    PartialPairs,
+    PrecisionArea,
+    Sweep,
+    Totals,
+    Transport,
+)
 from fastrank.sweeps.base import COUNT, WEIGHT
 
 SWEEPS = [
     Pairs(), PartialPairs(Fraction(0.3)), PartialPairs(Fraction(0.6), from_below=True), Midranks(), ClassDistance(),
-    PrecisionArea("step"), PrecisionArea("trapezoid"), PrecisionArea("integral"),
+    PrecisionArea("step"), PrecisionArea("trapezoid"), PrecisionArea("integral"), BaselineBins(3), Transport(),
 ]  # fmt: skip
 INTEGERS = st.integers(0, 4) | st.just(1 << 40)
 

@@ -1,0 +1,208 @@
+/* Scores in [0, 1] by bin: into which bin each falls, and scores as integers, whose sums are exact in any order.
+
+   A score lies in bin i where it is not below i of the ascending inner edges; with `strict`, where it is above i of
+   them.  Edges and scores compare as float64. */
+#ifndef FASTRANK_BINS_H
+#define FASTRANK_BINS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "exact_sum.h"
+
+#define FR_BIN_BLOCK 512    /* rows taken at a time: what is made of them stays in the first-level cache */
+#define FR_BIN_ROWS 8192    /* rows between two emptyings, so that no sum of 64 bits overflows */
+#define FR_BIN_CELLS 1024   /* tables of at most so many cells have a copy to gather in */
+#define FR_BIN_COPIES 4     /* of which rows take turns: adding twice to one place in a row waits */
+#define FR_BIN_HIGH 50      /* scores are whole numbers of 2^-50, and what is left of them of 2^-100 */
+#define FR_BIN_LOW 100
+
+static const double fr_bin_high = 0x1.8p2, fr_bin_low = 0x1.8p-48; /* 1.5 * 2^(52 - 50), 1.5 * 2^(52 - 100) */
+
+typedef struct {
+    const double *edge; /* the inner ones */
+    long edges;
+    double widths; /* how many bins of equal width there are from 0 to 1; 0 where edges are any numbers */
+    int strict;
+} fr_bins;
+
+FR_BODY void bin_widen_body(const float *score, double *x, long n) {
+    for (long i = 0; i < n; i++) x[i] = score[i];
+}
+FR_CLONES(bin_widen, (const float *score, double *x, long n), (score, x, n))
+
+/* index = bin of equal widths; *near is set where a score lies on an inner edge, or so near that rounding decides. */
+FR_BODY void bin_equal_body(const double *x, const fr_bins *bins, int32_t *index, long n, int *near) {
+    const double widths = bins->widths, last = (double)bins->edges, whole = 0x1.8p52;
+    int64_t found = 0;
+    for (long i = 0; i < n; i++) {
+        double place = x[i] * widths, nearest = (place + whole) - whole;
+        index[i] = (int32_t)(place < last ? place : last);
+        found |= (fabs(place - nearest) <= 0x1p-30) & (nearest > 0.0) & (nearest <= last);
+    }
+    *near |= found != 0;
+}
+FR_CLONES(bin_equal, (const double *x, const fr_bins *bins, int32_t *index, long n, int *near),
+          (x, bins, index, n, near))
+
+static inline int fr_is_past(const fr_bins *bins, double x, long j) {
+    return bins->strict ? x > bins->edge[j] : x >= bins->edge[j];
+}
+
+/* Moves rows that were binned by rounded arithmetic to where comparing with the edges puts them. */
+static inline void fr_bin_correct(const double *x, const fr_bins *bins, int32_t *index, long n) {
+    for (long i = 0; i < n; i++) {
+        int32_t b = index[i];
+        while (b > 0 && !fr_is_past(bins, x[i], b - 1)) b--;
+        while (b < bins->edges && fr_is_past(bins, x[i], b)) b++;
+        index[i] = b;
+    }
+}
+
+/* The search takes the same steps for every score, so that it needs no branch. */
+FR_BODY void bin_search_body(const double *x, const fr_bins *bins, int32_t *index, long n) {
+    int32_t left = (int32_t)bins->edges;
+    for (long i = 0; i < n; i++) index[i] = 0;
+    while (left > 0) {
+        int32_t half = (left + 1) / 2;
+        const double *middle = bins->edge + half - 1;
+        if (bins->strict)
+            for (long i = 0; i < n; i++) index[i] += x[i] > middle[index[i]] ? half : 0;
+        else
+            for (long i = 0; i < n; i++) index[i] += x[i] >= middle[index[i]] ? half : 0;
+        left -= half;
+    }
+}
+FR_CLONES(bin_search, (const double *x, const fr_bins *bins, int32_t *index, long n), (x, bins, index, n))
+
+/* cell = 2 * bin + label, past the cells of the slices before.  Only the lowest bit of a label is read. */
+FR_BODY void bin_cells_body(const uint8_t *label, int32_t *index, long n) {
+    for (long i = 0; i < n; i++) index[i] = 2 * index[i] + (label[i] & 1);
+}
+FR_CLONES(bin_cells, (const uint8_t *label, int32_t *index, long n), (label, index, n))
+
+/* high = x in units of 2^-50, rounded; *inexact is set where something is left. */
+FR_BODY void bin_high_body(const double *x, uint64_t *high, long n, int *inexact) {
+    uint64_t bits;
+    int64_t left = 0;
+    memcpy(&bits, &fr_bin_high, 8);
+    for (long i = 0; i < n; i++) {
+        double a = x[i] + fr_bin_high;
+        uint64_t a_bits;
+        memcpy(&a_bits, &a, 8);
+        high[i] = a_bits - bits;
+        left |= a - fr_bin_high != x[i];
+    }
+    *inexact = left != 0;
+}
+FR_CLONES(bin_high, (const double *x, uint64_t *high, long n, int *inexact), (x, high, n, inexact))
+
+/* low = what is left, in units of 2^-100; *outside is set where something is left again. */
+FR_BODY void bin_low_body(const double *x, uint64_t *low, long n, int *outside) {
+    uint64_t bits;
+    int64_t left = 0;
+    memcpy(&bits, &fr_bin_low, 8);
+    for (long i = 0; i < n; i++) {
+        double a = x[i] + fr_bin_high, rest = x[i] - (a - fr_bin_high), b = rest + fr_bin_low;
+        uint64_t b_bits;
+        memcpy(&b_bits, &b, 8);
+        low[i] = b_bits - bits;
+        left |= b - fr_bin_low != rest;
+    }
+    *outside = left != 0;
+}
+FR_CLONES(bin_low, (const double *x, uint64_t *low, long n, int *outside), (x, low, n, outside))
+
+typedef struct {
+    uint64_t high, rows;
+} fr_bin_sum;
+
+/* What is gathered between two emptyings: copies of all cells. */
+typedef struct {
+    fr_bin_sum sum[FR_BIN_COPIES * FR_BIN_CELLS];
+    int64_t low[FR_BIN_COPIES * FR_BIN_CELLS];
+    int has_low;
+} fr_bin_gathered;
+
+static inline void fr_bin_count(fr_bin_sum *restrict sum, uint64_t high) {
+    sum->high += high;
+    sum->rows += 1;
+}
+
+static inline void fr_gather(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *high, long n) {
+    fr_bin_sum *a = g->sum, *b = a + cells, *c = b + cells, *d = c + cells;
+    long i = 0;
+    for (; i + 4 <= n; i += 4) {
+        fr_bin_count(a + index[i], high[i]);
+        fr_bin_count(b + index[i + 1], high[i + 1]);
+        fr_bin_count(c + index[i + 2], high[i + 2]);
+        fr_bin_count(d + index[i + 3], high[i + 3]);
+    }
+    for (; i < n; i++) fr_bin_count(a + index[i], high[i]);
+}
+
+static inline void fr_gather_low(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *low, long n) {
+    int64_t *a = g->low, *b = a + cells, *c = b + cells, *d = c + cells;
+    long i = 0;
+    g->has_low = 1;
+    for (; i + 4 <= n; i += 4) {
+        a[index[i]] += (int64_t)low[i];
+        b[index[i + 1]] += (int64_t)low[i + 1];
+        c[index[i + 2]] += (int64_t)low[i + 2];
+        d[index[i + 3]] += (int64_t)low[i + 3];
+    }
+    for (; i < n; i++) a[index[i]] += (int64_t)low[i];
+}
+
+/* Empties what was gathered into the counts of cells and the digits of bins. */
+static inline void fr_bin_drain(fr_bin_gathered *g, long cells, uint64_t *counts, int64_t *digits) {
+    for (long cell = 0; cell < cells; cell++) {
+        uint64_t high = 0, rows = 0;
+        int64_t low = 0;
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++) {
+            high += g->sum[copy * cells + cell].high;
+            rows += g->sum[copy * cells + cell].rows;
+        }
+        if (!rows) continue;
+        counts[cell] += rows;
+        fr_add_shifted(digits + cell / 2 * FR_DIGITS, high, 1074 - FR_BIN_HIGH, 0);
+        if (!g->has_low) continue;
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++) low += g->low[copy * cells + cell];
+        fr_add_shifted(digits + cell / 2 * FR_DIGITS, low < 0 ? -(uint64_t)low : (uint64_t)low, 1074 - FR_BIN_LOW,
+                       low < 0);
+    }
+    memset(g->sum, 0, sizeof *g->sum * FR_BIN_COPIES * cells);
+    if (g->has_low) memset(g->low, 0, sizeof *g->low * FR_BIN_COPIES * cells);
+    g->has_low = 0;
+}
+
+/* The bin of each row. */
+static inline void fr_bin_rows(const double *x, const fr_bins *bins, int32_t *index, long n) {
+    int near = 0;
+    if (bins->widths > 0) {
+        bin_equal(x, bins, index, n, &near);
+        if (near) fr_bin_correct(x, bins, index, n);
+    } else {
+        bin_search(x, bins, index, n);
+    }
+}
+
+/* One block of rows of weight 1.  Where a score is too small for integers of this kind, each row goes to its digits. */
+static inline void fr_bin_gather(const double *x, const int32_t *index, long n, fr_bin_gathered *g, long cells,
+                                 int64_t *digits) {
+    uint64_t high[FR_BIN_BLOCK], low[FR_BIN_BLOCK];
+    int inexact, outside = 0;
+    bin_high(x, high, n, &inexact);
+    if (inexact) bin_low(x, low, n, &outside);
+    if (outside) {
+        memset(high, 0, sizeof *high * n);
+        for (long i = 0; i < n; i++) fr_add_term(digits + index[i] / 2 * (long)FR_DIGITS, x[i]);
+    } else if (inexact) {
+        fr_gather_low(g, cells, index, low, n);
+    }
+    fr_gather(g, cells, index, high, n);
+}
+
+#endif
