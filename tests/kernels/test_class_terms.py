@@ -18,11 +18,11 @@ from fastrank._kernels import class_terms
 
 
 def total(values: list[float]) -> float:
-    """One after the other, each sum rounded, as sum() of Python 3.12 does not."""
-    result = 0.0
-    for value in values:
-        result += value
-    return result
+    """Every fourth in a sum of its own, each sum rounded, as sum() of Python 3.12 does not."""
+    lanes = [0.0] * 4
+    for k, value in enumerate(values):
+        lanes[k % 4] += value
+    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 
 
 def lacking(scores: list[float], own: int) -> list[float]:
