@@ -156,14 +156,16 @@ def floats(array: pa.Array, types: str = "") -> Column:
     values, invalid = numbers(array, types or NUMBER)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
-    if is_exact(array.type) and values.dtype.itemsize == 8:
-        # A decimal was rounded already: what is 2^53 now may have been more.
+    wide = values if values.dtype.kind == "f" else values.astype(np.float64)
+    most = LARGEST_EXACT_INTEGER - 1.0
+    if is_exact(array.type) and values.dtype.itemsize == 8 and checks.any_outside(wide, -most, most):
+        # An integer of 2^53 is allowed; a decimal was rounded already: what is 2^53 now may have been more.
         limit = LARGEST_EXACT_INTEGER - (values.dtype.kind == "f")
         too_large = values > limit
         if values.dtype.kind != "u":
             too_large |= values < -limit
         invalid = either(invalid, too_large if too_large.any() else None)
-    return Column(values.astype(np.float64) if values.dtype.kind in "iu" else values, invalid)
+    return Column(wide, invalid)
 
 
 def is_exact(kind: pa.DataType) -> bool:
