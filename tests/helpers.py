@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
+from fastrank.metrics.bins import Edges
 from fastrank.metrics.parameters import (
     Background,
     Choice,
     ClassNames,
     ColumnName,
     ColumnNames,
-    Edges,
     Epsilon,
     Fallback,
     Flag,

@@ -8,6 +8,7 @@ from fastrank.metrics import (
     class_losses,
     classification,
     curves,
+    decomposition,
     discrimination,
     entropy,
     grouped,
@@ -25,6 +26,7 @@ from fastrank.metrics.calibration import *
 from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.decomposition import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.entropy import *
 from fastrank.metrics.grouped import *
@@ -47,6 +49,7 @@ __all__ = [
     *class_losses.__all__,
     *classification.__all__,
     *curves.__all__,
+    *decomposition.__all__,
     *discrimination.__all__,
     *entropy.__all__,
     *grouped.__all__,

@@ -70,7 +70,9 @@ def near_edges(widths: int, dtype: type) -> np.ndarray:
     """i / widths, its neighbours, and numbers of every size."""
     at = np.array([i / widths for i in range(widths + 1)], np.float64).astype(dtype)
     every = np.concatenate([at, np.nextafter(at, dtype(0)), np.nextafter(at, dtype(2))])
-    return np.concatenate([every[every <= 1], np.array(TINY, np.float64).astype(dtype), [0.3, 0.7, 0.9999999]]).astype(dtype)
+    return np.concatenate([every[every <= 1], np.array(TINY, np.float64).astype(dtype), [0.3, 0.7, 0.9999999]]).astype(
+        dtype
+    )
 
 
 @pytest.mark.parametrize("strict", [False, True])

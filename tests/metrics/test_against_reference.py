@@ -31,7 +31,8 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "tpr_at_fpr", "calibration_curve", "ece", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "score_quantiles", "tpr_at_fpr", "calibration_curve", "ece",
+    "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.

@@ -51,7 +51,9 @@ def test_a_curve_by_hand():
     # (1 * .125 + 3 * .75 + 1 * .5 + 3 * .5) / 8
     assert m.ece(bins=4).compute(y, p, w) == m.calibration_curve(bins=4).compute(y, p, w) == 4.375 / 8
     assert m.mce(bins=4).compute(y, p, w) == 0.75
-    assert m.rmsce(bins=4).compute(y, p, w) == pytest.approx(math.sqrt((0.125**2 + 3 * 0.75**2 + 0.25 + 0.75) / 8), rel=1e-15)
+    assert m.rmsce(bins=4).compute(y, p, w) == pytest.approx(
+        math.sqrt((0.125**2 + 3 * 0.75**2 + 0.25 + 0.75) / 8), rel=1e-15
+    )
     right = curve(m.calibration_curve(bins=4, closed="right"), y, p, w)
     assert right["count"].tolist() == [2, 1, 1, 1]
 
@@ -83,7 +85,9 @@ def test_empty_bins_are_kept_or_dropped():
     y, p = [0, 1], [0.1, 0.9]
     kept, dropped = (curve(m.calibration_curve(bins=5, empty=rule), y, p) for rule in ("keep", "drop"))
     assert kept["count"].tolist() == [1, 0, 0, 0, 1]
-    assert np.isnan(kept["mean_label"]).tolist() == np.isnan(kept["ci_upper"]).tolist() == [False, True, True, True, False]
+    assert (
+        np.isnan(kept["mean_label"]).tolist() == np.isnan(kept["ci_upper"]).tolist() == [False, True, True, True, False]
+    )
     assert dropped["mean_label"].tolist() == [0, 1]
     assert dropped["lower"].tolist() == [0, 0.8]
 
@@ -232,7 +236,7 @@ def test_top_label_and_classwise_errors_of_networks(name):
 
     each = np.arange(len(labels))
     rows = {"y": labels, "p": scores}
-    result = fr.evaluate(rows, ["ece(mode=top_label)", "ece(mode=classwise)"], label="y", score="p", batch_size=3000)
+    result = fr.evaluate(rows, ["ece(mode=top_label)", "ece(mode=classwise)"], label="y", score="p")
     right = error(wide.max(axis=1), top == labels, place[each, top])
     assert result["ece(mode=top_label)"] == pytest.approx(right, rel=1e-9)
     classes = range(scores.shape[1])
@@ -256,7 +260,13 @@ def test_the_likelier_of_two_classes():
 def test_parts_of_the_brier_score_by_hand():
     y, p = [0, 1, 1, 1], [0.25, 0.25, 0.75, 0.75]
     found = {part: m.brier_decomposition(bins=2, part=part).compute(y, p) for part in PARTS}
-    assert found == {"total": 0.1875, "reliability": 0.0625, "resolution": 0.0625, "uncertainty": 0.1875, "within_bin": 0}
+    assert found == {
+        "total": 0.1875,
+        "reliability": 0.0625,
+        "resolution": 0.0625,
+        "uncertainty": 0.1875,
+        "within_bin": 0,
+    }
     # In one bin: variance 1/16 less twice the covariance, 2 * 1/16.
     assert m.brier_decomposition(bins=1, part="within_bin").compute(y, p) == pytest.approx(1 / 16 - 2 / 16, abs=1e-16)
 
