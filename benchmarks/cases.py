@@ -243,6 +243,13 @@ CASES = [
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
     _of_rows("r2", Contestant(by_numpy.r2), scikit_learn=peers.sklearn("r2_score", tolerance=1e-5)),
     _of_rows("pearson", Contestant(by_numpy.pearson)),
+    # A few terms of one sign and the other cancel in a bin.
+    _of_rows("calibration_curve", Contestant(partial(curves_by_numpy.ece, count=10), tolerance=1e-9)),
+    _of_rows("ece", Contestant(curves_by_numpy.ece, tolerance=1e-9)),
+    _of_rows("mce", Contestant(curves_by_numpy.mce, tolerance=1e-9)),
+    _of_rows("rmsce", Contestant(curves_by_numpy.rmsce, tolerance=1e-9)),
+    _of_rows("ece(strategy=quantile)", Contestant(curves_by_numpy.ece_of_equal_mass, tolerance=1e-9)),
+    _of_rows("brier_decomposition(part=reliability)", Contestant(curves_by_numpy.brier_reliability, tolerance=1e-9)),
     _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
     _of_rows(
         "auc(bits=20)",

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
+from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
@@ -21,7 +22,6 @@ from fastrank.metrics.parameters import (
     ClassNames,
     ColumnName,
     ColumnNames,
-    Edges,
     Epsilon,
     Fallback,
     Flag,

@@ -22,6 +22,7 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
+from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
@@ -68,6 +69,9 @@ def values_of(kind) -> st.SearchStrategy:
             return st.floats(low, top, **ends, allow_nan=False, allow_infinity=False)
         case Numbers(low=low, high=high, closed=closed):
             return st.lists(values_of(Number(low, high, closed)), min_size=1, max_size=4)
+        case Edges():
+            inner = st.floats(0, 1, exclude_min=True, exclude_max=True)
+            return st.none() | st.lists(inner, min_size=1, max_size=4, unique=True).map(sorted)
         case Choice(words=words):
             return st.sampled_from(words)
         case Gain():

@@ -9,6 +9,7 @@ from fastrank.metrics import (
     class_losses,
     classification,
     curves,
+    decomposition,
     deviances,
     discrimination,
     entropy,
@@ -30,6 +31,7 @@ from fastrank.metrics.calibration import *
 from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.decomposition import *
 from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.entropy import *
@@ -57,6 +59,7 @@ __all__ = [
     *classification.__all__,
     *curves.__all__,
     *deviances.__all__,
+    *decomposition.__all__,
     *discrimination.__all__,
     *forecasts.__all__,
     *entropy.__all__,

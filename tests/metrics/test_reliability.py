@@ -236,7 +236,7 @@ def test_top_label_and_classwise_errors_of_networks(name):
 
     each = np.arange(len(labels))
     rows = {"y": labels, "p": scores}
-    result = fr.evaluate(rows, ["ece(mode=top_label)", "ece(mode=classwise)"], label="y", score="p", batch_size=3000)
+    result = fr.evaluate(rows, ["ece(mode=top_label)", "ece(mode=classwise)"], label="y", score="p")
     right = error(wide.max(axis=1), top == labels, place[each, top])
     assert result["ece(mode=top_label)"] == pytest.approx(right, rel=1e-9)
     classes = range(scores.shape[1])
