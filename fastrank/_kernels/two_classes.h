@@ -1,16 +1,17 @@
 /* Row terms of losses of labels 0 and 1, for the table of losses.h, whose macro FR_LOSS makes the loops.
 
-   With probabilities p, the model gives the true class q = p or 1 - p.  Where 1 - p is rounded, log1p's correction
-   makes up for it, as in binary.h.  A q below `floor` counts as floor, which may be 0. */
+   With probabilities p, the model gives the true class q = p or 1 - p.  What the rounding of 1 - p left is
+   added, as in binary.h.  A q below `floor` counts as floor, which may be 0. */
 
 /* log q */
 FR_INLINE double fr_log_of_true(double y, double p, double floor) {
-    double u = 1.0 - p, c = (-p - (u - 1.0)) / u, q = y > 0 ? p : u;
-    c = y > 0 || !(q > floor) ? 0.0 : c; /* at u = 0 it is NaN */
+    double u = 1.0 - p, rest = (1.0 - u) - p, q = y > 0 ? p : u;
+    rest = y > 0 || !(q > floor) ? 0.0 : rest;
     q = q > floor ? q : floor;
-    int tiny = q < 0x1p-1022; /* fr_log_corrected takes normal numbers */
-    double result = fr_log_corrected(tiny ? q * 0x1p54 : q, c);
-    result = tiny ? result - 54 * (FR_LN2_HIGH + FR_LN2_LOW) : result;
+    int tiny = q < FR_LEAST_NORMAL; /* fr_reduce takes normal numbers */
+    fr_reduced a = fr_reduce(tiny ? q * 0x1p54 : q);
+    a.k -= tiny ? 54.0 : 0.0;
+    double result = fr_log_of_sum(a, tiny ? 0.0 : rest);
     return q > 0 ? result : -INFINITY;
 }
 

@@ -47,8 +47,9 @@ class IsotonicCalibrator(FittedCalibrator):
 
     Notes
     -----
-    Scores may be any numbers but NaN.  The fit keeps each distinct score, or cells of them with `bits=`.  Source: Zadrozny and Elkan 2002; as sklearn.isotonic.IsotonicRegression with
-    out_of_bounds="clip", which takes float32 scores nearer than 1e-6 for one.
+    Scores may be any numbers but NaN.  The fit keeps each distinct score, or cells of them with `bits=`.  Source:
+    Zadrozny and Elkan 2002; as sklearn.isotonic.IsotonicRegression with out_of_bounds="clip", which takes float32
+    scores nearer than 1e-6 for one.
 
     Examples
     --------

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from fastrank._kernels import exact_sum
+from fastrank._kernels.elementary import sigmoid, softplus
 from fastrank.accumulators.sums import digits_to_fraction
-from fastrank.calibration.functions import logit, sigmoid, softplus
+from fastrank.calibration.logits import logit
 from fastrank.calibration.newton import Derivatives
 from fastrank.errors import InvalidValueError
 from fastrank.sweeps import Sweep

@@ -67,8 +67,12 @@ def test_files_of_every_format(tmp_path):
 def test_files_whose_types_differ(tmp_path):
     folder = tmp_path / "parts"
     folder.mkdir()
-    pa.parquet.write_table(pa.table({"p": pa.array([0.5], pa.float64()), "n": pa.array([1], pa.int64())}), folder / "a.parquet")
-    pa.parquet.write_table(pa.table({"p": pa.array([1, 0], pa.int8()), "n": pa.array([2, 3], pa.int8())}), folder / "b.parquet")
+    pa.parquet.write_table(
+        pa.table({"p": pa.array([0.5], pa.float64()), "n": pa.array([1], pa.int64())}), folder / "a.parquet"
+    )
+    pa.parquet.write_table(
+        pa.table({"p": pa.array([1, 0], pa.int8()), "n": pa.array([2, 3], pa.int8())}), folder / "b.parquet"
+    )
     result = CORRECTION.apply(folder, score="p").read_all()
     assert result.schema.types == [pa.float64(), pa.int64(), pa.float64()]
     assert result["p_calibrated"].to_pylist() == CORRECTION.transform([0.5, 1.0, 0.0]).tolist()
@@ -117,5 +121,5 @@ def test_what_is_refused():
         CORRECTION.apply(rows(3), score="q")
     with pytest.raises(ParameterError, match="name='y': the source has a column of that name"):
         CORRECTION.apply(rows(3), score="p", name="y")
-    with pytest.raises(ParameterError, match="on_invalid='drop'; allowed: \"raise\", \"null\""):
+    with pytest.raises(ParameterError, match='on_invalid=\'drop\'; allowed: "raise", "null"'):
         CORRECTION.apply(rows(3), score="p", on_invalid="drop")

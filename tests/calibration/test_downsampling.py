@@ -23,7 +23,9 @@ def test_that_it_is_bayes_rule_and_has_an_inverse(rate):
     p = np.linspace(0, 1, 101)
     correction = DownsamplingCorrection(rate)
     q = correction.transform(p)
-    np.testing.assert_allclose(q[1:-1] / (1 - q[1:-1]) if rate > 1e-10 else q[1:-1], rate * p[1:-1] / (1 - p[1:-1]), rtol=1e-12)
+    np.testing.assert_allclose(
+        q[1:-1] / (1 - q[1:-1]) if rate > 1e-10 else q[1:-1], rate * p[1:-1] / (1 - p[1:-1]), rtol=1e-12
+    )
     assert q[[0, -1]].tolist() == [0.0, 1.0]
     np.testing.assert_allclose(correction.inverse_transform(q), p, rtol=1e-12)
     if rate == 1.0:

@@ -14,7 +14,9 @@ from fastrank.errors import InvalidValueError, NotFittedError, ParameterError
 from fastrank.reference.calibrators import isotonic_fit
 
 LABELLED = {"label": "y", "score": "s"}
-FEW = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([-2.0, -0.0, 0.0, 0.1, 0.25, 7.0])), min_size=2, max_size=30)
+FEW = st.lists(
+    st.tuples(st.integers(0, 1), st.sampled_from([-2.0, -0.0, 0.0, 0.1, 0.25, 7.0])), min_size=2, max_size=30
+)
 
 
 def clicks(rows: int, seed: int = 0) -> dict[str, np.ndarray]:
