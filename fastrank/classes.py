@@ -17,7 +17,7 @@ from fastrank.buffers import buffer_view, is_list, null_mask, plain
 from fastrank.domains import AMOUNT, PROBABILITY, REAL, SCORE, Column, Domain, Misfit, Unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,7 +61,9 @@ def class_scores(classes: int | None = None, entry: Domain = SCORE) -> Domain:
     return Domain(name, types, f"a list {of_each} for each class, {each}", view, entry.hint, whole=entry.whole)
 
 
-def columns_of_classes(columns: Sequence[str] | None, classes: int | None, entry: Domain = SCORE) -> Mapping[str, Domain]:
+def columns_of_classes(
+    columns: Sequence[str] | None, classes: int | None, entry: Domain = SCORE
+) -> Mapping[str, Domain]:
     """The scores of all classes by role: one column of lists, or a column for each class."""
     if not columns:
         return {"score": class_scores(classes, entry)}

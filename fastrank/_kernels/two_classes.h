@@ -1,18 +1,18 @@
 /* Row terms of losses of labels 0 and 1, for the table of losses.h, whose macro FR_LOSS makes the loops.
 
-   With probabilities p, the model gives the true class q = p or 1 - p.  What the rounding of 1 - p left is
-   added, as in binary.h.  A q below `floor` counts as floor, which may be 0. */
+   With probabilities p, the model gives the true class q = p or 1 - p; a q below `floor` counts as floor, which may be
+   0.  Both classes share one logarithm, as in binary.h. */
 
 /* log q */
 FR_INLINE double fr_log_of_true(double y, double p, double floor) {
     double u = 1.0 - p, rest = (1.0 - u) - p, q = y > 0 ? p : u;
     rest = y > 0 || !(q > floor) ? 0.0 : rest;
     q = q > floor ? q : floor;
-    int tiny = q < FR_LEAST_NORMAL; /* fr_reduce takes normal numbers */
+    int tiny = q < FR_LEAST_NORMAL; /* and p itself, so that there is no rest */
     fr_reduced a = fr_reduce(tiny ? q * 0x1p54 : q);
     a.k -= tiny ? 54.0 : 0.0;
-    double result = fr_log_of_sum(a, tiny ? 0.0 : rest);
-    return q > 0 ? result : -INFINITY;
+    double result = fr_log_of_sum(a, rest);
+    return q > 0 ? result : -(double)INFINITY;
 }
 
 /* 1 - q */
@@ -27,7 +27,8 @@ FR_INLINE double fr_clip(double p, double low) {
     return p > high ? high : p;
 }
 
-/* Minus the logit of the true class: log q = -softplus(t), and 1 - q = exp(-softplus(-t)). */
+/* Minus the logit of the true class: log q = -softplus(t), and 1 - q = sigmoid(t), whose powers are better taken as
+   exp(-gamma softplus(-t)): it may be too small for a float64 where they are not. */
 FR_INLINE double fr_logit_of_false(double y, double z) { return y > 0 ? -z : z; }
 
 FR_LOSS(true_class_log_loss, -fr_log_of_true(y, p, c[0]))
@@ -67,5 +68,5 @@ FR_FOCAL(focal, c[2], -fr_log_of_true(y, fr_clip(score[i], c[0]), c[1]), fr_miss
 
 /* constants: gamma, a of positive and of negative rows */
 FR_FOCAL(focal_of_logits, c[0], fr_softplus(fr_logit_of_false(y, score[i])),
-         fr_exp(-fr_softplus(-fr_logit_of_false(y, score[i]))),
+         fr_sigmoid(fr_logit_of_false(y, score[i])),
          fr_exp(-c[0] * fr_softplus(-fr_logit_of_false(y, score[i]))), c[1], c[2])

@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import ParameterError, UnknownMetricError, near_names
 from fastrank.metrics.docs import document
 from fastrank.metrics.spelling import spell
+from fastrank.metrics.value import Value
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -40,17 +41,6 @@ __all__ = [
 # What a metric may be told to take from another column than the whole evaluation does.
 ROLES = ("label", "score", "rank", "weight", "query", "query_weight", "item")
 OVERRIDES = (*ROLES, "where", "name")
-
-
-class Value(NamedTuple):
-    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
-
-    value: float
-    lower: float | None = None
-    upper: float | None = None
-    clipped: int | None = None
-    curve: Mapping[str, Any] | None = None
-    undefined: bool = False
 
 
 @dataclass(frozen=True)
@@ -355,11 +345,7 @@ def metric(
 
 def _without(names: Container[str], finalize: Callable[..., Any]) -> Callable[..., Any]:
     """The finalizer, called without the parameters of these names."""
-
-    def finalize_without(*states: Any, **given: Any) -> Any:
-        return finalize(*states, **{name: value for name, value in given.items() if name not in names})
-
-    return finalize_without
+    return lambda *states, **given: finalize(*states, **{n: value for n, value in given.items() if n not in names})
 
 
 def list_metrics() -> list[str]:

@@ -164,9 +164,7 @@ def _hinge_state(p: Any) -> Accumulator:
     source="Crammer and Singer 2001, as sklearn.metrics.hinge_loss; both kinds as "
     "torchmetrics.classification.MulticlassHingeLoss (whose one-vs-all gives each class, of which this is the mean)",
 )
-def multiclass_hinge(
-    loss: SumOfClasses, weight: Sum, *, kind: str = "crammer_singer", squared: bool = False
-) -> float:
+def multiclass_hinge(loss: SumOfClasses, weight: Sum, *, kind: str = "crammer_singer", squared: bool = False) -> float:
     """Hinge loss of several classes: the mean of max(0, 1 - margin), or of its square.
 
     Examples

@@ -39,7 +39,9 @@ class RowsOfClasses(NamedTuple):
     weight: NDArray[np.float64]
 
 
-def rows_of_classes(label: ArrayLike, score: Any, weight: ArrayLike | None, scores: Any, classes: Sequence[Any] | None) -> RowsOfClasses:
+def rows_of_classes(
+    label: ArrayLike, score: Any, weight: ArrayLike | None, scores: Any, classes: Sequence[Any] | None
+) -> RowsOfClasses:
     matrix = np.asarray(score) if scores is None else np.column_stack([np.asarray(column) for column in scores])
     matrix = matrix if matrix.ndim == 2 else matrix.reshape(0, 0)  # of no rows
     values = np.asarray(label).tolist()
@@ -59,7 +61,9 @@ def _mean(weights: Sequence[Fraction | int], values: Sequence[float], rounded: R
     return rounded(sum((w * Fraction(x) for w, x in zip(weights, values, strict=True)), Fraction(0)) / total)
 
 
-def _areas(rows: RowsOfClasses, scheme: str, area: Area, rounded: Round) -> list[tuple[tuple[int, ...], Fraction, float]]:
+def _areas(
+    rows: RowsOfClasses, scheme: str, area: Area, rounded: Round
+) -> list[tuple[tuple[int, ...], Fraction, float]]:
     """(class, its weight, AUC) of each class, or (classes, their weight, mean AUC) of each pair of classes."""
     label, score, weight = rows
     each = range(score.shape[1])

@@ -39,7 +39,7 @@ METRICS = {
         "log_loss(eps=None, label=clicked)",
         "log_loss(eps=0.25, clip=true_class, label=clicked)",
         "log_loss(from_logits=True, label=clicked, score=logit)",
-        "focal(gamma=0.5, eps=dtype, label=clicked)",
+        "focal(gamma=0.5, alpha=0.25, eps=0.25, label=clicked)",
         "rig(background=overall, label=clicked)",
         "hinge(squared=True, label=clicked, score=logit)",
         "calibration_ratio(label=target)",

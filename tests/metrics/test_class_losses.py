@@ -55,7 +55,9 @@ def test_log_loss_clips_and_counts():
 
 def test_rows_that_do_not_sum_to_one():
     # scikit-learn once divided by the sum unasked, and [0.2, 0.3] scored 0.51 instead of 1.20.
-    with pytest.raises(InvalidValueError, match=r"row 1 holds \[0.3, 0.2\]; allowed: .* summing to 1, .*normalize=True"):
+    with pytest.raises(
+        InvalidValueError, match=r"row 1 holds \[0.3, 0.2\]; allowed: .* summing to 1, .*normalize=True"
+    ):
         evaluated("multiclass_log_loss", [1, 0], [[0.4, 0.6], [0.3, 0.2]])
     assert m.multiclass_log_loss(normalize=True).compute([0], [[0.3, 0.2]]) == pytest.approx(-math.log(0.6), rel=1e-15)
     dropped = evaluated("multiclass_log_loss", [1, 0], [[0.5, 0.5], [0.3, 0.2]], on_invalid="drop")
@@ -63,7 +65,9 @@ def test_rows_that_do_not_sum_to_one():
     assert dropped.table["rows_dropped"].to_pylist() == [1]
     # A row that where= leaves out may hold anything.
     rows = {"label": [1, 0], "score": [[0.5, 0.5], [0.3, 0.2]], "c": [1, 0]}
-    assert fr.evaluate(rows, "multiclass_brier", label="label", score="score", where="c = 1")["multiclass_brier"] == 0.25
+    assert (
+        fr.evaluate(rows, "multiclass_brier", label="label", score="score", where="c = 1")["multiclass_brier"] == 0.25
+    )
     for metric in ("multiclass_log_loss(scores=[a, b])", "multiclass_brier(scores=[a, b])"):
         apart = {"label": [1, 0], "a": [0.4, 0.5], "b": [0.6, 0.3]}
         with pytest.raises(InvalidValueError, match=r"column 'b' \(score\[1\]\): row 1 holds 0.3; .* summing to 1"):
@@ -131,7 +135,10 @@ def test_hinge_as_in_the_examples_of_torchmetrics():
 
 @pytest.mark.parametrize("name", ["multiclass_log_loss", "multiclass_brier", "multiclass_hinge"])
 def test_the_number_of_classes_is_one(name):
-    batches = [pa.record_batch({"label": [0], "score": [[1.0, 0.0]]}), pa.record_batch({"label": [0], "score": [[1.0, 0.0, 0.0]]})]
+    batches = [
+        pa.record_batch({"label": [0], "score": [[1.0, 0.0]]}),
+        pa.record_batch({"label": [0], "score": [[1.0, 0.0, 0.0]]}),
+    ]
     evaluators = [fr.Evaluator(name, label="label", score="score") for _ in batches]
     for evaluator, batch in zip(evaluators, batches, strict=True):
         evaluator.update(batch)

@@ -246,7 +246,9 @@ def test_entropy_of_the_background_itself() -> None:
     label, score = [0, 1, 0, 0], [0.2, 0.9, 0.4, 0.1]
     loss = m.log_loss().compute(label, score)
     entropy = -(0.1 * math.log(0.1) + 0.9 * math.log(0.9))
-    assert m.nce(background=0.1, denominator="entropy").compute(label, score) == pytest.approx(loss / entropy, rel=1e-14)
+    assert m.nce(background=0.1, denominator="entropy").compute(label, score) == pytest.approx(
+        loss / entropy, rel=1e-14
+    )
     assert m.nce(denominator="entropy").compute(label, score) == m.nce().compute(label, score)
     assert m.rig().compute(label, score) == 1 - m.nce().compute(label, score)
 
@@ -267,5 +269,9 @@ def test_nce_as_torcheval_and_torchrec_define_it() -> None:
 def test_a_column_of_rates_is_clipped_at_both_ends() -> None:
     rows = {"y": [1, 0], "p": [0.5, 0.5], "b": [0.0, 0.5]}
     logits = {**rows, "p": [0.0, 0.0]}
-    for given, name in ((rows, "nce(background=b)"), (rows, "nce(background=b, eps=None)"), (logits, "nce(background=b, from_logits=True)")):
+    for given, name in (
+        (rows, "nce(background=b)"),
+        (rows, "nce(background=b, eps=None)"),
+        (logits, "nce(background=b, from_logits=True)"),
+    ):
         assert fr.evaluate(given, name, label="y", score="p")[name] == pytest.approx(2 / 53, rel=1e-14)
