@@ -14,7 +14,7 @@
 | `untied`    | Cython      | measures of lists in which no tie matters             | measures                   |
 | `class_terms` | Cython    | one number of a row's scores of all classes           | accumulators.classes       |
 | `list_wins` | Cython      | pairs in the right order, in each of many lists       | accumulators.wins          |
-| `isotonic`  | Cython      | blocks of the isotonic fit of labels on scores        | sweeps.isotonic            |
+| `isotonic`  | Cython      | the isotonic fit of labels on scores, and its values  | sweeps, calibration        |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
 (`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`).

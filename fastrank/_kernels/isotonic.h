@@ -1,7 +1,9 @@
-/* Pool adjacent violators over integers: the rate positives / (positives + negatives) never falls from block to block. */
+/* Pool adjacent violators over integers: the rate positives / (positives + negatives) never falls from block to block.
+   And the values of such a fit. */
 #ifndef FASTRANK_ISOTONIC_H
 #define FASTRANK_ISOTONIC_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "wide.h"
@@ -53,6 +55,36 @@ static inline long fr_pool_weights(uint64_t *negative_high, uint64_t *negative_l
         first[top] = start;
     }
     return top + 1;
+}
+
+/* How far s is from low to high, which is above it; infinitely far from an infinite end. */
+static inline double fr_share(double s, double low, double high) {
+    double span = high - low;
+    if (s == low) return 0.0;
+    if (span <= 0x1.fffffffffffffp1023) return (s - low) / span;
+    if (isinf(low)) return isinf(high) ? 0.5 : 1.0;
+    return isinf(high) ? 0.0 : (s / 2 - low / 2) / (high / 2 - low / 2);
+}
+
+/* The value at s of the steps, or of the line, through (x[i], y[i]), of which x ascends and y keeps its order. */
+static inline double fr_interpolate(const double *x, const double *y, long n, int linear, double s) {
+    long below = 0;
+    for (long size = n; size > 1;) { /* the last x that is at most s, or the first */
+        long half = size / 2;
+        below += x[below + half] <= s ? half : 0;
+        size -= half;
+    }
+    if (s != s) return s;
+    double at = y[below];
+    if (!linear || below + 1 == n || s < x[below]) return at;
+    double next = y[below + 1], value = at + fr_share(s, x[below], x[below + 1]) * (next - at);
+    /* A line that is rounded may pass its end. */
+    return (value - next) * (next - at) > 0 ? next : value;
+}
+
+static inline void fr_interpolate_all(const double *x, const double *y, long n, int linear, const double *s,
+                                      double *value, long count) {
+    for (long i = 0; i < count; i++) value[i] = fr_interpolate(x, y, n, linear, s[i]);
 }
 
 #endif

@@ -1,4 +1,4 @@
-"""Isotonic regression of labels on scores, over the integers of distinct scores: pool adjacent violators."""
+"""Isotonic regression of labels on scores, over integers of distinct scores: pool adjacent violators; its values."""
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -7,6 +7,7 @@ import numpy as np
 cdef extern from "isotonic.h" nogil:
     long fr_pool_counts(int64_t *, int64_t *, long, int64_t *)
     long fr_pool_weights(uint64_t *, uint64_t *, uint64_t *, uint64_t *, long, int64_t *)
+    void fr_interpolate_all(const double *, const double *, long, int, const double *, double *, long)
 
 
 def pool(negatives, positives):
@@ -44,3 +45,21 @@ def pool(negatives, positives):
         tuple(words[:blocks].copy() for words in below),
         tuple(words[:blocks].copy() for words in above),
     )
+
+
+def interpolate(const double[::1] x not None, const double[::1] y not None, scores, bint linear):
+    """The value at each score of the line through (x, y), or of steps that begin there; NaN at NaN.
+
+    x ascends, y rises or falls with it; before the first and after the last the value is the one there.  Infinite x are
+    infinitely far.
+    """
+    if x.shape[0] == 0 or x.shape[0] != y.shape[0]:
+        raise ValueError("x and y differ in length, or are empty")
+    values = np.asarray(scores, np.float64, order="C")
+    result = np.empty(values.shape, np.float64)
+    cdef const double[::1] source = values.reshape(-1)
+    cdef double[::1] target = result.reshape(-1)
+    if target.shape[0]:
+        with nogil:
+            fr_interpolate_all(&x[0], &y[0], x.shape[0], linear, &source[0], &target[0], target.shape[0])
+    return result

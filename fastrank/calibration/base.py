@@ -245,9 +245,9 @@ class FittedCalibrator(Calibrator):
             them (`rows_dropped`).
         bits : int, optional
             Keep the scores in 2^bits cells (12 to 26), as `auc(bits=)` does, and not each distinct score: memory is
-            then of one size.  The fit is that of scores cut off to 2^(bits-9) steps from one power of two to the next: each
-            is nearer to 0 by less than a part 2^-(bits-9) of its size (from float32's least normal number on), and as
-            it is where it stands on a step.
+            then of one size.  The fit is that of scores cut off to 2^(bits-9) steps from one power of two to the next:
+            each is nearer to 0 by less than a part 2^-(bits-9) of its size (from float32's least normal number on), and
+            as it is where it stands on a step.
         memory_limit : int
             Bytes of distinct scores to keep in memory; more go to a temporary file.
         threads : int, optional

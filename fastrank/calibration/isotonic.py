@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from fastrank._kernels import isotonic
 from fastrank.calibration.base import FittedCalibrator, check_choice
 from fastrank.domains import SCORE
 from fastrank.errors import InvalidValueError, ParameterError
@@ -47,8 +48,9 @@ class IsotonicCalibrator(FittedCalibrator):
 
     Notes
     -----
-    Scores may be any numbers but NaN.  The fit keeps each distinct score, or cells of them with `bits=`.  Source: Zadrozny and Elkan 2002; as sklearn.isotonic.IsotonicRegression with
-    out_of_bounds="clip", which takes float32 scores nearer than 1e-6 for one.
+    Scores may be any numbers but NaN.  The fit keeps each distinct score, or cells of them with `bits=`.  Source:
+    Zadrozny and Elkan 2002; as sklearn.isotonic.IsotonicRegression with out_of_bounds="clip", which takes float32
+    scores nearer than 1e-6 for one.
 
     Examples
     --------
@@ -88,16 +90,7 @@ class IsotonicCalibrator(FittedCalibrator):
 
     def calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities of scores."""
-        x, y = self.x, self.y
-        below = np.clip(np.searchsorted(x, scores, side="right") - 1, 0, x.size - 1)
-        result: NDArray[np.float64] = y[below]
-        if self.interpolation == "linear" and x.size > 1:
-            above = np.minimum(below + 1, x.size - 1)
-            share = _share(scores, x[below], x[above])
-            line = result + share * (y[above] - result)
-            # A line that is rounded may pass its end.
-            result = np.clip(line, np.minimum(result, y[above]), np.maximum(result, y[above]))
-        return np.where(np.isnan(scores), np.nan, result)
+        return isotonic.interpolate(self.x, self.y, scores, self.interpolation == "linear")
 
     def restore(self, content: Mapping[str, Any]) -> Self:
         """Takes what a fit found."""
@@ -108,18 +101,3 @@ class IsotonicCalibrator(FittedCalibrator):
         if not ((y >= 0) & (y <= 1)).all() or not (steps >= 0).all():
             raise InvalidValueError("y is no list of probabilities that keep the order of the scores")
         return super().restore({"x": x, "y": y})
-
-
-def _share(scores: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far scores are from low to high, from 0 to 1; infinitely far from an infinite end."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        span, way = high - low, scores - low
-        # Numbers of the size of 1e308 differ by more than a float64 holds.
-        wide = np.isinf(span) & np.isfinite(low) & np.isfinite(high)
-        span, way = np.where(wide, high / 2 - low / 2, span), np.where(wide, scores / 2 - low / 2, way)
-        share = np.where(span > 0, way / np.where(span > 0, span, 1.0), 0.0)
-    endless = np.isinf(span)
-    if endless.any():
-        from_low = np.where(np.isinf(low), np.where(np.isinf(high), 0.5, 1.0), 0.0)
-        share = np.where(endless, np.where(scores <= low, 0.0, np.where(scores >= high, 1.0, from_low)), share)
-    return np.clip(share, 0.0, 1.0)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from fastrank._kernels import exact_sum
+from fastrank._kernels.elementary import sigmoid, softplus
 from fastrank.accumulators.sums import digits_to_fraction
-from fastrank.calibration.functions import logit, sigmoid, softplus
+from fastrank.calibration.logits import logit
 from fastrank.calibration.newton import Derivatives
 from fastrank.errors import InvalidValueError
 from fastrank.sweeps import Sweep
@@ -102,8 +103,9 @@ class LogisticSums(Sweep):
         zeros = (1.0 - self.targets[0]) * negatives + (1.0 - self.targets[1]) * positives
         x = self.predictor(block.inner_scores)
         margin = self.slope * x + self.intercept
-        residual = zeros * sigmoid(margin) - ones * sigmoid(-margin)
-        bend = total * (sigmoid(margin) * sigmoid(-margin))
+        chance, rest = sigmoid(margin), sigmoid(-margin)
+        residual = zeros * chance - ones * rest
+        bend = total * (chance * rest)
         add_terms(self._digits, VALUE, ones * softplus(-margin) + zeros * softplus(margin))
         add_terms(self._digits, SLOPE, residual * x)
         add_terms(self._digits, INTERCEPT, residual)

@@ -10,11 +10,11 @@ import numpy as np
 
 from fastrank import metrics
 from fastrank._kernels import exact_sum
+from fastrank._kernels.elementary import exp, log
 from fastrank.accumulators.sums import digits_to_fraction
-from fastrank.calibration.functions import exp, log
 from fastrank.calibration.logistic import add_terms
 from fastrank.calibration.newton import Derivatives
-from fastrank.classes import class_labels, class_scores
+from fastrank.classes import class_labels, columns_of_classes
 from fastrank.errors import EmptyInputError, InvalidValueError, ParameterError
 from fastrank.evaluation import thread_count
 from fastrank.evaluator import Evaluator
@@ -115,9 +115,7 @@ class ClassRows:
 
         def columns(p: Any) -> Mapping[str, Domain]:
             count = len(p.scores or p.classes or ()) or None
-            of_each = {f"score[{k}]": domain for k in range(count or 0)}
-            labels = class_labels(p.classes, count)
-            return {"label": labels, **(of_each if several else {"score": class_scores(count, entry=domain)})}
+            return {"label": class_labels(p.classes, count), **columns_of_classes(p.scores, count, domain)}
 
         # The columns that metrics of several classes read, of scores of this domain.
         definition = replace(metrics.top_k_accuracy.definition, name="TemperatureCalibrator", columns=columns)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from fastrank._kernels import elementary
+from fastrank._kernels.elementary import sigmoid
 from fastrank.calibration.base import FittedCalibrator, check_choice
-from fastrank.calibration.functions import logit, sigmoid
 from fastrank.calibration.logistic import Extent, LogisticSums, Predictor
+from fastrank.calibration.logits import logit
 from fastrank.calibration.newton import minimise
 from fastrank.domains import PROBABILITY, REAL
 from fastrank.errors import InvalidValueError
@@ -58,7 +60,7 @@ class PlattCalibrator(FittedCalibrator):
     >>> rows = {"clicked": [0, 0, 1, 0, 1, 1], "margin": [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0]}
     >>> calibrator = PlattCalibrator().fit(rows, label="clicked", score="margin")
     >>> calibrator.transform([-1.0, 0.0, 1.0]).round(3).tolist()
-    [0.294, 0.5, 0.706]
+    [0.347, 0.5, 0.653]
     """
 
     kind: ClassVar[str] = "platt"
@@ -84,7 +86,7 @@ class PlattCalibrator(FittedCalibrator):
         predictor = Predictor(self.on == "logit", centre, width or 1.0)
         ones = targets[0] * negatives + targets[1] * positives
         zeros = (1.0 - targets[0]) * negatives + (1.0 - targets[1]) * positives
-        start = math.log(ones / zeros)
+        start = elementary.log(ones / zeros)
         if width == 0.0:
             self.slope, self.intercept = 0.0, start
             return

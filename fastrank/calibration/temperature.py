@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from fastrank._kernels.elementary import exp, sigmoid
 from fastrank.buffers import is_list
 from fastrank.calibration.base import FittedCalibrator
 from fastrank.calibration.cells import as_source
-from fastrank.calibration.functions import EPS, exp, log, logit, sigmoid
 from fastrank.calibration.logistic import Extent, LogisticSums, Predictor
+from fastrank.calibration.logits import logit, logits_of_classes
 from fastrank.calibration.multiclass import ClassRows, ClassSums
 from fastrank.calibration.newton import minimise
 from fastrank.domains import PROBABILITY, REAL
@@ -155,7 +156,7 @@ class TemperatureCalibrator(FittedCalibrator):
 
     def _fit_classes(self, rows: ClassRows) -> Self:
         def sums(beta: float) -> ClassSums:
-            return rows.add_up(lambda scores: scores if self.from_logits else _logits(scores), beta)
+            return rows.add_up(lambda scores: scores if self.from_logits else logits_of_classes(scores), beta)
 
         start = sums(0.0)
         self.temperature = _temperature(lambda beta: sums(beta).derivatives if beta else start.derivatives,
@@ -198,12 +199,13 @@ class TemperatureCalibrator(FittedCalibrator):
         """The probabilities of scores, [rows] or [rows, classes]."""
         if scores.ndim == 1:
             return sigmoid((scores if self.from_logits else logit(scores)) / self.temperature)
-        logits = scores if self.from_logits else _logits(scores)
+        logits = scores if self.from_logits else logits_of_classes(scores)
         powers = exp((logits - logits.max(axis=1, keepdims=True, initial=-math.inf)) / self.temperature)
         total = np.zeros(len(powers))
         for k in range(powers.shape[1]):  # in this order, whatever the machine
             total += powers[:, k]
-        return powers / total[:, None]
+        probabilities: NDArray[np.float64] = powers / total[:, None]
+        return probabilities
 
     def restore(self, content: Mapping[str, Any]) -> Self:
         """Takes what a fit found."""
@@ -211,10 +213,6 @@ class TemperatureCalibrator(FittedCalibrator):
         if not 0.0 < temperature < math.inf:
             raise InvalidValueError("temperature is no finite number above 0")
         return super().restore({"temperature": temperature})
-
-
-def _logits(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    return log(np.maximum(probabilities, EPS))
 
 
 def _temperature(derivatives: Callable[[float], Derivatives], *, settles: bool) -> float:

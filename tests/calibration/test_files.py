@@ -77,7 +77,8 @@ def test_that_json_is_for_people(tmp_path):
 def test_that_reprs_show_the_fit():
     isotonic, *_, correction = fitted()
     assert repr(isotonic) == (
-        "IsotonicCalibrator(increasing=True, interpolation='linear', x=[0.1, 0.2, ..., 0.9], y=[0.0, 0.5, ..., 0.6666666666666666])"
+        "IsotonicCalibrator(increasing=True, interpolation='linear', x=[0.1, 0.2, ..., 0.9], "
+        "y=[0.0, 0.5, ..., 0.6666666666666666])"
     )
     assert repr(PlattCalibrator()) == "PlattCalibrator(on='score')"
     assert repr(correction) == "DownsamplingCorrection(rate=0.3333333333333333)"

@@ -188,8 +188,8 @@ def test_what_is_refused():
         fit(table_of({"y": np.array([0, 4]), "p": data["p"][:2]}), label="y", score="p")
     with pytest.raises(EmptyInputError):
         fit(table.slice(0, 0), label="y", score="p")
+    huge = table_of({"y": np.array([0, 1]), "z": np.array([[1e200, 0.0], [1e200, 0.0]])})
     with pytest.raises(InvalidValueError, match="too large to be fitted"):
-        huge = table_of({"y": np.array([0, 1]), "z": np.array([[1e200, 0.0], [1e200, 0.0]])})
         TemperatureCalibrator(from_logits=True).fit(huge, label="y", score="z")
     with pytest.raises(ParameterError, match="3 dimensions"):
         TemperatureCalibrator().restore({"temperature": 1.0}).transform(np.zeros((1, 1, 1)))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import isotonic_regression
 
-from fastrank._kernels.isotonic import pool
+from fastrank._kernels.isotonic import interpolate, pool
 
 RELAXED = settings(deadline=None)
 INTEGERS = st.integers(0, 3) | st.sampled_from([10**12, 10**17, 10**17 + 1])
@@ -98,3 +98,44 @@ def test_that_lengths_have_to_agree():
         pool((np.zeros(2, np.int64),), (np.zeros(3, np.int64),))
     with pytest.raises(ValueError, match="differ in length"):
         pool(counts([1]), words([1]))
+
+
+POINTS = st.lists(st.floats(-10, 10), min_size=1, max_size=12, unique=True).map(sorted)
+
+
+@RELAXED
+@given(POINTS, st.lists(st.floats(-12, 12), max_size=20), st.integers(0, 2**32 - 1))
+def test_values_between_points(x, scores, seed):
+    y = np.sort(np.random.default_rng(seed).random(len(x)))
+    x = np.array(x)
+    asked = np.array([*scores, *x, np.nan])
+    line = interpolate(x, y, asked, True)
+    np.testing.assert_allclose(line[:-1], np.interp(asked[:-1], x, y), rtol=0, atol=1e-12)
+    assert np.isnan(line[-1])
+    assert (line[len(scores) : -1] == y).all()
+    steps = interpolate(x, y, asked, False)
+    expected = [y[max(np.flatnonzero(x <= s).max(initial=-1), 0)] for s in asked[:-1]]
+    assert steps[:-1].tolist() == expected
+    assert np.isnan(steps[-1])
+    falling = interpolate(x, y[::-1].copy(), asked[:-1], True)
+    assert ((falling >= y[0]) & (falling <= y[-1])).all()
+
+
+def test_values_beside_infinite_points():
+    inf, y = np.inf, np.array([0.0, 0.5, 1.0])
+    three, two, wide = np.array([-inf, 0.0, inf]), np.array([-inf, inf]), np.array([-1.5e308, 1.5e308])
+    assert interpolate(three, y, [-inf, -5.0, 0.0, 5.0, inf], True).tolist() == [0, 0.5, 0.5, 0.5, 1]
+    assert interpolate(two, y[:2], [-inf, 3.0, inf], True).tolist() == [0.0, 0.25, 0.5]
+    assert interpolate(wide, y[:2], [-1e308, 0.0], True).tolist() == pytest.approx([1 / 12, 1 / 4])
+    tiny = 5e-324
+    assert interpolate(np.array([0.0, 2 * tiny]), y[:2], [tiny], True).tolist() == [0.25]
+
+
+def test_shapes_of_values_and_what_is_refused():
+    x, y = np.array([0.0, 1.0]), np.array([0.0, 1.0])
+    assert interpolate(x, y, np.array([[0.25], [0.5]]), True).tolist() == [[0.25], [0.5]]
+    assert interpolate(x, y, np.empty(0), True).shape == (0,)
+    with pytest.raises(ValueError, match="differ in length, or are empty"):
+        interpolate(x, y[:1], x, True)
+    with pytest.raises(ValueError, match="differ in length, or are empty"):
+        interpolate(x[:0], y[:0], x, True)
