@@ -9,7 +9,7 @@ import numpy as np
 from contestants import Contestant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from contestants import Arrays
     from numpy.typing import NDArray
@@ -44,6 +44,7 @@ __all__ = [
     "scattered",
     "sliced_auc",
     "squared_error",
+    "weighted_log_loss",
 ]
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
@@ -52,6 +53,13 @@ Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 def log_loss(arrays: Arrays) -> float:
     label, score = arrays["label"], arrays["score"].astype(np.float64)
     return float(np.mean(-(label * np.log(score) + (1 - label) * np.log1p(-score))))
+
+
+def weighted_log_loss(arrays: Arrays, weights: Mapping[int, float]) -> float:
+    """With weights by class."""
+    label, score = arrays["label"], arrays["score"].astype(np.float64)
+    losses = -(label * np.log(score) + (1 - label) * np.log1p(-score))
+    return float(np.average(losses, weights=np.where(label == 1, weights[1], weights[0])))
 
 
 def nce(arrays: Arrays) -> float:

@@ -34,6 +34,7 @@ from data import (
     sliced_clicks,
     users,
 )
+from drift_by_numpy import DRIFT
 
 import fastrank as fr
 from fastrank import reference
@@ -47,6 +48,7 @@ __all__ = ["CASES"]
 
 LABELLED = {"label": "label", "score": "score"}
 RANKED = {**LABELLED, "query": "query"}
+CLASS_WEIGHTS = {0: 0.5, 1: 8.0}
 RUN = {"query": "query", "item": "item", "score": "score"}
 # Row by row the twins of ranking metrics are Python loops: a small input tells enough.
 SLOW_ROWS = 50_000
@@ -431,6 +433,15 @@ CASES = [
             "Polars": peers.polars_ndcg(),
         },
     ),
+    Case(
+        "log_loss: class weights",
+        clicks,
+        {
+            "numpy": Contestant(partial(by_numpy.weighted_log_loss, weights=CLASS_WEIGHTS)),
+            **_threads(("log_loss",), LABELLED, class_weight=CLASS_WEIGHTS),
+        },
+    ),
+    DRIFT,
     Case(
         "ndcg@10: list columns",
         lists,
