@@ -107,7 +107,8 @@ def _weights_times(factors: list[float], numbers: Domain, what: str, *, alone: b
         weights = _of_each(of_class, classes.values)
         if alone:
             return domain, Column(weights, None)
-        weights *= mine.values
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are invalid
+            weights *= mine.values
         invalid = mine.invalid
         # A negative weight times 0 would be 0.
         if checks.any_outside(mine.values, 0.0, LARGEST_NUMBER) or checks.any_outside(weights, 0.0, LARGEST_WEIGHT):
