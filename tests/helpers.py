@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -37,6 +38,11 @@ LABELS = {
 }  # fmt: skip
 KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
+
+
+def log_share(label: float, score: float) -> float:
+    """A function of a user's own, with terms of both signs."""
+    return label * math.log(1 + score) - score
 
 
 def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first_query: int = 0) -> pa.RecordBatch:

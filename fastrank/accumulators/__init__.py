@@ -3,6 +3,7 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
+| FunctionSum    | the exact sum of a user's own function of each row   | mean_of                          |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
@@ -23,6 +24,7 @@ from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.exact import ScoreRuns
+from fastrank.accumulators.functions import FunctionSum
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
@@ -37,6 +39,7 @@ __all__ = [
     "ClassRuns",
     "DecisionCounts",
     "ExactSum",
+    "FunctionSum",
     "GroupExposure",
     "ItemCounts",
     "ListExtremes",

@@ -7,6 +7,7 @@ from fastrank.metrics import (
     calibration,
     classification,
     curves,
+    custom,
     discrimination,
     grouped,
     multiclass,
@@ -21,6 +22,7 @@ from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.custom import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
@@ -40,6 +42,7 @@ __all__ = [
     *calibration.__all__,
     *classification.__all__,
     *curves.__all__,
+    *custom.__all__,
     *discrimination.__all__,
     *grouped.__all__,
     *multiclass.__all__,

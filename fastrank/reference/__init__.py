@@ -9,6 +9,7 @@ Each module says in its `__all__` what it specifies.
 from fastrank.reference import (
     calibration,
     classification,
+    custom,
     discrimination,
     gains,
     grouped,
@@ -22,6 +23,7 @@ from fastrank.reference import (
 )
 from fastrank.reference.calibration import *
 from fastrank.reference.classification import *
+from fastrank.reference.custom import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
@@ -36,6 +38,7 @@ from fastrank.reference.untied import *
 __all__ = [
     *calibration.__all__,
     *classification.__all__,
+    *custom.__all__,
     *discrimination.__all__,
     *gains.__all__,
     *grouped.__all__,

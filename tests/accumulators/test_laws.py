@@ -27,7 +27,7 @@ from fastrank import metrics as m
 from fastrank.accumulators import ExactSum, ScoreRuns
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator, ListAccumulator
 from fastrank.errors import StateMismatchError
-from fastrank.metrics import parse
+from fastrank.requests import read_metrics
 
 # Metrics by the accumulator that they are here for; a new accumulator needs an entry.
 METRICS = {
@@ -38,6 +38,10 @@ METRICS = {
         "brier(label=clicked)",
         "calibration_ratio(label=target)",
         "mse(label=target)",
+    ],
+    "function_sum": [
+        m.mean_of(helpers.log_share, label="target"),
+        m.mean_of(helpers.log_share, label="grade", name="g"),
     ],
     "score_histogram": [
         "auc(bits=12, label=clicked)",
@@ -143,7 +147,7 @@ class Case:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics."""
-        return [metric for text in METRICS[self.kind] for metric in parse(text)]
+        return [metric for given in METRICS[self.kind] for metric in read_metrics(given)]
 
     @property
     def rows(self) -> pa.RecordBatch:
@@ -325,7 +329,9 @@ def test_every_accumulator_has_cases():
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_case_meets_its_accumulator(case):
-    assert helpers.kinds_in(case.all.state()) == {case.kind}
+    # The weights below a user's own function are an exact sum.
+    others = {"exact_sum"} if case.kind == "function_sum" else set()
+    assert helpers.kinds_in(case.all.state()) == {case.kind, *others}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
