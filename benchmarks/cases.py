@@ -77,6 +77,16 @@ def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
     return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
 
 
+def _squared(label: float, score: float) -> float:
+    return (score - label) * (score - label)
+
+
+def _of_a_function(table: pa.Table, threads: int) -> float:
+    """The mean of a user's own function, which is compiled once."""
+    metric = fr.metrics.mean_of(_squared, name="squared")
+    return float(fr.evaluate(table, metric, **LABELLED, threads=threads)["squared"])
+
+
 def _of_classes(metric: str, numpy: Contestant, peer: Contestant) -> Case:
     """A metric of ten classes."""
     fastrank = {name: replace(each, prepare=dict) for name, each in _threads((metric,), LABELLED).items()}
@@ -182,6 +192,15 @@ CASES = [
     ),
     _of_rows(
         "mse", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("mean_squared_error", tolerance=1e-5)
+    ),
+    Case(
+        "mean_of(squared error)",
+        clicks,
+        {
+            "numpy": Contestant(by_numpy.squared_error),
+            "fastrank": Contestant(partial(_of_a_function, threads=1), pa.table),
+            "fastrank, 2 threads": Contestant(partial(_of_a_function, threads=2), pa.table),
+        },
     ),
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
     _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
