@@ -21,6 +21,7 @@ from fastrank.metrics.parameters import (
     ClassNames,
     ColumnName,
     ColumnNames,
+    Discount,
     Fallback,
     Flag,
     Gain,
@@ -43,6 +44,11 @@ GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
 def log_share(label: float, score: float) -> float:
     """A function of a user's own, with terms of both signs."""
     return label * math.log(1 + score) - score
+
+
+def doubled(label: float) -> float:
+    """A gain of a user's own."""
+    return 2 * label
 
 
 def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first_query: int = 0) -> pa.RecordBatch:
@@ -202,6 +208,8 @@ def values_of(kind: Kind) -> list[Any]:
         return [0.25, "[0.5, 0.1]"]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
+    if isinstance(kind, Discount):
+        return ["log2"]  # a function has no spelling: see tests of metrics.custom
     if isinstance(kind, Background):
         return ["self", 0.3, "base"]
     if isinstance(kind, Label):

@@ -24,7 +24,7 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank import reference
 from fastrank.cli import main
-from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
 
 SCALE = 2.0
 TABLE = np.array([0.5, 1.5])
@@ -280,3 +280,126 @@ def test_a_state_without_its_function_merges_but_takes_no_rows() -> None:
 
     with pytest.raises(ParameterError, match="whose function is not at hand"):
         FunctionSum("0" * 32).update(NoRows(), None)  # type: ignore[arg-type]
+
+
+def cubed(label: float) -> float:
+    return label**3
+
+
+def reciprocal(rank: float) -> float:
+    return 1 / rank
+
+
+def refuses_one_and_four(label: float) -> float:
+    return -1.0 if label == 1 else math.nan if label == 4 else label
+
+
+LISTS = {
+    "y": [3, 0, 2, 1, 1, 0, 2, 0, 0], "p": [0.9, 0.8, 0.5, 0.5, 0.1, 0.4, 0.4, 0.3, 0.2], "q": [1] * 5 + [2] * 4,
+}  # fmt: skip
+
+
+def of_lists(metric: m.Metric) -> float:
+    return metric.compute(LISTS["y"], LISTS["p"], query=LISTS["q"])
+
+
+def test_gains_and_discounts_worked_by_hand() -> None:
+    # First list: gains 27, 0, then 8 and 1 tied on ranks 3 and 4, then 1.  Second: 0 and 8 tied on ranks 1 and 2.
+    first = 27 + 4.5 * (1 / 3 + 1 / 4) + 1 / 5
+    second = 4 * (1 + 1 / 2)
+    ideals = 27 + 8 / 2 + 1 / 3 + 1 / 4, 8.0
+    own = {"gain": cubed, "discount": reciprocal}
+    assert of_lists(m.dcg(**own)) == pytest.approx((first + second) / 2, rel=1e-15)
+    assert of_lists(m.ndcg(**own)) == pytest.approx((first / ideals[0] + second / ideals[1]) / 2, rel=1e-15)
+    assert of_lists(m.dcg(gain=lambda label: 2 * label, k=1)) == (6 + 2) / 2
+    assert of_lists(m.dcg(discount=lambda rank: 1.0)) == 9 / 2
+    # A perfect order is exactly 1, whatever the functions.
+    perfect = m.ndcg(gain=lambda label: label / 3, discount=lambda rank: 1 / (rank + 0.1))
+    assert perfect.compute([3, 2, 1, 1, 0], [5, 4, 3, 2, 1], query=[1] * 5) == 1.0
+
+
+@pytest.mark.parametrize("ties", ["average", "item_desc", "pessimistic", "optimistic"])
+@pytest.mark.parametrize("idcg", ["judged", "listed", "full_k", "label_order"])
+@pytest.mark.parametrize("k", [3, None])
+def test_gains_and_discounts_equal_their_reference(ties: str, idcg: str, k: int | None) -> None:
+    if idcg == "full_k" and k is None:
+        return
+    rows = helpers.make_rows([4, 25, 1, 9, 2, 40, 6], 11)
+    names = {"label": "grade", "score": "p", "query": "query"}
+    columns = {name: np.array(rows[of].to_pylist()) for name, of in names.items()}
+    options = {"k": k, "ties": ties, "gain": cubed, "discount": reciprocal}
+    item = np.array(rows["item"].to_pylist())
+    roles = {"label": "grade", "score": "p", "query": "query", "item": "item"}
+    for name, more in (("ndcg", {"idcg": idcg}), ("dcg", {})):
+        metric = getattr(m, name)(**options, **more, name="mine")
+        value = fr.evaluate(rows, metric, **roles)["mine"]
+        expected = getattr(reference, name)(**columns, item=item, **options, **more)
+        assert value == pytest.approx(expected, rel=1e-12), name
+
+
+def test_functions_that_are_log2_and_linear_are_these() -> None:
+    label, score, query = LISTS["y"], LISTS["p"], LISTS["q"]
+    for name in ("ndcg", "dcg"):
+        make = getattr(m, name)
+        own = make(gain=lambda label: label, discount=lambda rank: 1 / math.log2(rank + 1))
+        assert own.compute(label, score, query=query) == pytest.approx(of_lists(make()), rel=1e-15)
+
+
+def test_gains_and_discounts_by_propensity() -> None:
+    rows = helpers.make_rows([4, 25, 9], 3)
+    names = {"label": "grade", "score": "p", "query": "query", "propensity": "propensity"}
+    columns = {name: np.array(rows[of].to_pylist()) for name, of in names.items()}
+    metric = m.ndcg(k=5, propensity="propensity", gain=cubed, discount=reciprocal, label="grade", name="mine")
+    value = fr.evaluate(rows, metric, score="p", query="query")["mine"]
+    assert value == pytest.approx(reference.ndcg(**columns, k=5, gain=cubed, discount=reciprocal), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "error_class", "message"),
+    [
+        (lambda: of_lists(m.ndcg(gain=refuses_one_and_four)), InvalidValueError, r"refuses_one_and_four\(1\) is -1.0"),
+        (lambda: m.dcg(gain=refuses_one_and_four).compute([4], [1], query=[1]), InvalidValueError, r"\(4\) is nan"),
+        (
+            lambda: of_lists(m.dcg(discount=lambda rank: 3.5 - rank)),
+            InvalidValueError,
+            r"\(4\) is -0.5; allowed",
+        ),
+        (lambda: of_lists(m.ndcg(discount=lambda rank: 1 / (3 - rank))), InvalidValueError, r"\(3\) is inf"),
+        (lambda: m.ndcg(gain=lambda: 1), ParameterError, "ndcg: gain=<lambda> has to take a label: too many"),
+        (lambda: m.dcg(discount=lambda rank: "a"), ParameterError, "dcg: discount=<lambda> has to return a number"),
+        (lambda: m.dcg(discount=max), ParameterError, "no Python function of a rank"),
+        (lambda: m.parse("ndcg(gain=cubed)"), ParameterError, "allowed: .*or a function of a label"),
+        (lambda: m.parse("ndcg(discount=linear)"), ParameterError, 'allowed: "log2", or a function of a rank'),
+    ],
+)
+def test_gains_and_discounts_that_are_refused(make: Any, error_class: Any, message: str) -> None:
+    with pytest.raises(error_class, match=message):
+        make()
+
+
+def test_a_discount_that_no_list_needs_may_be_anything() -> None:
+    assert of_lists(m.dcg(discount=lambda rank: 3.5 - rank, k=3)) > 0
+
+
+def test_gains_and_discounts_travel() -> None:
+    metric = m.ndcg(gain=cubed, discount=reciprocal, k=3)
+    assert str(metric) == "ndcg(gain=cubed, discount=reciprocal)@3"
+    for pack, mine in ((pickle, m.ndcg(gain=helpers.doubled, k=3)), (cloudpickle, metric)):
+        assert pickle.loads(pack.dumps(mine)) == mine
+    assert metric != m.ndcg(gain=reciprocal, discount=reciprocal, k=3)
+    rows = pa.RecordBatch.from_pydict(LISTS)
+    roles = {"label": "y", "score": "p", "query": "q"}
+    mine, other = fr.Evaluator(metric, **roles), fr.Evaluator(metric, **roles)
+    mine.update(rows.slice(0, 5))
+    other.update(rows.slice(5))
+    mine.merge(other.state())
+    assert mine.result()[metric.name] == of_lists(metric)
+    with pytest.raises(StateMismatchError):
+        mine.merge(fr.Evaluator(m.ndcg(gain=reciprocal, k=3), **roles).state())
+
+
+def test_a_state_of_a_gain_that_is_not_at_hand_takes_no_lists() -> None:
+    from fastrank.functions import function_values
+
+    with pytest.raises(ParameterError, match="not at hand"):
+        function_values("function:" + "0" * 32, np.ones(1))
