@@ -108,6 +108,16 @@ def _quantiles(metric: str) -> Contestant:
     return Contestant(evaluate, pa.table)
 
 
+def _squared(label: float, score: float) -> float:
+    return (score - label) * (score - label)
+
+
+def _of_a_function(table: pa.Table, threads: int) -> float:
+    """The mean of a user's own function, which is compiled once."""
+    metric = fr.metrics.mean_of(_squared, name="squared")
+    return float(fr.evaluate(table, metric, **LABELLED, threads=threads)["squared"])
+
+
 def _of_classes(metric: str, numpy: Contestant, peer: Contestant | None = None) -> Case:
     """A metric of ten classes."""
     fastrank = {name: replace(each, prepare=dict) for name, each in _threads((metric,), LABELLED).items()}
@@ -242,6 +252,15 @@ CASES = [
         "brier", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("brier_score_loss", tolerance=1e-5)
     ),
     *(_of_targets(metric) for metric in regression_by_numpy.TARGETED),
+    Case(
+        "mean_of(squared error)",
+        clicks,
+        {
+            "numpy": Contestant(by_numpy.squared_error),
+            "fastrank": Contestant(partial(_of_a_function, threads=1), pa.table),
+            "fastrank, 2 threads": Contestant(partial(_of_a_function, threads=2), pa.table),
+        },
+    ),
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
     _of_rows("r2", Contestant(by_numpy.r2), scikit_learn=peers.sklearn("r2_score", tolerance=1e-5)),
     _of_rows("pearson", Contestant(by_numpy.pearson)),

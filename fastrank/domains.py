@@ -39,8 +39,8 @@ __all__ = [
     "Misfit",
     "Unfit",
     "grades",
-    "interval",
     "in_units",
+    "interval",
     "list_scores",
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -22,6 +23,7 @@ from fastrank.metrics.parameters import (
     ClassNames,
     ColumnName,
     ColumnNames,
+    Discount,
     Epsilon,
     Fallback,
     Flag,
@@ -43,6 +45,16 @@ LABELS = {
 SCORES = {"above -1": "forecast", "positive": "forecast"}
 KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
+
+
+def log_share(label: float, score: float) -> float:
+    """A function of a user's own, with terms of both signs."""
+    return label * math.log(1 + score) - score
+
+
+def doubled(label: float) -> float:
+    """A gain of a user's own."""
+    return 2 * label
 
 
 def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first_query: int = 0) -> pa.RecordBatch:
@@ -235,6 +247,8 @@ def values_of(kind: Kind) -> list[Any]:
         return [None, "[0.1, 0.25, 0.7]", "[0, 0.5, 1]"]
     if isinstance(kind, Gain):
         return ["linear", "exp2", GAINS]
+    if isinstance(kind, Discount):
+        return ["log2"]  # a function has no spelling: see tests of metrics.custom
     if isinstance(kind, Background):
         return ["self", "overall", 0.3, "base"]
     if isinstance(kind, ZeroTarget):

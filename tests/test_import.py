@@ -40,3 +40,35 @@ result = fr.evaluate(rows, ["auc", "mrr"], label="y", score="p", query="q", by="
 assert result["mrr", {"c": "y"}] == 1.0
 """
     assert loaded(code) == []
+
+
+def test_a_function_of_a_users_own_needs_numba() -> None:
+    # The checks above would pass whatever happened if nothing ever loaded numba.
+    code = """
+from fastrank import metrics
+def error(label, score):
+    return score - label
+metrics.mean_of(error).compute([1.0], [2.0])
+"""
+    assert loaded(code) == ["numba"]
+
+
+def test_numba_compiles_once_for_read_only_and_writable_input() -> None:
+    import numpy as np
+
+    from fastrank._kernels import user_functions
+
+    def error(label: float, score: float) -> float:
+        return score - label
+
+    identity = user_functions.digest(error)
+    fill = user_functions.compiled(error, 2, identity)
+    writable = np.ones(user_functions.LANES)
+    read_only = writable.copy()
+    read_only.flags.writeable = False
+    terms = np.empty(user_functions.LANES)
+    for array in (writable, read_only):
+        fill(array, array + 1, terms)
+        assert (terms == 1).all()
+    assert len(fill.signatures) == 1
+    assert user_functions.compiled(error, 2, identity) is fill

@@ -26,11 +26,11 @@ from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
-    Epsilon,
     Choice,
     ClassNames,
     ColumnName,
     ColumnNames,
+    Epsilon,
     Fallback,
     Flag,
     Gain,

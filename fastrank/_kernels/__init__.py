@@ -6,6 +6,7 @@
 | `ids`       | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
 | `exact_sum` | Cython      | exact sums; terms of log loss and Brier score         | accumulators.sums, ranked  |
 | `elementary` | Cython     | log, exp and their kin, of arrays and numbers         | metrics, sweeps, ranked    |
+| `user_functions` | Numba  | a user's own functions over arrays                    | accumulators.functions     |
 | `cells`     | Cython      | counts by cell of the score's key                     | accumulators.binned        |
 | `bins`      | Cython      | sums of scores by bin                                 | accumulators.bins          |
 | `runs`      | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |

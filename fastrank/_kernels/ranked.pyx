@@ -340,28 +340,38 @@ def precision_sum(
 
 
 def discounts(int64_t n):
-    """(high, low): sums of the first 0..n discounts 1 / log2(rank + 2), each as the pair of doubles high + low.
+    """`summed` of n discounts 1 / log2(rank + 2)."""
+    if n < 0:
+        raise ValueError("n must be at least 0")
+    values = np.empty(n, np.float64)
+    cdef double[::1] discount = values
+    cdef int64_t r, power = 2, exponent = 1
+    with nogil:
+        for r in range(n):
+            discount[r] = LN2 / fr_log(<double> (r + 2))
+            if r + 2 == power:
+                # Exact, whatever the rounding of log.
+                discount[r] = 1.0 / <double> exponent
+                power *= 2
+                exponent += 1
+    return summed(values)
+
+
+def summed(const double[::1] discount):
+    """(high, low): sums of the first 0..n discounts, each as the pair of doubles high + low.
 
     The sum over ranks a..b-1 is (high[b] - high[a]) + (low[b] - low[a]).
     """
-    if n < 0:
-        raise ValueError("n must be at least 0")
+    cdef int64_t r, n = discount.shape[0]
     highs, lows = np.zeros(n + 1, np.float64), np.zeros(n + 1, np.float64)
     cdef double[::1] high = highs, low = lows
-    cdef int64_t r, power = 2, exponent = 1
-    cdef double discount, total, kept, tail
+    cdef double total, kept, tail
     with nogil:
         for r in range(n):
-            discount = LN2 / fr_log(<double> (r + 2))
-            if r + 2 == power:
-                # Exact, whatever the rounding of log.
-                discount = 1.0 / <double> exponent
-                power *= 2
-                exponent += 1
             # Two-sum: total + tail is high + discount exactly.
-            total = high[r] + discount
+            total = high[r] + discount[r]
             kept = total - high[r]
-            tail = (high[r] - (total - kept)) + (discount - kept)
+            tail = (high[r] - (total - kept)) + (discount[r] - kept)
             tail += low[r]
             high[r + 1] = total + tail
             low[r + 1] = tail - (high[r + 1] - total)

@@ -6,6 +6,7 @@
 | LargestError   | the largest difference of score and label            | max_error                        |
 | ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
 | ExactProduct   | the exact sum of the product of two columns          | r2, pearson                      |
+| FunctionSum    | the exact sum of a user's own function of each row   | mean_of                          |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
 | ValueRuns      | weight by distinct value of a column (ValueHistogram | quantiles                        |
@@ -33,6 +34,7 @@ from fastrank.accumulators.classes import ClassPairs, ClassSum, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
 from fastrank.accumulators.errors import LargestError, ZeroRows
 from fastrank.accumulators.exact import ScoreRuns
+from fastrank.accumulators.functions import FunctionSum
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
 from fastrank.accumulators.products import ExactProduct
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
@@ -52,6 +54,7 @@ __all__ = [
     "DecisionCounts",
     "ExactProduct",
     "ExactSum",
+    "FunctionSum",
     "GroupExposure",
     "ItemCounts",
     "LargestError",

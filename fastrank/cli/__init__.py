@@ -143,6 +143,7 @@ def metrics_(name: str | None) -> None:
         own = [name for name in each.parameters if name not in each.shared] + ["..."] * bool(each.shared)
         table.add_row(each.name, each.family, ", ".join(own), each.summary)
     _print(table, folded=True)
+    click.echo("In Python, fastrank.metrics.mean_of(fn) is the mean of a function of your own.", err=True)
 
 
 @main.command()

@@ -9,6 +9,7 @@ from fastrank.metrics import (
     class_losses,
     classification,
     curves,
+    custom,
     decomposition,
     deviances,
     discrimination,
@@ -31,6 +32,7 @@ from fastrank.metrics.calibration import *
 from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.custom import *
 from fastrank.metrics.decomposition import *
 from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
@@ -60,6 +62,7 @@ __all__ = [
     *curves.__all__,
     *deviances.__all__,
     *decomposition.__all__,
+    *custom.__all__,
     *discrimination.__all__,
     *forecasts.__all__,
     *entropy.__all__,

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastrank.domains import LARGEST_EXACT_INTEGER
 from fastrank.errors import ParameterError
+from fastrank.functions import Function
 
 LARGEST_CUTOFF = 2**53
 MOST_NAMED = 2**31  # a limit past any use says nothing in a message
@@ -28,6 +29,7 @@ __all__ = [
     "ColumnName",
     "ColumnNames",
     "Cutoff",
+    "Discount",
     "Epsilon",
     "Fallback",
     "Flag",
@@ -325,11 +327,20 @@ class ClassNames:
 class Gain:
     """ "linear", "exp2", or a mapping from labels to gains."""
 
-    doc: str = "linear: the label, 0 where it is negative; exp2: 2^label - 1; a mapping: the gain of each label."
-    allowed = '"linear", "exp2", or {label: gain, ...} with gains from 0 to 2^1000, and 0 for label 0'
+    doc: str = (
+        "linear: the label, 0 where it is negative; exp2: 2^label - 1; a mapping: the gain of each label; a Python "
+        "function, compiled by Numba: the gain of a label above 0."
+    )
+    allowed = (
+        '"linear", "exp2", {label: gain, ...} with gains from 0 to 2^1000, and 0 for label 0, or a function of a label'
+    )
 
     def check(self, value: Any) -> str | tuple[tuple[float, float], ...]:
-        """The word, or (label, gain) pairs by ascending label."""
+        """The word, (label, gain) pairs by ascending label, or the function."""
+        if isinstance(value, Function):
+            return value
+        if callable(value):
+            return Function.of(value, "a label")
         if isinstance(value, str) and value.lower() in ("linear", "exp2"):
             return value.lower()
         pairs = value.items() if isinstance(value, dict) else value
@@ -341,6 +352,27 @@ class Gain:
         if isinstance(value, str) or not table or not finite or table.get(0.0, 0.0) != 0:
             raise _refuse(self, value)
         return tuple(sorted({0.0: 0.0, **table}.items()))
+
+
+@dataclass(frozen=True)
+class Discount:
+    """ "log2", or a function of the rank."""
+
+    doc: str = (
+        "What a gain is multiplied by.\nlog2: 1 / log2(rank + 1)\na Python function, compiled by Numba: its value at "
+        "the rank, from 0 to 2^20"
+    )
+    allowed = '"log2", or a function of a rank from 1'
+
+    def check(self, value: Any) -> str:
+        """The word, or the function."""
+        if isinstance(value, Function):
+            return value
+        if callable(value):
+            return Function.of(value, "a rank")
+        if not isinstance(value, str) or value.lower() != "log2":
+            raise _refuse(self, value)
+        return value.lower()
 
 
 @dataclass(frozen=True)

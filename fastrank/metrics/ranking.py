@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from fastrank.metrics.lists import CUTOFF, LEVEL, PROPENSITIES, list_columns, list_metric
-from fastrank.metrics.parameters import Choice, Flag, Gain, Number
+from fastrank.metrics.parameters import Choice, Discount, Flag, Gain, Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +35,7 @@ _RANKS: dict[str, Kind] = {
 }
 _GAINS: dict[str, Kind] = {
     "gain": Gain(),
+    "discount": Discount(),
     **LEVEL,
     "level_gates_gain": Flag(doc="Labels below relevance_level have no gain (as ranx); else it changes no gain."),
 }
@@ -50,7 +51,7 @@ def _without_query(name: str) -> str:
 def _gain_columns(p: Any) -> Mapping[str, Domain]:
     if p.gain == "exp2":
         return list_columns(p, top=52)
-    return list_columns(p) if p.gain == "linear" else list_columns(p, listed=p.gain)
+    return list_columns(p) if isinstance(p.gain, str) else list_columns(p, listed=p.gain)
 
 
 def _self_normalized_needs_propensity(p: Any) -> str:
@@ -90,6 +91,7 @@ def ndcg(
     *,
     k: int | None = None,
     gain: str | GainTable = "linear",
+    discount: str = "log2",
     idcg: str = "judged",
     relevance_level: float = 1.0,
     level_gates_gain: bool = False,
@@ -121,6 +123,7 @@ def dcg(
     *,
     k: int | None = None,
     gain: str | GainTable = "linear",
+    discount: str = "log2",
     relevance_level: float = 1.0,
     level_gates_gain: bool = False,
     propensity: str | None = None,

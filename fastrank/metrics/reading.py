@@ -43,6 +43,8 @@ def parse(text: str) -> list[Metric]:
     [ndcg(gain=exp2)@5, ndcg(gain=exp2)@10]
     """
     spelling = read_spelling(text, ALIASES)
+    if spelling.name.lower() == "mean_of":
+        raise ParameterError(f"{text!r}: no text tells a function: give fastrank.metrics.mean_of(fn) in Python")
     factory, preset = resolve(spelling.name)
     arguments = _translated(spelling, factory.definition)
     made = []

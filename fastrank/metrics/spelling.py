@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import ParameterError
+from fastrank.functions import Function
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -133,7 +134,9 @@ def _literal_node(text: str, node: ast.expr) -> Any:
 
 
 def spell(value: Any) -> str:
-    """A value of a parameter as text."""
+    """A value of a parameter as text; a function by its name."""
+    if isinstance(value, Function):
+        return value.name
     if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], float):
         return spell(value[0])
     if isinstance(value, tuple) and not isinstance(value[0], tuple):

@@ -11,6 +11,7 @@ from fastrank.reference import (
     calibration,
     class_losses,
     classification,
+    custom,
     deviances,
     discrimination,
     drift,
@@ -32,6 +33,7 @@ from fastrank.reference.association import *
 from fastrank.reference.calibration import *
 from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
+from fastrank.reference.custom import *
 from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
 from fastrank.reference.drift import *
@@ -55,6 +57,7 @@ __all__ = [
     *class_losses.__all__,
     *classification.__all__,
     *deviances.__all__,
+    *custom.__all__,
     *discrimination.__all__,
     *forecasts.__all__,
     *drift.__all__,

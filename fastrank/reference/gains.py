@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from fastrank.reference.lists import RankedList, Row
 
-    Gain = str | Mapping[float, float]
+    Gain = str | Mapping[float, float] | Callable[[float], float]
+    Discount = str | Callable[[float], float]
 
 __all__ = ["dcg", "dcg_per_query", "ndcg", "ndcg_per_query", "rbp", "rbp_per_query"]
 
 
 def _gain(label: float, gain: Gain) -> float:
+    if callable(gain):
+        return float(gain(float(label))) if label > 0 else 0.0
     if not isinstance(gain, str):
         return dict(gain).get(label, 0.0)
     if gain not in ("linear", "exp2"):
@@ -42,20 +45,25 @@ class Gains(NamedTuple):
         return _gain(row.label, self.gain) * weight(row, self.clip) if row.label >= self.level else 0.0
 
 
-def _discounted(gains: list[float], k: int | None) -> float:
-    """The sum over ranks of gain / log2(rank + 1)."""
-    return math.fsum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains[:k], start=1))
+def _discounted(gains: list[float], k: int | None, discount: Discount) -> float:
+    """The sum over ranks of gain / log2(rank + 1), or of gain times a discount of the rank from 1."""
+    ranks = list(enumerate(gains[:k], start=1))
+    if callable(discount):
+        return math.fsum(gain * discount(float(rank)) for rank, gain in ranks)
+    if discount != "log2":
+        raise ValueError(f"unknown discount: {discount!r}")
+    return math.fsum(gain / math.log2(rank + 1) for rank, gain in ranks)
 
 
-def _expected_dcg(ranking: RankedList, k: int | None, gains: Gains) -> float:
+def _expected_dcg(ranking: RankedList, k: int | None, gains: Gains, discount: Discount) -> float:
     """Each rank expects the mean gain of its group."""
     return _discounted(
-        [math.fsum(gains(row) for row in group) / len(group) for group in ranking.groups for _ in group], k
+        [math.fsum(gains(row) for row in group) / len(group) for group in ranking.groups for _ in group], k, discount
     )
 
 
-def _best_dcg(rows: list[Row], k: int | None, gains: Gains) -> float:
-    return _discounted(sorted((gains(row) for row in rows), reverse=True), k)
+def _best_dcg(rows: list[Row], k: int | None, gains: Gains, discount: Discount) -> float:
+    return _discounted(sorted((gains(row) for row in rows), reverse=True), k, discount)
 
 
 def _dcg(
@@ -63,6 +71,7 @@ def _dcg(
     *,
     k: int | None = None,
     gain: Gain = "linear",
+    discount: Discount = "log2",
     relevance_level: float = 1,
     level_gates_gain: bool = False,
     clip: float = 0.0,
@@ -76,7 +85,7 @@ def _dcg(
     gains = Gains(gain, relevance_level if level_gates_gain else -math.inf, clip)
     if not any(gains(row) for row in ranking.rows):
         return None
-    value = _expected_dcg(ranking, k, gains)
+    value = _expected_dcg(ranking, k, gains, discount)
     return ratio(value, mean_weight(ranking, k, clip)) if self_normalized else value
 
 
@@ -85,6 +94,7 @@ def _ndcg(
     *,
     k: int | None = None,
     gain: Gain = "linear",
+    discount: Discount = "log2",
     idcg: str = "judged",
     relevance_level: float = 1,
     level_gates_gain: bool = False,
@@ -99,13 +109,13 @@ def _ndcg(
     if idcg == "full_k":
         if k is None:
             raise ValueError('idcg="full_k" is the DCG of k relevant rows: give k')
-        ideal = _discounted([1.0] * k, k) if ranking.relevant(relevance_level) else 0.0
+        ideal = _discounted([1.0] * k, k, discount) if ranking.relevant(relevance_level) else 0.0
     elif idcg == "label_order":
-        ideal = _discounted([gains(row) for row in ranking.rows if gains(row) > 0], k)
+        ideal = _discounted([gains(row) for row in ranking.rows if gains(row) > 0], k, discount)
     else:
         retrieved = [row for group in ranking.groups for row in group]
-        ideal = _best_dcg({"judged": ranking.rows, "listed": retrieved}[idcg], k, gains)
-    return None if ideal == 0 else _expected_dcg(ranking, k, gains) / ideal
+        ideal = _best_dcg({"judged": ranking.rows, "listed": retrieved}[idcg], k, gains, discount)
+    return None if ideal == 0 else _expected_dcg(ranking, k, gains, discount) / ideal
 
 
 def _rbp(

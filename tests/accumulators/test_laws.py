@@ -27,7 +27,7 @@ from fastrank import metrics as m
 from fastrank.accumulators import ExactSum, ScoreRuns
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator, ListAccumulator
 from fastrank.errors import StateMismatchError
-from fastrank.metrics import parse
+from fastrank.requests import read_metrics
 
 # Metrics by the accumulator that they are here for; a new accumulator needs an entry.
 METRICS = {
@@ -50,6 +50,10 @@ METRICS = {
     ],
     "largest_error": ["max_error(label=target)"],
     "zero_rows": ["mape(label=count)", "smape(zero=skip, label=count)"],
+    "function_sum": [
+        m.mean_of(helpers.log_share, label="target"),
+        m.mean_of(helpers.log_share, label="grade", name="g"),
+    ],
     "score_histogram": [
         "auc(bits=12, label=clicked)",
         "auc(bits=14, label=clicked)",
@@ -184,7 +188,7 @@ class Case:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics."""
-        return [metric for text in METRICS[self.kind] for metric in parse(text)]
+        return [metric for given in METRICS[self.kind] for metric in read_metrics(given)]
 
     @property
     def rows(self) -> pa.RecordBatch:

@@ -226,4 +226,4 @@ if __name__ == "__main__":
     digest = hashlib.sha256()
     for array in every(awkward()):
         digest.update(np.where(np.isnan(array), 0.25, array).tobytes())
-    print(digest.hexdigest())
+    sys.stdout.write(digest.hexdigest() + "\n")
