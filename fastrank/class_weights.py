@@ -15,7 +15,8 @@ import numpy as np
 from fastrank._kernels import checks
 from fastrank.domains import LARGEST_NUMBER, LARGEST_WEIGHT, REAL, WEIGHT, Beside, Column, either, in_units
 from fastrank.errors import ParameterError
-from fastrank.metrics.parameters import Label, Number
+from fastrank.metrics.names import Label
+from fastrank.metrics.parameters import Number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,19 +17,16 @@ from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
 from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
+from fastrank.metrics.names import ClassNames, ColumnName, ColumnNames, Label
 from fastrank.metrics.parameters import (
     Background,
     Choice,
-    ClassNames,
-    ColumnName,
-    ColumnNames,
     Discount,
     Epsilon,
     Fallback,
     Flag,
     Gain,
     Kind,
-    Label,
     Number,
     Numbers,
     WholeNumber,

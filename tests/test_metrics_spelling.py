@@ -24,21 +24,8 @@ from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
 from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
-from fastrank.metrics.parameters import (
-    Background,
-    Choice,
-    ClassNames,
-    ColumnName,
-    ColumnNames,
-    Epsilon,
-    Fallback,
-    Flag,
-    Gain,
-    Label,
-    Number,
-    Numbers,
-    WholeNumber,
-)
+from fastrank.metrics.names import ClassNames, ColumnName, ColumnNames, Label
+from fastrank.metrics.parameters import Background, Choice, Epsilon, Fallback, Flag, Gain, Number, Numbers, WholeNumber
 from fastrank.metrics.spelling import spell
 
 NAMES = fr.list_metrics()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastrank.labels import BINARY, one_label
-from fastrank.metrics.parameters import Label
+from fastrank.metrics.names import Label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

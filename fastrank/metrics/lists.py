@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fastrank.accumulators import ListExtremes, ListMoments, ListSums, ListValues
 from fastrank.domains import ID, PROPENSITY, grades, list_scores
 from fastrank.metrics.base import Value, metric
-from fastrank.metrics.parameters import Choice, ColumnName, Cutoff, Flag, Number
+from fastrank.metrics.names import ColumnName
+from fastrank.metrics.parameters import Choice, Cutoff, Flag, Number
 from fastrank.metrics.presets import PEERS, rules_of_peer
 from fastrank.rules import TIES, ListRules
 

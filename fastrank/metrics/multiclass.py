@@ -13,7 +13,8 @@ from fastrank.accumulators import ClassHistograms, ClassPairs, ClassRuns, TopCla
 from fastrank.classes import class_labels, columns_of_classes
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.discrimination import auc
-from fastrank.metrics.parameters import LARGEST_CUTOFF, Choice, ClassNames, ColumnNames, WholeNumber
+from fastrank.metrics.names import ClassNames, ColumnNames
+from fastrank.metrics.parameters import LARGEST_CUTOFF, Choice, WholeNumber
 from fastrank.metrics.scores import BITS, rounded
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from fastrank.domains import REAL, SCORE
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.intervals import CI, Squares, effective_rows, ratio_with_interval, share_with_interval
 from fastrank.metrics.labels import POSITIVE, binary_label
-from fastrank.metrics.parameters import ColumnName, Numbers
+from fastrank.metrics.names import ColumnName
+from fastrank.metrics.parameters import Numbers
 from fastrank.metrics.scores import BITS, value_in_cell
 from fastrank.sweeps import Quantiles
 

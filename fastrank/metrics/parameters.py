@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
 
-import numpy as np
-
-from fastrank.domains import LARGEST_EXACT_INTEGER
 from fastrank.errors import ParameterError
 from fastrank.functions import Function
 
@@ -19,15 +16,9 @@ MOST_NAMED = 2**31  # a limit past any use says nothing in a message
 # Sums of discounted gains of this size stay within float64 for lists of any length.
 LARGEST_GAIN = 2.0**1000
 
-# float64, as which numbers are read from text, tells them apart up to here.
-LARGEST_LABEL = 2**53
-
 __all__ = [
     "Background",
     "Choice",
-    "ClassNames",
-    "ColumnName",
-    "ColumnNames",
     "Cutoff",
     "Discount",
     "Epsilon",
@@ -35,10 +26,11 @@ __all__ = [
     "Flag",
     "Gain",
     "Kind",
-    "Label",
     "Number",
     "Numbers",
     "WholeNumber",
+    "finite_float",
+    "refuse",
 ]
 
 
@@ -57,11 +49,12 @@ class Kind(Protocol):
         """The canonical form of a value; ParameterError where it is not allowed."""
 
 
-def _refuse(kind: Kind, value: Any) -> ParameterError:
+def refuse(kind: Kind, value: Any) -> ParameterError:
+    """The error for a value that a kind does not allow."""
     return ParameterError(f"{value!r}; allowed: {kind.allowed}")
 
 
-def _finite_float(value: Any) -> float | None:
+def finite_float(value: Any) -> float | None:
     """A real number as float, None where it is none."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
@@ -95,10 +88,10 @@ class WholeNumber:
         if value is None and self.optional:
             return None
         if isinstance(value, bool) or not isinstance(value, Integral):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         number = int(value)
         if number < self.low or (self.high is not None and number > self.high):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return number
 
 
@@ -133,13 +126,13 @@ class Number:
         """A float."""
         if value is None and self.optional:
             return None
-        number = _finite_float(value)
+        number = finite_float(value)
         if number is None:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         above = number >= self.low if "low" in self.closed else number > self.low
         below = number <= self.high if "high" in self.closed else number < self.high
         if not (above and below):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return number
 
 
@@ -161,14 +154,14 @@ class Numbers:
     def check(self, value: Any) -> tuple[float, ...]:
         """Floats that ascend, each once; -0.0 is 0.0."""
         if isinstance(value, str | bytes | Mapping):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         each = Number(self.low, self.high, self.closed)
         try:
             numbers = {each.check(number) or 0.0 for number in (value if isinstance(value, Iterable) else (value,))}
         except ParameterError:
-            raise _refuse(self, value) from None
+            raise refuse(self, value) from None
         if not numbers:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return tuple(sorted(numbers))
 
 
@@ -190,7 +183,7 @@ class Choice:
         if value is None and self.optional:
             return None
         if not isinstance(value, str) or value.lower() not in self.words:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return value.lower()
 
 
@@ -212,9 +205,9 @@ class Fallback:
             return "nan"
         if isinstance(value, Real) and math.isnan(value):
             return "nan"  # a word equals itself
-        number = _finite_float(value)
+        number = finite_float(value)
         if number is None or number not in self.numbers:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return number
 
 
@@ -229,9 +222,9 @@ class Epsilon:
         """The number as float, or the word."""
         if value is None or (isinstance(value, str) and value.lower() in ("dtype", "none")):
             return None if value is None or value.lower() == "none" else "dtype"
-        number = _finite_float(value)
+        number = finite_float(value)
         if number is None or not 2.0**-1022 <= number < 0.5:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return number
 
 
@@ -253,74 +246,8 @@ class Flag:
         if self.word and word == self.word:
             return self.word
         if word not in (True, False, "true", "false") or isinstance(word, float):
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return word in (True, "true")
-
-
-@dataclass(frozen=True)
-class ColumnName:
-    """The name of a column, or None where `optional`."""
-
-    doc: str = ""
-    optional: bool = False
-
-    @property
-    def allowed(self) -> str:
-        """What is allowed, in words."""
-        return "the name of a column" + (", or None" if self.optional else "")
-
-    def check(self, value: Any) -> str | None:
-        """The name."""
-        if value is None and self.optional:
-            return None
-        if not isinstance(value, str) or not value:
-            raise _refuse(self, value)
-        return value
-
-
-def _distinct(value: Any) -> tuple[Any, ...] | None:
-    """The entries of a list of two at least, all different and of one type; None where it is none."""
-    entries = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else ()
-    of_one_type = len({isinstance(entry, str) for entry in entries}) == 1
-    return entries if len(entries) > 1 and of_one_type and len(set(entries)) == len(entries) else None
-
-
-@dataclass(frozen=True)
-class ColumnNames:
-    """The names of columns, or None."""
-
-    doc: str = ""
-    allowed = "a list of the names of two columns or more, each once, or None"
-
-    def check(self, value: Any) -> tuple[str, ...] | None:
-        """The names."""
-        if value is None:
-            return None
-        names = _distinct(value)
-        if names is None or not all(isinstance(name, str) and name for name in names):
-            raise _refuse(self, value)
-        return names
-
-
-@dataclass(frozen=True)
-class ClassNames:
-    """The values of a label that are classes, or None."""
-
-    doc: str = ""
-    allowed = "a list of two strings or more, or of two integers or more up to 2^53 in size, each once, or None"
-
-    def check(self, value: Any) -> tuple[str, ...] | tuple[int, ...] | None:
-        """Strings, or ints."""
-        if value is None:
-            return None
-        names = _distinct(value)
-        if names is None or any(isinstance(name, bool) or not isinstance(name, str | Integral) for name in names):
-            raise _refuse(self, value)
-        if isinstance(names[0], str):
-            return names
-        if any(abs(name) > LARGEST_EXACT_INTEGER for name in names):
-            raise _refuse(self, value)
-        return tuple(int(name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -347,10 +274,10 @@ class Gain:
         try:
             table = {float(label): float(gain) for label, gain in pairs}
         except (TypeError, ValueError, OverflowError):
-            raise _refuse(self, value) from None
+            raise refuse(self, value) from None
         finite = all(abs(label) <= LARGEST_GAIN and 0 <= gain <= LARGEST_GAIN for label, gain in table.items())
         if isinstance(value, str) or not table or not finite or table.get(0.0, 0.0) != 0:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return tuple(sorted({0.0: 0.0, **table}.items()))
 
 
@@ -371,7 +298,7 @@ class Discount:
         if callable(value):
             return Function.of(value, "a rank")
         if not isinstance(value, str) or value.lower() != "log2":
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return value.lower()
 
 
@@ -389,30 +316,8 @@ class Background:
         """The word, the name, or the rate as float."""
         if isinstance(value, str) and value:
             return "overall" if value == "global" else value
-        number = _finite_float(value)
+        number = finite_float(value)
         # The kernel's logarithm takes normal numbers, and 1 - background must not be 1 - 0.
         if number is None or not 2.0**-1022 <= number <= 1 - 2.0**-53:
-            raise _refuse(self, value)
+            raise refuse(self, value)
         return number
-
-
-@dataclass(frozen=True)
-class Label:
-    """The label of positive rows, or None for the labels that need not be told."""
-
-    doc: str = (
-        "The label of positive rows, in a column of numbers or of text; rows of any other label are negative.\n"
-        "None: labels are 0 and 1, or -1 and 1."
-    )
-    allowed = "a number up to 2^53 in size, text, True or False (1 or 0), or None"
-
-    def check(self, value: Any) -> float | str | None:
-        """The text; or the number, as int where it is whole."""
-        if value is None:
-            return None
-        if isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
-            return str(value)  # half a surrogate pair has no UTF-8
-        number = float(value) if isinstance(value, bool | np.bool_) else _finite_float(value)
-        if number is None or abs(value) > LARGEST_LABEL:
-            raise _refuse(self, value)
-        return int(number) if number.is_integer() else number

@@ -14,7 +14,8 @@ from fastrank.domains import ID, IDS, REAL, SHARE, list_scores
 from fastrank.errors import ParameterError
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.lists import AGGREGATES, COMMON, CUTOFF, LEVEL, aggregate, list_columns, list_metric, rules_given
-from fastrank.metrics.parameters import Choice, ColumnName, Number, WholeNumber
+from fastrank.metrics.names import ColumnName
+from fastrank.metrics.parameters import Choice, Number, WholeNumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

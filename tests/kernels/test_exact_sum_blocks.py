@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def digest() -> str:
 
 
 def test_every_instruction_set_gives_the_same_bits() -> None:
-    script = SCRIPT.format(folder=os.path.dirname(__file__))
+    script = SCRIPT.format(folder=Path(__file__).parent)
     found = set()
     for level in ("baseline", "avx2", "avx512"):
         environment = {**os.environ, "FASTRANK_CPU": level}

@@ -21,7 +21,7 @@ from fastrank import metrics as m
 from fastrank.errors import InvalidValueError
 from fastrank.metrics import definition_of
 from fastrank.metrics.base import MetricFactory
-from fastrank.metrics.parameters import ColumnName
+from fastrank.metrics.names import ColumnName
 from fastrank.reference.classification import epsilon
 from fastrank.reference.labels import is_positive
 
