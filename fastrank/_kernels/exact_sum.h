@@ -240,6 +240,11 @@ FR_BODY void weigh_body(const double *weight, double *term, long n) {
 }
 FR_CLONES(weigh, (const double *weight, double *term, long n), (weight, term, n))
 
+FR_BODY void multiply_body(const double *factor, double *term, long n) {
+    for (long i = 0; i < n; i++) term[i] *= factor[i];
+}
+FR_CLONES(multiply, (const double *factor, double *term, long n), (factor, term, n))
+
 /* Products of factors and terms as exact sums of two terms: fma gives what the rounding of the product lost, itself
    rounded only where it reaches below 2^-1074.  A product that is infinite or NaN has no rest. */
 FR_BODY void multiply_exactly_body(const double *factor, double *term, double *rest, long n) {

@@ -18,6 +18,7 @@ cdef extern from "exact_sum.h" nogil:
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
     void forget_absent(const double *, double *, long)
+    void multiply(const double *, double *, long)
     void multiply_exactly(const double *, double *, double *, long)
     void widen_u8(const uint8_t *, double *, long)
     void widen_f32(const float *, double *, long)
@@ -224,11 +225,12 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
 
 def add_products(const value[::1] first, const label_value[::1] second, weights, slices, digits, special,
                  Py_ssize_t at=0):
-    """Adds products of two values, times weights where there are any, each as exact sums of two or four terms."""
+    """Adds products of two values, times weights where there are any, each as an exact sum of up to four terms."""
     cdef Py_ssize_t rows = first.shape[0], start = 0, n
     cdef double factor[FR_BLOCK]
     cdef double term[FR_BLOCK]
     cdef double rest[FR_BLOCK]
+    cdef const double *x
     if second.shape[0] != rows:
         raise ValueError("first and second differ in length")
     cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
@@ -236,9 +238,14 @@ def add_products(const value[::1] first, const label_value[::1] second, weights,
         while start < rows:
             n = min(<Py_ssize_t> FR_BLOCK, rows - start)
             widen(<label_value *> &second[start], term, n)
-            multiply_exactly(widened(<value *> &first[start], factor, n), term, rest, n)
-            total.add(term, start, n, True)
-            total.add(rest, start, n, True)
+            x = widened(<value *> &first[start], factor, n)
+            if value is double or label_value is double:
+                multiply_exactly(x, term, rest, n)
+                total.add(term, start, n, True)
+                total.add(rest, start, n, True)
+            else:  # 24 bits times 24 bits, which a float64 holds
+                multiply(x, term, n)
+                total.add(term, start, n, True)
             start += n
         total.close()
 

@@ -119,3 +119,12 @@ def test_lengths_are_checked() -> None:
     exact_sum.add_products(np.empty(0), np.empty(0), None, None, digits, special)
     assert digits_to_fraction(digits[0]) == 0
     assert special_value(special[0]) is None
+
+
+@given(st.lists(st.tuples(*[st.floats(allow_nan=False, allow_infinity=False, width=32)] * 2), min_size=1))
+def test_products_of_float32_columns_are_exact(rows: list[tuple[float, float]]) -> None:
+    x, y = (np.array(column, np.float32) for column in zip(*rows, strict=True))
+    assert total("label", "score", label=x, score=y).total == sum(Fraction(a) * Fraction(b) for a, b in rows)
+    weights = np.full(len(rows), 1 / 3)
+    exact = sum(Fraction(a) * Fraction(b) * Fraction(1 / 3) for a, b in rows)
+    assert total("label", "score", label=x, score=y, weight=weights).total == exact

@@ -64,7 +64,7 @@ def test_blocks_of_any_range(count: int, top: int, spread: int, signs: str, seed
     values = terms(count, top, spread, signs, seed)
     found = digits_to_fraction(digits_of(values))
     assert found == exactly(values)
-    if abs(found) < 2**1024:
+    if top < 1000:  # fsum fails where a part of the sum is past the largest float64
         assert float(found) == math.fsum(values)
 
 
@@ -171,7 +171,7 @@ def digest() -> str:
 
 
 def test_every_instruction_set_gives_the_same_bits() -> None:
-    script = SCRIPT.format(folder=Path(__file__).parent)
+    script = SCRIPT.format(folder=str(Path(__file__).parent))
     found = set()
     for level in ("baseline", "avx2", "avx512"):
         environment = {**os.environ, "FASTRANK_CPU": level}
