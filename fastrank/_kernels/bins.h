@@ -35,12 +35,13 @@ FR_CLONES(bin_widen, (const float *score, double *x, long n), (score, x, n))
 
 /* index = bin of equal widths; *near is set where a score lies on an inner edge, or so near that rounding decides. */
 FR_BODY void bin_equal_body(const double *x, const fr_bins *bins, int32_t *index, long n, int *near) {
-    const double widths = bins->widths, last = (double)bins->edges, whole = 0x1.8p52;
+    const double widths = bins->widths, most = (double)bins->edges + 0.5, whole = 0x1.8p52;
     int64_t found = 0;
     for (long i = 0; i < n; i++) {
-        double place = x[i] * widths, nearest = (place + whole) - whole;
-        index[i] = (int32_t)(place < last ? place : last);
-        found |= (fabs(place - nearest) <= 0x1p-30) & (nearest > 0.0) & (nearest <= last);
+        /* Half a bin from 0 and from the end is far from all inner edges. */
+        double place = x[i] * widths, inside = place < most ? place : most, here = inside > 0.5 ? inside : 0.5;
+        found |= fabs(here - ((here + whole) - whole)) <= 0x1p-30;
+        index[i] = (int32_t)here;
     }
     *near |= found != 0;
 }
@@ -115,9 +116,8 @@ FR_BODY void bin_low_body(const double *x, uint64_t *low, long n, int *outside) 
 }
 FR_CLONES(bin_low, (const double *x, uint64_t *low, long n, int *outside), (x, low, n, outside))
 
-typedef struct {
-    uint64_t high, rows;
-} fr_bin_sum;
+/* The sum of scores, and how many there are: added as one, so that a row needs one store. */
+typedef uint64_t fr_bin_sum __attribute__((vector_size(16)));
 
 /* What is gathered between two emptyings: copies of all cells. */
 typedef struct {
@@ -126,21 +126,17 @@ typedef struct {
     int has_low;
 } fr_bin_gathered;
 
-static inline void fr_bin_count(fr_bin_sum *restrict sum, uint64_t high) {
-    sum->high += high;
-    sum->rows += 1;
-}
-
 static inline void fr_gather(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *high, long n) {
     fr_bin_sum *a = g->sum, *b = a + cells, *c = b + cells, *d = c + cells;
+    const fr_bin_sum row = {0, 1};
     long i = 0;
     for (; i + 4 <= n; i += 4) {
-        fr_bin_count(a + index[i], high[i]);
-        fr_bin_count(b + index[i + 1], high[i + 1]);
-        fr_bin_count(c + index[i + 2], high[i + 2]);
-        fr_bin_count(d + index[i + 3], high[i + 3]);
+        a[index[i]] += (fr_bin_sum){high[i], 0} | row;
+        b[index[i + 1]] += (fr_bin_sum){high[i + 1], 0} | row;
+        c[index[i + 2]] += (fr_bin_sum){high[i + 2], 0} | row;
+        d[index[i + 3]] += (fr_bin_sum){high[i + 3], 0} | row;
     }
-    for (; i < n; i++) fr_bin_count(a + index[i], high[i]);
+    for (; i < n; i++) a[index[i]] += (fr_bin_sum){high[i], 0} | row;
 }
 
 static inline void fr_gather_low(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *low, long n) {
@@ -162,8 +158,8 @@ static inline void fr_bin_drain(fr_bin_gathered *g, long cells, uint64_t *counts
         uint64_t high = 0, rows = 0;
         int64_t low = 0;
         for (int copy = 0; copy < FR_BIN_COPIES; copy++) {
-            high += g->sum[copy * cells + cell].high;
-            rows += g->sum[copy * cells + cell].rows;
+            high += g->sum[copy * cells + cell][0];
+            rows += g->sum[copy * cells + cell][1];
         }
         if (!rows) continue;
         counts[cell] += rows;

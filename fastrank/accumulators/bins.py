@@ -189,6 +189,8 @@ class _Table:
             return
         if bins[0] < 0 or bins[-1] >= size * self._bins.count:
             raise ValueError("a bin lies outside the bins there are")
+        if (arrays["digits"] < 0).any() or (arrays["digits"] >> 32).any():
+            raise ValueError("the digits of a bin are no sum of scores")
         self._carry()
         part = slice(first, first + size)
         self.counts[part].reshape(-1, 2)[bins] += arrays["counts"].reshape(-1, 2)
@@ -236,7 +238,7 @@ def integers(digits: NDArray[np.int64]) -> list[int]:
 class ScoreBins(RowAccumulator):
     """Of the rows of each bin of scores in [0, 1]: their number and weight by class, and the exact sum of weight times
     score.  With `decided` the score is that of the likelier class, max(p, 1 - p), and rows of which that is the class
-    are the positives; 1/2 stands for positive.
+    are the positives; 1/2 stands for positive.  What a product of weight and score has below 2^-1074 is lost.
 
     Memory: 560 bytes (592 with weights) a bin and slice; at most 4 GiB.
     """

@@ -17,7 +17,7 @@ from sklearn.metrics import brier_score_loss
 
 import fastrank as fr
 from fastrank import metrics as m
-from fastrank.errors import InvalidValueError, ParameterError
+from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
 
 CLOSE = 1e-12
 
@@ -338,6 +338,20 @@ def test_what_is_no_probability_is_refused():
     lists = {"y": [0, 1], "p": pa.array([[0.5, 0.5], [1.5, 0.0]])}
     with pytest.raises(InvalidValueError, match=r"a probability in \[0, 1\]"):
         fr.evaluate(lists, "ece(mode=top_label)", label="y", score="p")
+
+
+def test_damaged_bins_are_refused():
+    evaluator = fr.Evaluator("ece(bins=2)", label="y", score="p")
+    evaluator.update(pa.RecordBatch.from_pydict({"y": [0, 1], "p": [0.25, 0.75]}))
+    state = evaluator.state()
+    (name,) = (each for each in state.schema.names if each.startswith("{"))
+    for field, value in (("bins", 2), ("digits", -1), ("digits", 1 << 32)):
+        (row,) = state[name].to_pylist()
+        row[field][-1] = value
+        column = pa.array([row], state.schema.field(name).type)
+        damaged = state.set_column(state.schema.get_field_index(name), name, column)
+        with pytest.raises(StateMismatchError, match="damaged"):
+            fr.Evaluator("ece(bins=2)", label="y", score="p").merge(damaged)
 
 
 def test_other_names():
