@@ -66,8 +66,10 @@ def values_of(kind) -> st.SearchStrategy:
             gains = st.floats(0, 1e300, allow_nan=False) | st.integers(0, 10**6)
             table = st.dictionaries(st.integers(-3, 10**7) | st.floats(0.1, 9.0), gains, min_size=1, max_size=4)
             return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
-        case Flag():
-            return st.booleans()
+        case Flag(word=word):
+            return st.sampled_from([True, False, *([word] if word else [])])
+        case Epsilon():
+            return st.sampled_from([None, "dtype"]) | st.floats(2.0**-1022, 0.5, exclude_max=True)
         case Fallback(numbers=numbers):
             return st.sampled_from(["nan", *numbers])
         case ColumnName(optional=optional):
@@ -80,7 +82,7 @@ def values_of(kind) -> st.SearchStrategy:
         case Epsilon():
             return st.sampled_from([None, "dtype"]) | st.floats(2.0**-1022, 0.5, exclude_max=True)
         case Background():
-            return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
+            return st.sampled_from(["self", "overall", "global"]) | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
         case ZeroTarget():
             return st.sampled_from(["skip", "COUNT", "inf", "max1"]) | st.floats(
                 0, exclude_min=True, allow_infinity=False
