@@ -9,7 +9,7 @@ import numpy as np
 from contestants import Contestant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from contestants import Arrays
     from numpy.typing import NDArray
@@ -36,12 +36,15 @@ __all__ = [
     "logit_loss",
     "logit_loss_of_classes",
     "nce",
+    "pearson",
+    "r2",
     "ranked",
     "rig",
     "right_classes",
     "scattered",
     "sliced_auc",
     "squared_error",
+    "weighted_log_loss",
 ]
 
 Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
@@ -50,6 +53,13 @@ Dense = tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]
 def log_loss(arrays: Arrays) -> float:
     label, score = arrays["label"], arrays["score"].astype(np.float64)
     return float(np.mean(-(label * np.log(score) + (1 - label) * np.log1p(-score))))
+
+
+def weighted_log_loss(arrays: Arrays, weights: Mapping[int, float]) -> float:
+    """With weights by class."""
+    label, score = arrays["label"], arrays["score"].astype(np.float64)
+    losses = -(label * np.log(score) + (1 - label) * np.log1p(-score))
+    return float(np.average(losses, weights=np.where(label == 1, weights[1], weights[0])))
 
 
 def nce(arrays: Arrays) -> float:
@@ -84,6 +94,15 @@ def squared_error(arrays: Arrays) -> float:
 
 def calibration_ratio(arrays: Arrays) -> float:
     return float(arrays["score"].sum(dtype=np.float64) / arrays["label"].sum(dtype=np.int64))
+
+
+def r2(arrays: Arrays) -> float:
+    label = arrays["label"].astype(np.float64)
+    return float(1 - ((arrays["score"] - label) ** 2).sum() / ((label - label.mean()) ** 2).sum())
+
+
+def pearson(arrays: Arrays) -> float:
+    return float(np.corrcoef(arrays["label"], arrays["score"])[0, 1])
 
 
 def auc(arrays: Arrays) -> float:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import by_numpy
 import curves_by_numpy
+import online_by_numpy
 import peers
 import pyarrow as pa
+import regression_by_numpy
 from contestants import Case, Contestant
 from data import (
     JUDGED,
@@ -23,13 +25,16 @@ from data import (
     classes,
     clicked_lists,
     clicks,
+    forecasts,
     lists,
     named_run,
     pooled_lists,
     run,
     scattered_lists,
     sliced_clicks,
+    users,
 )
+from drift_by_numpy import DRIFT
 
 import fastrank as fr
 from fastrank import reference
@@ -43,6 +48,7 @@ __all__ = ["CASES"]
 
 LABELLED = {"label": "label", "score": "score"}
 RANKED = {**LABELLED, "query": "query"}
+CLASS_WEIGHTS = {0: 0.5, 1: 8.0}
 RUN = {"query": "query", "item": "item", "score": "score"}
 # Row by row the twins of ranking metrics are Python loops: a small input tells enough.
 SLOW_ROWS = 50_000
@@ -75,6 +81,31 @@ def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
     """A metric of a click log."""
     peers = {name.replace("_", "-"): contestant for name, contestant in others.items()}
     return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
+
+
+def _of_users(metric: str, numpy: Callable[[Arrays], Any]) -> Case:
+    """A metric of columns of numbers."""
+    return Case(metric, users, {"numpy": Contestant(numpy, tolerance=1e-9), **_threads((metric,), {})})
+
+
+def _row_of_users(metric: str) -> Contestant:
+    """A metric with its interval."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        (row,) = fr.evaluate(table, metric).table.to_pylist()
+        return [row["value"], row["ci_lower"], row["ci_upper"]]
+
+    return Contestant(evaluate, pa.table)
+
+
+def _quantiles(metric: str) -> Contestant:
+    """The quantiles of a column."""
+
+    def evaluate(table: pa.Table) -> list[float]:
+        values = fr.evaluate(table, metric).curve(metric)["value"].to_pylist()
+        return [float(value) for value in values]
+
+    return Contestant(evaluate, pa.table)
 
 
 def _of_classes(metric: str, numpy: Contestant, peer: Contestant | None = None) -> Case:
@@ -162,6 +193,31 @@ def _decided(name: str) -> Case:
     return _of_rows(f"{name}({BETA.get(name, '')}threshold={AT})", by_numpy.decided(name, AT), **others)
 
 
+SKLEARN_TARGETED: dict[str, tuple[str, dict[str, Any]]] = {
+    "mse": ("mean_squared_error", {}),
+    "rmse": ("root_mean_squared_error", {}),
+    "mae": ("mean_absolute_error", {}),
+    "max_error": ("max_error", {}),
+    "quantile_loss(alpha=0.9)": ("mean_pinball_loss", {"alpha": 0.9}),
+    "msle": ("mean_squared_log_error", {}),
+    "rmsle": ("root_mean_squared_log_error", {}),
+    "mape": ("mean_absolute_percentage_error", {}),
+    "poisson_deviance": ("mean_poisson_deviance", {}),
+    "gamma_deviance": ("mean_gamma_deviance", {}),
+    "tweedie_deviance(power=1.5)": ("mean_tweedie_deviance", {"power": 1.5}),
+}
+
+
+def _of_targets(metric: str) -> Case:
+    """A metric of forecasts of amounts."""
+    others = {}
+    if metric in SKLEARN_TARGETED:
+        name, options = SKLEARN_TARGETED[metric]
+        others["scikit-learn"] = peers.sklearn(name, tolerance=1e-4, **options)  # in float32
+    contestants = {"numpy": regression_by_numpy.targeted(metric), **_threads((metric,), LABELLED), **others}
+    return Case(metric, forecasts, contestants)
+
+
 HUNDRED = [i / 128 for i in range(1, 101)]
 SIX = ("ndcg@10", "map@10", "mrr@10", "recall@10", "precision@10", "hit_rate@10")
 UNCUT = ("map", "ndcg")
@@ -185,10 +241,17 @@ CASES = [
     _of_rows(
         "brier", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("brier_score_loss", tolerance=1e-5)
     ),
-    _of_rows(
-        "mse", Contestant(by_numpy.squared_error), scikit_learn=peers.sklearn("mean_squared_error", tolerance=1e-5)
-    ),
+    *(_of_targets(metric) for metric in regression_by_numpy.TARGETED),
     _of_rows("calibration_ratio", Contestant(by_numpy.calibration_ratio)),
+    _of_rows("r2", Contestant(by_numpy.r2), scikit_learn=peers.sklearn("r2_score", tolerance=1e-5)),
+    _of_rows("pearson", Contestant(by_numpy.pearson)),
+    # A few terms of one sign and the other cancel in a bin.
+    _of_rows("calibration_curve", Contestant(partial(curves_by_numpy.ece, count=10), tolerance=1e-9)),
+    _of_rows("ece", Contestant(curves_by_numpy.ece, tolerance=1e-9)),
+    _of_rows("mce", Contestant(curves_by_numpy.mce, tolerance=1e-9)),
+    _of_rows("rmsce", Contestant(curves_by_numpy.rmsce, tolerance=1e-9)),
+    _of_rows("ece(strategy=quantile)", Contestant(curves_by_numpy.ece_of_equal_mass, tolerance=1e-9)),
+    _of_rows("brier_decomposition(part=reliability)", Contestant(curves_by_numpy.brier_reliability, tolerance=1e-9)),
     _of_rows("auc", Contestant(by_numpy.auc), scikit_learn=peers.sklearn("roc_auc_score")),
     _of_rows(
         "auc(bits=20)",
@@ -225,6 +288,26 @@ CASES = [
     _of_rows("score_quantiles", Contestant(curves_by_numpy.median)),
     _of_rows("lift", Contestant(curves_by_numpy.lift)),
     _of_rows("cumulative_gain", Contestant(curves_by_numpy.cumulative_gain)),
+    *(
+        _of_rows(name, Contestant(online_by_numpy.rate))
+        for name in ("rate", "ctr", "conversion_rate", "bounce_rate", "engagement_rate")
+    ),
+    _of_users("mean(value=seconds)", online_by_numpy.mean),
+    _of_users("ratio(numerator=clicks, denominator=views)", online_by_numpy.ratio),
+    _of_users("roi", online_by_numpy.roi),
+    Case(
+        "ratio(numerator=clicks, denominator=views, ci=0.95)",
+        users,
+        {
+            "numpy": Contestant(online_by_numpy.ratio_with_interval, tolerance=1e-9),
+            "fastrank": _row_of_users("ratio(numerator=clicks, denominator=views, ci=0.95)"),
+        },
+    ),
+    Case(
+        "quantiles(value=seconds)",
+        users,
+        {"numpy": Contestant(online_by_numpy.quantiles), "fastrank": _quantiles("quantiles(value=seconds)")},
+    ),
     _of_classes(
         "multiclass_auc",
         Contestant(by_numpy.class_aucs),
@@ -350,6 +433,15 @@ CASES = [
             "Polars": peers.polars_ndcg(),
         },
     ),
+    Case(
+        "log_loss: class weights",
+        clicks,
+        {
+            "numpy": Contestant(partial(by_numpy.weighted_log_loss, weights=CLASS_WEIGHTS)),
+            **_threads(("log_loss",), LABELLED, class_weight=CLASS_WEIGHTS),
+        },
+    ),
+    DRIFT,
     Case(
         "ndcg@10: list columns",
         lists,

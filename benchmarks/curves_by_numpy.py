@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "best_threshold",
+    "brier_reliability",
     "cumulative_gain",
+    "ece",
+    "ece_of_equal_mass",
     "lift",
+    "mce",
     "median",
     "pr_curve",
     "precision_at_recall",
     "recall_at_precision",
+    "rmsce",
     "tpr_at_fpr",
 ]
 
@@ -68,3 +73,38 @@ def cumulative_gain(arrays: Arrays, fraction: float = 0.1) -> float:
 
 def lift(arrays: Arrays, fraction: float = 0.1) -> float:
     return cumulative_gain(arrays, fraction) / fraction
+
+
+def _bins(arrays: Arrays, count: int) -> NDArray[np.float64]:
+    """[rows, sum of scores, sum of labels] of bins of equal width that hold rows."""
+    score = arrays["score"].astype(np.float64)
+    place = np.minimum((score * count).astype(np.intp), count - 1)
+    sums = np.array([np.bincount(place, weights, count) for weights in (None, score, arrays["label"])])
+    return sums[:, sums[0] > 0]
+
+
+def ece(arrays: Arrays, count: int = 15) -> float:
+    rows, score, label = _bins(arrays, count)
+    return float(np.abs(score - label).sum() / rows.sum())
+
+
+def mce(arrays: Arrays) -> float:
+    rows, score, label = _bins(arrays, 15)
+    return float((np.abs(score - label) / rows).max())
+
+
+def rmsce(arrays: Arrays) -> float:
+    rows, score, label = _bins(arrays, 15)
+    return float(np.sqrt(((score - label) ** 2 / rows).sum() / rows.sum()))
+
+
+def ece_of_equal_mass(arrays: Arrays) -> float:
+    score, count = arrays["score"].astype(np.float64), 15
+    edges = np.quantile(score, np.arange(1, count) / count, method="inverted_cdf")
+    place = np.searchsorted(edges, score)
+    return float(np.abs(np.bincount(place, score - arrays["label"], count)).sum() / score.size)
+
+
+def brier_reliability(arrays: Arrays) -> float:
+    rows, score, label = _bins(arrays, 10)
+    return float(((score - label) ** 2 / rows).sum() / rows.sum())

@@ -17,12 +17,14 @@ __all__ = [
     "classes",
     "clicked_lists",
     "clicks",
+    "forecasts",
     "lists",
     "named_run",
     "pooled_lists",
     "run",
     "scattered_lists",
     "sliced_clicks",
+    "users",
 ]
 
 RUN_ROWS = 1000  # rows of a query in a run
@@ -38,6 +40,29 @@ def clicks(rows: int, mean: float = -3.0) -> dict[str, NDArray[Any]]:
     score = 1 / (1 + np.exp(-generator.normal(mean, 1.0, rows)))
     label = generator.random(rows) < score
     return {"label": label.astype(np.int8), "score": score.astype(np.float32)}
+
+
+@cache
+def forecasts(rows: int) -> dict[str, NDArray[Any]]:
+    """label float32 (amounts above 0) and score float32 (predictions that are a third off, as often above as below)."""
+    generator = np.random.default_rng(7)
+    label = generator.gamma(2.0, 3.0, rows) + 0.01
+    score = label * np.exp(generator.normal(0.0, 0.33, rows))
+    return {"label": label.astype(np.float32), "score": score.astype(np.float32)}
+
+
+@cache
+def users(rows: int) -> dict[str, NDArray[Any]]:
+    """A row a user: views and clicks int64, seconds, revenue and cost float32."""
+    generator = np.random.default_rng(7)
+    views = generator.poisson(5.0, rows) + 1
+    spent = {"revenue": generator.exponential(1.2, rows), "cost": generator.exponential(1.0, rows)}
+    columns = {"seconds": generator.lognormal(3.0, 1.0, rows), **spent}
+    return {
+        "views": views,
+        "clicks": generator.binomial(views, 0.1),
+        **{name: column.astype(np.float32) for name, column in columns.items()},
+    }
 
 
 @cache

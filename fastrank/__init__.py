@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastrank import metrics
+from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
@@ -10,7 +11,18 @@ from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
 
-__all__ = ["Evaluator", "FastrankError", "Metric", "QueryValues", "Result", "evaluate", "list_metrics", "metrics"]
+__all__ = [
+    "Drift",
+    "Evaluator",
+    "FastrankError",
+    "Metric",
+    "QueryValues",
+    "Result",
+    "drift",
+    "evaluate",
+    "list_metrics",
+    "metrics",
+]
 
 
 def __getattr__(name: str) -> str:

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from fastrank._kernels import class_terms
 from fastrank.buffers import buffer_view, is_list, null_mask, plain
-from fastrank.domains import AMOUNT, PROBABILITY, REAL, SCORE, Column, Domain, Misfit, Unfit
+from fastrank.domains import AMOUNT, PROBABILITY, REAL, SCORE, Beside, Column, Domain, Misfit, Unfit, either
+from fastrank.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["class_labels", "class_probabilities", "class_scores", "columns_of_classes"]
 
 MOST_CLASSES = 2**31 - 1
+MOST_WEIGHED = 2**20  # number of a class that may have a weight: of all up to it there is a table
 MOST_SHOWN = 10  # classes in a message
 
 Names = tuple[str, ...] | tuple[int, ...]
@@ -114,11 +116,42 @@ def _width(array: pa.Array, classes: int | None) -> int:
 def class_labels(names: Names | None = None, classes: int | None = None) -> Domain:
     """Numbers of classes: the integers below `classes` (None: below the length of the lists of scores), or places in
     `names`."""
-    if names is None:
-        limit = MOST_CLASSES if classes is None else classes
-        allowed = "the number of a class, an integer from 0" + (f" to {classes - 1}" if classes else "")
-        bound_by = "" if classes else "score"
-        return Domain(f"class below {classes}", REAL.types, allowed, lambda a: _numbers(a, limit), bound_by=bound_by)
+    domain = _class_numbers(classes) if names is None else _class_names(names)
+
+    def by_class(weights: Mapping[Any, float], rate: float) -> tuple[Domain, list[float]]:
+        if rate != 1:
+            raise ParameterError("several classes have no negative rows: class_weight= gives each class its weight")
+        numbers = {name: k for k, name in enumerate(names or ())}
+        factors: list[float] = []
+        for label, weight in weights.items():
+            k = numbers.get(label) if names else label
+            if not isinstance(k, int) or not 0 <= k < (classes or MOST_WEIGHED):
+                raise ParameterError(f"class_weight has the label {label!r}; allowed: {domain.allowed}")
+            factors += [1.0] * (k + 1 - len(factors))
+            factors[k] = weight
+        return domain, [*factors, 1.0]
+
+    return replace(domain, by_class=by_class)
+
+
+def _class_numbers(classes: int | None) -> Domain:
+    allowed = "the number of a class, an integer from 0" + (f" to {classes - 1}" if classes else "")
+    beside = None if classes else Beside("score", _below_width)
+    limit = MOST_CLASSES if classes is None else classes
+    return Domain(f"class below {classes}", REAL.types, allowed, lambda a: _numbers(a, limit), beside=beside)
+
+
+def _below_width(domain: Domain, column: Column, lists: Column) -> tuple[Domain, Column]:
+    """Classes of which the lists beside them hold a score."""
+    width = lists.values.shape[1]
+    outside = column.values >= width
+    if not width or not outside.any():
+        return domain, column
+    allowed = f"{domain.allowed} to {width - 1}"
+    return replace(domain, allowed=allowed), Column(column.values, either(column.invalid, outside))
+
+
+def _class_names(names: Names) -> Domain:
     listed = ", ".join(map(str, names[:MOST_SHOWN])) + (f", ... ({len(names)} in all)" if names[MOST_SHOWN:] else "")
     allowed = f"a class: {listed}"
     # Which value is which class is part of what a state means.

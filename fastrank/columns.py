@@ -171,6 +171,20 @@ class RowSet:
         """Column and domain of a role."""
         return next((column, domain) for name, column, domain in self.roles if name == role)
 
+    def view(self, columns: Columns, role: str) -> tuple[Domain, Column]:
+        """The column in a role, and the domain that says what it may hold, by the column beside it where it has one."""
+        name, domain = self.domain(role)
+        if domain.beside is None:
+            return domain, columns.view(name, role, domain)
+        other_role, other = domain.beside.role, domain.beside.domain
+        other_name, own = self.domain(other_role)
+        key = (name, domain.name, other_name, (other or own).name)
+        if key not in columns.derived:
+            mine, theirs = columns.view(name, role, domain), columns.view(other_name, other_role, other or own)
+            columns.derived[key] = domain.beside.fit(domain, mine, theirs)
+        result: tuple[Domain, Column] = columns.derived[key]
+        return result
+
     def find(self, columns: Columns) -> tuple[Rows, Problem | None]:
         """The rows of a batch, and the first invalid one where invalid rows are not dropped."""
         mask: NDArray[np.bool_] | None = None
@@ -179,11 +193,8 @@ class RowSet:
             mask = passes if mask is None else mask & passes
         problems = []
         dropped: NDArray[np.bool_] | None = None
-        for role, name, domain in self.roles:
-            column = columns.view(name, role, domain)
-            if domain.bound_by:
-                lists = columns.view(self.domain(domain.bound_by)[0], domain.bound_by, self.domain(domain.bound_by)[1])
-                domain, column = domain.bounded(column, lists.values.shape[1])
+        for role, name, _ in self.roles:
+            domain, column = self.view(columns, role)
             invalid = column.invalid
             if domain.whole is not None:
                 invalid = either(invalid, domain.whole(self._entries(columns, role)))
@@ -250,8 +261,7 @@ class Rows:
     def __getitem__(self, role: str) -> Any:
         """The array of a role: NumPy, or Arrow for ids."""
         if role not in self._arrays:
-            name, domain = self.row_set.domain(role)
-            self._arrays[role] = self.select(self.columns.view(name, role, domain).values)
+            self._arrays[role] = self.select(self.row_set.view(self.columns, role)[1].values)
         return self._arrays[role]
 
     def ids(self, role: str) -> NDArray[np.uint64]:
@@ -261,7 +271,7 @@ class Rows:
 
     def describe(self, i: int) -> str:
         """The words by which an error names row i."""
-        return self.columns.describe_row(int(self.positions[i]))
+        return self.columns.describe_row(self.position(i))
 
     def get(self, role: str) -> Any:
         """The array of a role, or None where no column plays it."""
@@ -288,6 +298,11 @@ class Rows:
         """Rows start..stop of these, without copying."""
         offset = 0 if self.bounds is None else self.bounds[0]
         return Rows(self.row_set, self.columns, self.index, None, (offset + start, offset + stop))
+
+    def position(self, i: int) -> int:
+        """Where row i of these stands in the batch."""
+        place = i if self.bounds is None else self.bounds[0] + i
+        return place if self.index is None else int(self.index[place])
 
     @property
     def positions(self) -> NDArray[np.intp]:

@@ -17,7 +17,7 @@ from fastrank._kernels import checks
 from fastrank.buffers import booleans, buffer_view, is_id, is_list, null_mask, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -33,12 +33,15 @@ __all__ = [
     "SHARE",
     "UNJUDGED",
     "WEIGHT",
+    "Beside",
     "Column",
     "Domain",
     "Misfit",
     "Unfit",
     "grades",
+    "interval",
     "list_scores",
+    "weights_times",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
@@ -47,6 +50,7 @@ LARGEST_SMALL_GRADE = 31
 # The label of a row that nobody judged: below every grade.
 UNJUDGED = -np.inf
 # Weights and sums of numbers up to here stay within float64.
+SMALL_BITS = 16  # of an integer type of which float32 holds all values
 LARGEST_NUMBER = 2.0**1000
 LARGEST_WEIGHT = 2.0**20
 # Adding and subtracting 2^-20 rounds a smaller float64 to a multiple of 2^-72, the unit of weights.
@@ -70,8 +74,8 @@ class Column(NamedTuple):
 class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
 
-    Values of a domain that is `bound_by` a role are below the length of the lists in that role's column.  `whole` marks
-    the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit together.
+    `whole` marks the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit
+    together.  Where `beside` is given, what a row may hold, or stands for, depends on another column of the row.
     """
 
     name: str
@@ -80,9 +84,15 @@ class Domain:
     view: Callable[[pa.Array], Column] = field(compare=False, repr=False)
     hint: str = ""
     reading: str = ""
-    bound_by: str = ""
     whole: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = field(default=None, compare=False, repr=False)
     codings: bool = False  # whether negative rows have the label 0, or -1: see `fastrank.negatives`
+    beside: Beside | None = field(default=None, compare=False, repr=False)
+    classes: Domain | None = field(default=None, compare=False, repr=False)  # in its place where classes have weights
+    # Of labels of classes: (how a column of them is read as numbers of classes, the factor of each number), from the
+    # weight of some labels and the rate at which negative rows were kept.  See `fastrank.class_weights`.
+    by_class: Callable[[Mapping[Any, float], float], tuple[Domain, list[float]]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def numeric(self) -> bool:
@@ -94,14 +104,15 @@ class Domain:
         """Whether each row holds a list."""
         return self.types.startswith("list")
 
-    def bounded(self, column: Column, width: int) -> tuple[Domain, Column]:
-        """The domain and the column where lists are this long."""
-        outside = column.values >= width
-        if not width or not outside.any():
-            return self, column
-        return replace(self, allowed=f"{self.allowed} to {width - 1}"), Column(
-            column.values, either(column.invalid, outside)
-        )
+
+@dataclass(frozen=True)
+class Beside:
+    """The role of another column that is read with a column, in its own domain or in another, and what both give: the
+    domain by which an error tells what is allowed, and the column."""
+
+    role: str
+    fit: Callable[[Domain, Column, Column], tuple[Domain, Column]]
+    domain: Domain | None = None
 
 
 class Unfit(Exception):
@@ -145,14 +156,16 @@ def floats(array: pa.Array, types: str = "") -> Column:
     values, invalid = numbers(array, types or NUMBER)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
-    if is_exact(array.type) and values.dtype.itemsize == 8:
-        # A decimal was rounded already: what is 2^53 now may have been more.
+    wide = values if values.dtype.kind == "f" else values.astype(np.float64)
+    most = LARGEST_EXACT_INTEGER - 1.0
+    if is_exact(array.type) and values.dtype.itemsize == 8 and checks.any_outside(wide, -most, most):
+        # An integer of 2^53 is allowed; a decimal was rounded already: what is 2^53 now may have been more.
         limit = LARGEST_EXACT_INTEGER - (values.dtype.kind == "f")
         too_large = values > limit
         if values.dtype.kind != "u":
             too_large |= values < -limit
         invalid = either(invalid, too_large if too_large.any() else None)
-    return Column(values.astype(np.float64) if values.dtype.kind in "iu" else values, invalid)
+    return Column(wide, invalid)
 
 
 def is_exact(kind: pa.DataType) -> bool:
@@ -160,21 +173,31 @@ def is_exact(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
-def _interval(low: float, high: float) -> Callable[[pa.Array], Column]:
-    """View as floats of which none is NaN or outside [low, high]."""
+def _interval(low: float, high: float, or_zero: bool = False) -> Callable[[pa.Array], Column]:
+    """View as floats of which none is NaN or outside [low, high], but for 0 where that is allowed."""
 
     def view(array: pa.Array) -> Column:
         if is_list(array.type):
             raise Unfit(f"{NUMBER}, one a row: array[:, 1] of two dimensions; only multiclass metrics take lists")
         values, invalid = floats(array)
         if checks.any_outside(values, low, high):
-            invalid = either(invalid, ~((values >= low) & (values <= high)))
+            outside = ~((values >= low) & (values <= high))
+            outside &= ~(or_zero & (values == 0))
+            invalid = either(invalid, outside if outside.any() else None)
         return Column(values, invalid)
 
     return view
 
 
+def interval(name: str, allowed: str, low: float, high: float, *, or_zero: bool = False) -> Domain:
+    """Numbers from `low` to `high`, and 0 where that is allowed."""
+    return Domain(name, NUMBER, allowed, _interval(low, high, or_zero))
+
+
 def _finite(array: pa.Array) -> Column:
+    if (pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)) and array.type.bit_width <= SMALL_BITS:
+        values, invalid = numbers(array, NUMBER)
+        return Column(values.astype(np.float32), invalid)
     values, invalid = floats(array)
     limit = min(float(np.finfo(values.dtype).max), LARGEST_NUMBER)
     if checks.any_outside(values, -limit, limit):
@@ -210,9 +233,42 @@ def _grade(array: pa.Array) -> Column:
 def _weight(array: pa.Array) -> Column:
     """Weights as float64 multiples of 2^-72."""
     values, invalid = _interval(0.0, LARGEST_WEIGHT)(array)
-    values = values.astype(np.float64)
-    rounded = np.where(values < WEIGHT_ROUNDER, (values + WEIGHT_ROUNDER) - WEIGHT_ROUNDER, values)
-    return Column(rounded, invalid)
+    return Column(checks.rounded(values, WEIGHT_ROUNDER), invalid)
+
+
+def weights_times(factors: list[float], numbers: Domain, what: str, *, alone: bool) -> Domain:
+    """Weights, times the factor of each row's class; of the classes `alone` where no column holds weights.
+
+    `numbers` reads the labels as numbers of classes: of each the factor, the last of them of all that are higher.
+    The product is rounded to float64, as whoever makes such a column of weights would, then as any weight.
+    """
+    of_class = checks.rounded(np.array(factors), WEIGHT_ROUNDER) if alone else np.array(factors)
+
+    def times(domain: Domain, mine: Column, classes: Column) -> tuple[Domain, Column]:
+        weights = _of_each(of_class, classes.values)
+        if alone:
+            return domain, Column(weights, None)
+        weights *= mine.values
+        too_large = weights > LARGEST_WEIGHT if checks.any_outside(weights, 0.0, LARGEST_WEIGHT) else None
+        return domain, Column(checks.rounded(weights, WEIGHT_ROUNDER), either(mine.invalid, too_large))
+
+    return replace(
+        WEIGHT,
+        name=f"weight times {what} of a {numbers.name}",
+        allowed=f"{WEIGHT.allowed}, after {what} multiplied it",
+        view=(lambda _: Column(None, None)) if alone else _interval(0.0, LARGEST_NUMBER),
+        reading=f"times {what}",
+        beside=Beside("label", times, numbers),
+    )
+
+
+def _of_each(factors: NDArray[np.float64], numbers: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (
+        np.where(numbers.view(np.bool_), factors[1], factors[0])  # in half the time
+        if factors.size == 2 and numbers.dtype == np.uint8
+        else factors.take(numbers, mode="clip")
+    )
+    return found
 
 
 def _id(array: pa.Array) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from numbers import Integral
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from fastrank.answer import check_evaluated
 from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
 from fastrank.evaluator import Evaluator
+from fastrank.metrics.base import ROLES
 from fastrank.negatives import binary_columns
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
@@ -19,7 +21,7 @@ from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fastrank.metrics.base import Metric
     from fastrank.result import Result
@@ -45,6 +47,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     score: str | Sequence[str] | None = None,
     rank: str | None = None,
     weight: str | None = None,
+    class_weight: Mapping[Any, float] | None = None,
+    negative_downsampling: float | None = None,
     query: str | None = None,
     query_weight: str | None = None,
     item: str | None = None,
@@ -69,9 +73,18 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         `__arrow_c_stream__` (Polars, DuckDB, pandas); a dict of NumPy arrays.  Only needed columns are read.
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, rank, weight, query, query_weight, item : str, optional
+    label, score, rank, weight : str, optional
         The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
         from 1, may stand in its place for ranking metrics.
+    class_weight : dict of label to weight, optional
+        What the weight of a row (1 without `weight`) is multiplied by, for its label; 1 for a label that is not named.
+        Of metrics of two classes, 0 (or -1) names negative rows and 1 positive ones; with `positive=`, and for metrics
+        of several classes, labels are named as they stand in the column.  `calibration_ratio` takes it of labels 0 and
+        1.  Metrics of ranked lists and of numbers have no classes and are not changed.
+    negative_downsampling : float, optional
+        The share of negative rows that were kept, in (0, 1]: each weighs 1 / share.  For metrics of two classes.
+    query, query_weight, item : str, optional
+        The column in each role.
     ranking, relevant : str, optional
         In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
         ids that are relevant.
@@ -121,6 +134,11 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     >>> result = fr.evaluate(rows, ["auc", "mrr"], label="clicked", score="p", query="user")
     >>> result["auc"], result["mrr"]
     (0.75, 0.75)
+
+    One negative row in ten was kept:
+
+    >>> fr.evaluate(rows, "brier", label="clicked", score="p", negative_downsampling=0.1)["brier"]
+    0.13636363636363635
     """
     evaluator = Evaluator(
         metrics,
@@ -128,6 +146,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         score=score,
         rank=rank,
         weight=weight,
+        class_weight=class_weight,
+        negative_downsampling=negative_downsampling,
         query=query,
         query_weight=query_weight,
         item=item,
@@ -289,16 +309,25 @@ def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Count
         evaluator.merge(twin)
 
 
-def compute(metric: Metric, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
-    """The value of one metric for arrays; see `Metric.compute`."""
-    weight_role = "weight" if "weight" in metric.definition.optional else "query_weight"
-    given = {"label": label, "score": score, weight_role: weight, "query": query}
-    arrays = {role: array for role, array in given.items() if array is not None}
-    roles: dict[str, Any] = {role: role for role in arrays}
-    evaluator = Evaluator([metric], **roles)
-    source = open_source(arrays)
+def compute(metric: Metric, arrays: Mapping[str, Any]) -> float:
+    """The value of one metric for arrays by role; see `Metric.compute`."""
+    given = {role: array for role, array in arrays.items() if array is not None}
+    if "weight" in given and "weight" not in metric.definition.optional:
+        given["query_weight"] = given.pop("weight")
+    # Columns that parameters name are called as their roles, as are the others.
+    named = {role: role for role in metric.domains if role in metric.parameters}
+    by_role = replace(metric, parameters={**metric.parameters, **named}, overrides={})
+    for role in given:
+        if role not in (*ROLES, *named):
+            raise ParameterError(f"{metric.name} has no use for a column in the role {role!r}")
+    for role in named:
+        if role not in given:
+            raise ParameterError(f"{metric.name} needs a {role} column: give it ({role}=)")
+    roles: dict[str, Any] = {role: role for role in given if role in ROLES}
+    evaluator = Evaluator([by_role], **roles)
+    source = open_source(given)
     for batch, origin in source.batches(*evaluator.columns(source.schema)):
         evaluator.update(batch, describe_row=origin.describe)
-    value = evaluator.result()[metric.name]
+    value = evaluator.result()[by_role.name]
     assert isinstance(value, float)
     return value

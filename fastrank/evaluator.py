@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from fastrank.answer import answer
 from fastrank.atomic import atomic_file
+from fastrank.class_weights import ClassWeights
 from fastrank.columns import as_record_batch
 from fastrank.errors import FastrankError, ParameterError, StateMismatchError
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
@@ -41,20 +42,14 @@ class Evaluator:
     ----------
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
-    label, score, rank, weight, query, query_weight, item : str, optional
-        The column in each role.  `score` may be a list of columns: several models in one pass; `rank`, positions
-        from 1, may stand in its place for ranking metrics.
-    ranking, relevant : str, optional
-        In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
-        ids that are relevant.
+    label, score, rank, weight, class_weight, negative_downsampling, query, query_weight, item, ranking, relevant
+        Columns in their roles, and weights by class: see `fastrank.evaluate`.
     by : str, list of str, or list of lists of str, optional
-        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.  The overall row is
-        always there.
+        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
     where : str or pyarrow.compute.Expression, optional
         Only rows that meet the condition count, e.g. `"clicked = 1 and country <> 'DE'"`.
     on_invalid : "raise" or "drop"
-        What to do with rows that hold a null, a NaN, or a value that is not allowed in its role; dropped rows are
-        counted in `rows_dropped`.
+        What to do with rows that hold a null, a NaN, or a value that is not allowed; dropped rows are counted.
     qrels : table, path, dict or judgments, optional
         Judgments, which hold the labels of the rows: see `fastrank.evaluate`.
     queries : "adjacent" or "scattered"
@@ -88,6 +83,8 @@ class Evaluator:
         score: str | Sequence[str] | None = None,
         rank: str | None = None,
         weight: str | None = None,
+        class_weight: Mapping[Any, float] | None = None,
+        negative_downsampling: float | None = None,
         query: str | None = None,
         query_weight: str | None = None,
         item: str | None = None,
@@ -115,10 +112,13 @@ class Evaluator:
             "ranking": ranking,
             "relevant": relevant,
         }
-        self._roles = Roles.make(where, on_invalid, qrels, score=score, **columns)
+        weights = ClassWeights.make(class_weight, negative_downsampling)
+        self._roles = Roles.make(where, on_invalid, qrels, weights, score=score, **columns)
         self._slices = Slices(read_groupings(by))
         self._arguments: dict[str, Any] = {
             **columns,
+            "class_weight": class_weight if class_weight is None else dict(class_weight),
+            "negative_downsampling": negative_downsampling,
             "score": list(self._roles.scores) or None,
             "by": [list(grouping) for grouping in self._slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,

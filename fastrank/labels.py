@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,11 @@ import pyarrow.compute as pc
 
 from fastrank.buffers import booleans, is_id, literal, moment, null_mask
 from fastrank.domains import NUMBER, UNJUDGED, Column, Domain, Unfit, either, floats, is_exact, numbers, small_integers
+from fastrank.errors import ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ["BINARY", "Labels", "list_classes", "one_label"]
@@ -41,7 +45,7 @@ def _binary(array: pa.Array) -> Labels:
 
 def one_label(positive: float | str) -> Domain:
     """Labels of which one, a number or a text, is that of positive rows; they become bytes 0 and 1."""
-    equal = partial(_equal_text, positive) if isinstance(positive, str) else partial(_equal_number, positive)
+    equal = _equality(positive, "positive=")
 
     def view(array: pa.Array) -> Column:
         if pa.types.is_null(array.type):
@@ -51,12 +55,38 @@ def one_label(positive: float | str) -> Domain:
 
     types = _TEXT if isinstance(positive, str) else NUMBER
     meaning = f"positive: {positive!r}"
-    return Domain(f"binary, {meaning}", types, "a label, neither null nor NaN", view, reading=meaning)
+    domain = Domain(f"binary, {meaning}", types, "a label, neither null nor NaN", view, reading=meaning)
+    return replace(domain, by_class=partial(_weigh_one_label, domain, positive))
 
 
-def _equal_number(number: float, array: pa.Array) -> Column:
+def _weigh_one_label(
+    domain: Domain, positive: float | str, weights: Mapping[Any, float], rate: float
+) -> tuple[Domain, list[float]]:
+    """Rows by their label: class 1 is that of positive rows, 0 that of labels without a weight."""
+    for label in weights:
+        if isinstance(label, str) != isinstance(positive, str):
+            kind = "text" if isinstance(positive, str) else "a number"
+            raise ParameterError(f"class_weight has the label {label!r}; allowed: {kind}, as is positive={positive!r}")
+    others = [label for label in weights if label != positive]
+    factors = [1.0 / rate, weights.get(positive, 1.0), *(weights[label] / rate for label in others)]
+
+    def view(array: pa.Array) -> Column:
+        numbers = domain.view(array).values
+        for k, label in enumerate(others, 2):
+            numbers = np.where(numbers == 0, _equality(label, "the class_weight of ")(array).values * k, numbers)
+        return Column(numbers, None)
+
+    return (replace(domain, name=f"{domain.name}, or of {others!r}", view=view) if others else domain), factors
+
+
+def _equality(label: float | str, said: str) -> Callable[[pa.Array], Column]:
+    """Which rows have a label; `said` is what names it to the user."""
+    return partial(_equal_text, label, said) if isinstance(label, str) else partial(_equal_number, label, said)
+
+
+def _equal_number(number: float, said: str, array: pa.Array) -> Column:
     """Which numbers are equal to one of at most 2^53; a float32 of 0.1 is not equal to 0.1."""
-    allowed = f"{NUMBER}, which the number positive={number!r} compares with; text stands in quotes"
+    allowed = f"{NUMBER}, which the number {said}{number!r} compares with; text stands in quotes"
     values, invalid = (floats if pa.types.is_decimal(array.type) else numbers)(array, allowed)
     if values.dtype.kind != "f":
         return Column(values == number, invalid)
@@ -64,20 +94,34 @@ def _equal_number(number: float, array: pa.Array) -> Column:
     return Column(values == np.float64(number), either(invalid, unknown if unknown.any() else None))
 
 
-def _equal_text(text: str, array: pa.Array) -> Column:
+def _equal_text(text: str, said: str, array: pa.Array) -> Column:
     """Which texts, or their bytes, are equal to one; or which moments are the one that it names."""
     kind, value = array.type, literal(text)
     if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
         try:
             value = moment(value, kind)
         except pa.ArrowException:
-            raise Unfit(f"a type of which positive={text!r} names a value") from None
+            raise Unfit(f"a type of which {said}{text!r} names a value") from None
     elif pa.types.is_duration(kind) or not is_id(kind) or is_exact(kind) or pa.types.is_boolean(kind):
-        raise Unfit(f"{_TEXT}, which the text positive={text!r} compares with; numbers stand without quotes")
+        raise Unfit(f"{_TEXT}, which the text {said}{text!r} compares with; numbers stand without quotes")
     return Column(booleans(pc.equal(array, value)), null_mask(array))
 
 
-BINARY = Domain("binary", NUMBER, "0 or 1, or -1 and 1", _binary, _POSITIVE, codings=True)
+def _weigh_two(weights: Mapping[Any, float], rate: float) -> tuple[Domain, list[float]]:
+    """Rows by their class, negative and positive; 0 and -1 both name the negative one, of which a column has one."""
+    for label in weights:
+        if label not in (0, -1, 1):
+            raise ParameterError(
+                f"class_weight has the label {label!r}; allowed: 0 or -1 for negative rows, 1 for positive rows; "
+                f"{_POSITIVE}"
+            )
+    if 0 in weights and -1 in weights:
+        raise ParameterError("class_weight has the labels 0 and -1, which both name negative rows; give one of them")
+    negative = weights.get(0, weights.get(-1, 1.0))
+    return BINARY, [negative / rate, weights.get(1, 1.0)]
+
+
+BINARY = Domain("binary", NUMBER, "0 or 1, or -1 and 1", _binary, _POSITIVE, codings=True, by_class=_weigh_two)
 
 
 def list_classes(positive: float | str | None = None, *, unjudged: bool) -> Domain:
@@ -106,4 +150,5 @@ def list_classes(positive: float | str | None = None, *, unjudged: bool) -> Doma
         judged.hint,
         judged.reading,
         codings=judged.codings,
+        by_class=judged.by_class,
     )

@@ -84,7 +84,7 @@ def _find_first(rows: Rows, role: str, first: dict[int, int]) -> None:
         zeros &= ~minus_ones
     for label, holds in zip(CODINGS, (zeros, minus_ones), strict=True):
         if holds is not None and first.get(label) != BEFORE and holds.any():
-            row = int(rows.positions[holds.argmax()])
+            row = rows.position(int(holds.argmax()))
             first[label] = min(row, first.get(label, row))
 
 

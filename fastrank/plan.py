@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["Plan"]
 
 _LISTED_ROLES = ("label", "score", "rank", "item")
-_NUMERIC_ROLES = ("label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age")
+_NUMERIC_ROLES = (
+    "label", "score", "rank", "weight", "query_weight", "background", "propensity", "popularity", "age", "value",
+    "numerator", "denominator", "revenue", "cost",
+)  # fmt: skip
 
 
 def _is_numeric(role: str, domain: Domain) -> bool:
@@ -74,6 +77,11 @@ class Plan:
                 plan.requests.append(request)
                 for name, identity in request.states.items():
                     plan._add(request, identity, accumulators[name], depths)
+        if roles.class_weights is not None and not any(request.weighs_classes for request in plan.requests):
+            raise ParameterError(
+                f"{roles.class_weights.text}: no metric here weighs rows by class: those of labels of classes do, such "
+                "as log_loss, auc and multiclass_auc; metrics of ranked lists and of numbers do not"
+            )
         plan.limit_scores(memory_limit)
         return plan
 
@@ -205,6 +213,7 @@ class Plan:
         if not of_lists:
             return Columns(batch, describe_row)
         self._refuse_scores_of_classes()
+        self._refuse_columns_beside_lists(batch.schema)
         self._check_heads(batch.schema)
         return flatten(batch.select(names), first_row, describe_row, *self._rankings)
 
@@ -215,6 +224,16 @@ class Plan:
                 raise ParameterError(
                     f"{request.metric.name} reads a list as the scores of classes, and other metrics read lists as "
                     "ranked lists: evaluate them apart"
+                )
+
+    def _refuse_columns_beside_lists(self, schema: pa.Schema) -> None:
+        """An error where a metric of rows reads no list: each row would count once for each entry of its lists."""
+        for request in self.requests:
+            kinds = {role: schema.field(column).type for role, column, _ in request.row_set.roles if column not in MADE}
+            if "query" not in request.metric.domains and not any(map(is_list, kinds.values())):
+                raise ParameterError(
+                    f"{request.metric.name} reads a value for each row, and other metrics read lists, of which each "
+                    "entry is a row: evaluate them apart"
                 )
 
     def _check_heads(self, schema: pa.Schema) -> None:

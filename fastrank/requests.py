@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fastrank.accumulators.base import Accumulator
+    from fastrank.class_weights import ClassWeights
     from fastrank.domains import Domain
     from fastrank.judgments import Judgments
 
@@ -71,9 +72,16 @@ class Roles:
     where: tuple[Where, ...]
     drop_invalid: bool
     judgments: Judgments | None = None
+    class_weights: ClassWeights | None = None
 
     @staticmethod
-    def make(where: Any, on_invalid: str, judgments: Judgments | None = None, **columns: Any) -> Roles:
+    def make(
+        where: Any,
+        on_invalid: str,
+        judgments: Judgments | None = None,
+        class_weights: ClassWeights | None = None,
+        **columns: Any,
+    ) -> Roles:
         """Checks what a user gave."""
         if on_invalid not in ("raise", "drop"):
             raise ParameterError(f'on_invalid={on_invalid!r}; allowed: "raise", "drop"')
@@ -86,7 +94,8 @@ class Roles:
                 raise ParameterError(f"{role}={column!r}; allowed: the name of a column")
         if len(set(scores)) != len(scores):
             raise ParameterError(f"score={list(scores)!r}; allowed: each column once")
-        return Roles(named, scores, () if where is None else (Where.parse(where),), on_invalid == "drop", judgments)
+        conditions = () if where is None else (Where.parse(where),)
+        return Roles(named, scores, conditions, on_invalid == "drop", judgments, class_weights)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,11 @@ class Request:
     model: str | None
     row_set: RowSet
     states: Mapping[str, Identity]
+
+    @property
+    def weighs_classes(self) -> bool:
+        """Whether the weight of a row depends on its class."""
+        return any(role == "weight" and domain.beside is not None for role, _, domain in self.row_set.roles)
 
 
 def read_metrics(metrics: Metric | str | Iterable[Metric | str]) -> list[Metric]:
@@ -150,9 +164,13 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
             elif role == "label" and "query" in metric.domains:
                 way += ", or give judgments (qrels=, --qrels)"
             raise ParameterError(f"{metric.name} needs {article} {role} column: {way}")
-        bound.append((role, columns[role], domain))
-    optional = [role for role in metric.definition.optional if role in columns]
-    bound += [(role, columns[role], _OPTIONAL_DOMAINS[role]) for role in optional]
+        bound.append((role, columns[role], domain if roles.class_weights is None else domain.classes or domain))
+    optional = {
+        role: (columns[role], _OPTIONAL_DOMAINS[role]) for role in metric.definition.optional if role in columns
+    }
+    if roles.class_weights is not None and "weight" in metric.definition.optional:
+        optional.update(_weight_of_classes(metric, roles.class_weights, bound, columns))
+    bound += [(role, column, domain) for role, (column, domain) in optional.items()]
     where = roles.where + (() if metric.where is None else (metric.where,))
     row_set = RowSet(tuple(bound), where, roles.drop_invalid, judgments)
     accumulators = metric.states(role for role, _, _ in bound)
@@ -165,6 +183,25 @@ def _bind(metric: Metric, roles: Roles, model: str | None) -> tuple[Request, Map
                 raise ParameterError(f"{metric.name} needs the {role} column{why}: name it ({role}=, --{role})")
     states = {name: identify(accumulator, row_set) for name, accumulator in accumulators.items()}
     return Request(metric, model, row_set, states), accumulators
+
+
+def _weight_of_classes(
+    metric: Metric, weights: ClassWeights, bound: Sequence[tuple[str, str, Domain]], columns: Mapping[str, str]
+) -> Mapping[str, tuple[str, Domain]]:
+    """The column and the domain of weights that depend on the class of each row, where it has one."""
+    labels = next(((column, domain) for role, column, domain in bound if role == "label"), None)
+    if labels is None:
+        if "label" not in metric.domains:
+            return {}
+        raise ParameterError(
+            f"{metric.name} reads labels from the judgments (qrels=), which class_weight= and negative_downsampling= "
+            f"do not; name a column of the run with its labels ({metric.definition.name}(label=...))"
+        )
+    try:
+        domain = weights.domain(labels[1], alone="weight" not in columns)
+    except ParameterError as error:
+        raise ParameterError(f"{metric.name}: {error}") from None
+    return {} if domain is None else {"weight": (columns.get("weight", labels[0]), domain)}
 
 
 def _judgments_for(metric: Metric, roles: Roles) -> Judgments | None:

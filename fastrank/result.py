@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastrank.errors import FastrankError, UnknownResultError, near_names
 from fastrank.metrics.reading import parse
+from fastrank.tabular import Tabular, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,10 @@ __all__ = ["COLUMNS", "MetricValue", "Result"]
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply."""
+    """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply.
+
+    `bound_lower` and `bound_upper` hold the value for any data, `ci_lower` and `ci_upper` (ci=) at a confidence level.
+    """
 
     metric: str
     model: str | None
@@ -33,9 +35,12 @@ class MetricValue:
     bound_lower: float | None
     bound_upper: float | None
     exact: bool
+    ci_lower: float | None
+    ci_upper: float | None
     rows: int
     rows_dropped: int
     rows_clipped: int | None
+    rows_skipped: int | None
     rows_unjudged: int | None
     rows_not_retrieved: int | None
     rows_duplicate: int | None
@@ -53,11 +58,13 @@ class MetricValue:
 
 _TYPES = {
     "metric": pa.string(), "model": pa.string(), "value": pa.float64(), "bound_lower": pa.float64(),
-    "bound_upper": pa.float64(), "exact": pa.bool_(), "rows": pa.int64(), "rows_dropped": pa.int64(),
-    "rows_clipped": pa.int64(), "rows_unjudged": pa.int64(), "rows_not_retrieved": pa.int64(),
-    "rows_duplicate": pa.int64(), "queries": pa.int64(), "queries_without_relevant": pa.int64(),
-    "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(), "queries_missing": pa.int64(),
-    "queries_extra": pa.int64(), "queries_tied": pa.int64(), "queries_split": pa.int64(), "undefined": pa.int64(),
+    "bound_upper": pa.float64(), "exact": pa.bool_(), "ci_lower": pa.float64(), "ci_upper": pa.float64(),
+    "rows": pa.int64(), "rows_dropped": pa.int64(), "rows_clipped": pa.int64(), "rows_skipped": pa.int64(),
+    "rows_unjudged": pa.int64(),
+    "rows_not_retrieved": pa.int64(), "rows_duplicate": pa.int64(), "queries": pa.int64(),
+    "queries_without_relevant": pa.int64(), "queries_one_class": pa.int64(), "queries_all_tied": pa.int64(),
+    "queries_missing": pa.int64(), "queries_extra": pa.int64(), "queries_tied": pa.int64(),
+    "queries_split": pa.int64(), "undefined": pa.int64(),
 }  # fmt: skip
 
 
@@ -69,10 +76,9 @@ LIST_COUNTS = (
     "rows_duplicate",
     *(name for name in COLUMNS if name.startswith("queries")),
 )
-MOST_SHOWN = 60  # rows of repr() and in notebooks
 
 
-class Result:
+class Result(Tabular):
     """Values of metrics, by slice.
 
     `result["ndcg@10"]` is the overall value, `result["ndcg@10", {"country": "DE"}]` that of a slice; with several
@@ -194,23 +200,6 @@ class Result:
         """The largest number of rows that a metric saw."""
         return max(entry.rows for entry in self._values[0])
 
-    def to_dict(self) -> dict[str, list[Any]]:
-        """The table as a dict of lists."""
-        return dict(self.table.to_pydict())
-
-    def to_pandas(self) -> Any:
-        """The table as a pandas DataFrame; needs pandas."""
-        return self.table.to_pandas()
-
-    def to_polars(self) -> Any:
-        """The table as a Polars DataFrame; needs Polars."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self.table.__arrow_c_stream__(requested_schema)
-
     def __len__(self) -> int:
         return sum(len(values) for values in self._values)
 
@@ -265,38 +254,13 @@ class Result:
             table.caption_justify = "left"
         return table
 
-    def _render(self, most: int | None, **options: Any) -> Any:
-        from rich.console import Console
-
-        console = Console(file=StringIO(), width=10_000, color_system=None, **options)
-        console.print(self.to_rich(most))
-        return console
-
-    def to_text(self) -> str:
-        """The table as text, all rows of it."""
-        return self._text(None)
-
-    def _text(self, most: int | None) -> str:
-        return "\n".join(line.rstrip() for line in self._render(most).file.getvalue().splitlines())
-
-    def __str__(self) -> str:
-        return self._text(MOST_SHOWN)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        console = self._render(MOST_SHOWN, record=True)
-        return str(console.export_html(inline_styles=True, code_format='<pre style="line-height:1.3">{code}</pre>'))
-
 
 def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "null" if name not in _TYPES else ""
-    if isinstance(value, float):
-        return "NaN" if math.isnan(value) else repr(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) and name in _TYPES else str(value)
+    if name not in _TYPES and value is None:
+        return "null"
+    # Numbers of a slice column are no counts: they stand as they are.
+    is_plain = name not in _TYPES and isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_plain else cell_of(value)
 
 
 def _python_values(column: pa.ChunkedArray) -> list[Any]:

@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from fastrank import Evaluator, Metric, Result, list_metrics
 from fastrank.metrics import definition_of, parse
+from fastrank.metrics.bins import Edges
+from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
     Choice,
     ClassNames,
     ColumnName,
     ColumnNames,
-    Edges,
     Epsilon,
     Fallback,
     Flag,
@@ -36,7 +37,10 @@ from fastrank.metrics.parameters import (
 LABELS = {
     "binary": "clicked", "real": "target", "grade": "grade", "integer grade": "grade",
     "class": "number", "class name": "kind",
+    "above -1": "amount", "positive": "amount", "not negative": "count",
 }  # fmt: skip
+# And the score column, where that of probabilities does not do.
+SCORES = {"above -1": "forecast", "positive": "forecast"}
 KINDS = ("cat", "dog", "é")  # classes by name
 GAINS = "{0: 0, 1: 0.5, 2: 0, 3: 7}"
 
@@ -82,6 +86,11 @@ def make_rows(sizes: Sequence[int], seed: int, dtype: Any = np.float64, *, first
         # Of no query, so that a rank stands once in each.
         "rank": pa.array((1 + rng.permutation(count)).tolist(), pa.int32()),
         **of_classes(rng, count, dtype),
+        # Targets and predictions of means: some are equal, some nearly.
+        "amount": floats(amount := rng.gamma(2.0, 3.0, count)),
+        "count": pa.array(rng.poisson(2.0, count).tolist(), pa.int64()),
+        "forecast": floats((amount * rng.choice(np.array([1.0, 1.0 + 1e-6, 0.97, 0.2, 3.0]), count)).astype(dtype)),
+        **of_users(rng, count, dtype),
     }
     return checked(pa.RecordBatch.from_pydict(columns))
 
@@ -102,6 +111,18 @@ def of_classes(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa
         columns[f"{name}s"] = pa.FixedSizeListArray.from_arrays(floats(values.ravel()), len(KINDS))
         columns |= {f"{name} of {kind}": floats(values[:, k]) for k, kind in enumerate(KINDS)}
     return columns
+
+
+def of_users(rng: np.random.Generator, count: int, dtype: Any) -> dict[str, pa.Array]:
+    """Columns of sums of users, of numbers of any sign, and of what came in and was spent."""
+    columns = {
+        "value": rng.normal(1e6, 1.0, count).astype(dtype),
+        "numerator": rng.integers(-3, 9, count).astype(dtype),
+        "denominator": rng.integers(0, 5, count).astype(np.float64),
+        "revenue": rng.choice(np.array([0.0, 0.1, 19.99, 1e7]), count),
+        "cost": rng.choice(np.array([0.0, 0.01, 1 / 3]), count).astype(dtype),
+    }
+    return {name: floats(values) for name, values in columns.items()}
 
 
 def floats(values: np.ndarray) -> pa.Array:
@@ -135,6 +156,9 @@ def with_invalid(rows: pa.RecordBatch, seed: int) -> pa.RecordBatch:
         ("number", 3),
         ("number", None),
         ("kind", "Cat"),
+        ("value", None),
+        ("denominator", float("nan")),
+        ("cost", float("inf")),
         ("scores", None),
         ("scores", [0.1, float("nan"), 0.2]),
         ("shares", [0.1, 0.2, 0.3]),
@@ -213,6 +237,10 @@ def values_of(kind: Kind) -> list[Any]:
         return ["linear", "exp2", GAINS]
     if isinstance(kind, Background):
         return ["self", "overall", 0.3, "base"]
+    if isinstance(kind, ZeroTarget):
+        return ["skip", "count", "inf", "max1", 0.3, 2.0**-52]
+    if isinstance(kind, LargestValue):
+        return [200, 2, 100, 1]
     if isinstance(kind, Label):
         return [None, 0, 1]
     if isinstance(kind, ColumnNames):
@@ -294,6 +322,9 @@ def on_columns(metric: Metric) -> Metric:
         columns["score"] = f"{kind}s"
     elif parameters.get("from_logits") or metric.definition.name == "hinge":
         columns["score"] = "logit"
+    elif "score" in metric.domains:
+        own = SCORES.get(metric.domains["score"].name.partition(" to ")[0])
+        columns |= {} if own is None else {"score": own}
     return type(metric)(metric.definition, parameters, columns)
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner, Result
@@ -51,6 +52,32 @@ def test_table(clicks: Path) -> None:
     assert [line.split()[:2] for line in lines[1:4]] == [["auc", "0.75"], ["mrr@1", "0.5"], ["mrr@2", "0.75"]]
     assert len(lines) == 1 + 3 * 3
     assert done.stderr == ""
+
+
+def test_intervals(tmp_path: Path) -> None:
+    rows = {"clicked": [0, 1, 0, 0], "seconds": [1.0, 2.0, 4.0, 5.0], "cost": [1, 1, 1, 1], "paid": [2, 0, 0, 3]}
+    path = tmp_path / "visits.csv"
+    pa.csv.write_csv(pa.table(rows), path)
+    asked = ["ctr(ci=0.95)", "cvr", "mean(seconds, ci=0.9)", "roi(revenue=paid, cost=cost)", "median(value=seconds)"]
+    done = invoke("evaluate", path, "--label", "clicked", *(word for metric in asked for word in ("-m", metric)))
+    heading, *lines = [line.split("  ") for line in done.stdout.splitlines()]
+    assert [word.strip() for word in heading if word] == ["metric", "value", "exact", "ci_lower", "ci_upper", "rows"]
+    names = ["ctr(ci=0.95)", "conversion_rate", "mean(value=seconds, ci=0.9)", "roi(revenue=paid)",
+             "quantiles(q=0.5, value=seconds)"]  # fmt: skip
+    assert [line[0] for line in lines] == names
+    done = invoke(
+        "evaluate", path, "--label", "clicked", "-m", "ctr(ci=0.95)", "-m", "mean(seconds)", "--format", "json"
+    )
+    first, second = json.loads(done.stdout)
+    assert (first["value"], round(first["ci_lower"], 4), round(first["ci_upper"], 4)) == (0.25, 0.0456, 0.6994)
+    assert (second["value"], second["ci_lower"], second["ci_upper"]) == (3.0, None, None)
+    for metric, message in (
+        ("ctr", "ctr needs a label column: name it (label=, --label)"),
+        ("mean", "no column 'value'"),
+    ):
+        failed = invoke("evaluate", path, "-m", metric)
+        assert failed.exit_code == 1
+        assert message in failed.stderr
 
 
 def test_json(clicks: Path) -> None:

@@ -22,6 +22,8 @@ import fastrank as fr
 from fastrank import metrics as m
 from fastrank.errors import ParameterError, UnknownMetricError
 from fastrank.metrics.base import OVERRIDES
+from fastrank.metrics.bins import Edges
+from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
     Choice,
@@ -67,6 +69,9 @@ def values_of(kind) -> st.SearchStrategy:
             return st.floats(low, top, **ends, allow_nan=False, allow_infinity=False)
         case Numbers(low=low, high=high, closed=closed):
             return st.lists(values_of(Number(low, high, closed)), min_size=1, max_size=4)
+        case Edges():
+            inner = st.floats(0, 1, exclude_min=True, exclude_max=True)
+            return st.none() | st.lists(inner, min_size=1, max_size=4, unique=True).map(sorted)
         case Choice(words=words):
             return st.sampled_from(words)
         case Gain():
@@ -86,6 +91,12 @@ def values_of(kind) -> st.SearchStrategy:
             return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
         case Background():
             return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
+        case ZeroTarget():
+            return st.sampled_from(["skip", "COUNT", "inf", "max1"]) | st.floats(
+                0, exclude_min=True, allow_infinity=False
+            )
+        case LargestValue():
+            return st.sampled_from([200, 2, 100, 1])
         case Label():
             return st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-(2**53), 2**53) | COLUMNS
     raise AssertionError(f"a new kind of parameter: {kind}")
@@ -184,7 +195,29 @@ SPELLINGS = {
     "auc": ["roc_auc", "AUC", "auroc", "roc_auc_score", "auc(bits=None)"],
     "auc(bits=20)": ["roc_auc(bits=20)", "AUC( bits = 20 )"],
     "mse": ["l2", "mean_squared_error"],
+    "rmse": ["root_mean_squared_error", "RMSE"],
+    "mae": ["l1", "mean_absolute_error", "MAE"],
+    "mean_error": ["bias", "mean_bias_error"],
+    "max_error": ["max_absolute_error", "maximum_error"],
+    "huber": ["huber_loss", "huber(delta=1)", "huber(delta=1.0, form=HUBER)"],
+    "huber(form=smooth_l1)": ["smooth_l1", "smooth_l1_loss"],
+    "huber(delta=2, form=smooth_l1)": ["smooth_l1(delta=2)"],
+    "quantile_loss": ["pinball", "pinball_loss", "mean_pinball_loss", "quantile_loss(alpha=None)"],
+    "quantile_loss(alpha=0.9)": ["pinball(alpha=0.9)"],
+    "quantile_loss(over_prediction_weight=0.9)": ["pinball_loss(over_prediction_weight=.9)"],
+    "log_cosh": ["logcosh", "log_cosh_error"],
+    "msle": ["mean_squared_log_error", "mean_squared_logarithmic_error"],
+    "rmsle": ["root_mean_squared_log_error", "root_mean_squared_logarithmic_error"],
+    "mape": ["mean_absolute_percentage_error", "MAPE", "mape(zero=SKIP)", "mape(percent=False)"],
+    "mape(zero=1)": ["mape(zero=max1)", "mape(zero=1.0)"],
+    "smape": ["symmetric_mean_absolute_percentage_error", "sMAPE", "smape(form=200)"],
+    "wape": ["wmape", "weighted_mape", "weighted_mean_absolute_percentage_error"],
+    "poisson_deviance": ["mean_poisson_deviance"],
+    "gamma_deviance": ["mean_gamma_deviance"],
+    "tweedie_deviance": ["mean_tweedie_deviance", "tweedie_deviance(power=0)"],
     "brier": ["brier_score", "brier_score_loss"],
+    "r2": ["r2_score", "R2", "r_squared", "coefficient_of_determination", "r2(force_finite=false)"],
+    "pearson": ["pearsonr", "pearson_correlation", "pearson_corrcoef"],
     "calibration_ratio": ["calibration", "pred_over_label"],
 }
 

@@ -28,6 +28,7 @@ COUNTS = [
     "rows",
     "rows_dropped",
     "rows_clipped",
+    "rows_skipped",
     "rows_unjudged",
     "rows_not_retrieved",
     "rows_duplicate",
@@ -111,10 +112,10 @@ def test_several_models():
 def test_the_table(result):
     table = result.table
     floats, others = (
-        ["value", "bound_lower", "bound_upper"],
+        ["value", "bound_lower", "bound_upper", "ci_lower", "ci_upper"],
         {"metric": pa.string(), "exact": pa.bool_(), "grouping": pa.string()},
     )
-    names = ["c", "n", "grouping", "metric", "value", "bound_lower", "bound_upper", "exact", *COUNTS]
+    names = ["c", "n", "grouping", "metric", *floats[:3], "exact", *floats[3:], *COUNTS]
     assert table.column_names == names
     types = {
         "c": pa.string(),
@@ -135,7 +136,7 @@ def test_the_table(result):
     assert overall["auc"] == {**dict.fromkeys(names), **said, "grouping": ""}
     assert table["grouping"].to_pylist()[4::4] == ["c"] * 3 + ["c, n"] * 4
     ndcg = overall["ndcg@2"]
-    assert [ndcg[name] for name in COUNTS] == [6, 0, None, 0, 0, 0, 3, 0, None, None, 0, 0, 1, 1, 0]
+    assert [ndcg[name] for name in COUNTS] == [6, 0, None, None, 0, 0, 0, 3, 0, None, None, 0, 0, 1, 1, 0]
     assert overall["loss"]["rows_clipped"] == 1
     bits = overall["auc(bits=12)"]
     assert bits["bound_lower"] <= overall["auc"]["value"] <= bits["bound_upper"]

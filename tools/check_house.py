@@ -32,12 +32,12 @@ _DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
-_ANSWER = _PLAN | {"plan", "pairing", "requests", "result"}
-_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives"}
+_ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
-_FACADE = _EVALUATION | {"evaluation", "per_query"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
 _BUILT_ON = _FACADE | {FACADE}
-_DOOR = _BUILT_ON | {"calibration", "compare", "drift", "windows"}
+_DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_kernels": _LEAF,
@@ -67,8 +67,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "accumulators": _LISTS,
     "metrics": _STATES,
     "wire": _STATES,
-    "result": _STATES | {"metrics"},
-    "requests": _PLAN | {"result"},
+    "tabular": _LEAF,
+    "result": _STATES | {"metrics", "tabular"},
+    "class_weights": _LEAF | {"domains", "metrics"},
+    "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
     "plan": _PLAN | {"result", "requests", "pairing"},
     "sources": _ARROW,
@@ -80,7 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     FACADE: _FACADE,
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
-    "drift": _BUILT_ON,
+    "drifts": _BUILT_ON,
     "windows": _BUILT_ON,
     "spark": _DOOR,
     "demo": _DOOR,
@@ -111,15 +113,15 @@ DOORS: dict[str, set[str] | None] = {
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
-        *("wire", "plan", "answer", "evaluator", "per_query", "result"),
+        *("wire", "plan", "answer", "evaluator", "per_query", "result", "tabular", "drifts"),
         *("calibration", "cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},
-    "rich": {"cli", "demo", "result"},
+    "rich": {"cli", "demo", "result", "tabular", "drifts"},
     "sqlglot": {"conditions"},
-    "polars": {"sources", "result"},
-    "pandas": {"result"},
+    "polars": {"sources", "tabular"},
+    "pandas": {"tabular"},
     "pyspark": {"spark"},
 }
 # Imported on first use, inside a function: each would make `import fastrank` slow.  numba may stand at the top of a
@@ -127,7 +129,7 @@ DOORS: dict[str, set[str] | None] = {
 ON_FIRST_USE = {"numba", "pandas", "polars", "pyspark", "sqlglot"}
 # Methods of Arrow that import pandas behind the caller's back, and the one function that may call them.
 IMPORTS_PANDAS = {"to_numpy", "to_pandas"}
-MAY_USE_PANDAS = ("result", "to_pandas")
+MAY_USE_PANDAS = ("tabular", "to_pandas")
 
 DECLARES = {
     "metric",

@@ -1,4 +1,4 @@
-/* Domain checks of columns: one vectorised pass that says whether all is well. */
+/* Domain checks of columns: one vectorised pass that says whether all is well; and weights in their units. */
 #ifndef FASTRANK_CHECKS_H
 #define FASTRANK_CHECKS_H
 
@@ -38,6 +38,27 @@ FR_CLONES(any_above, (const uint8_t *x, uint8_t top, long n, int *found), (x, to
     FR_CLONES(to_small_##suffix, (const type *x, uint8_t *small, int top, long n, int *found),           \
               (x, small, top, n, found))
 
+/* Values as float64, those below `rounder` rounded to multiples of its last bit. */
+#define FR_ROUND_BELOW(suffix, real)                                                                     \
+    FR_BODY void round_below_##suffix##_body(const real *x, double rounder, double *rounded, long n) {   \
+        for (long i = 0; i < n; i++) {                                                                   \
+            double value = x[i];                                                                         \
+            rounded[i] = value < rounder ? (value + rounder) - rounder : value;                          \
+        }                                                                                                \
+    }                                                                                                    \
+    FR_CLONES(round_below_##suffix, (const real *x, double rounder, double *rounded, long n),            \
+              (x, rounder, rounded, n))
+
+/* How many weights are above zero. */
+FR_BODY void count_positive_body(const double *x, long n, int64_t *count) {
+    int64_t positive = 0;
+    for (long i = 0; i < n; i++) positive += x[i] > 0;
+    *count = positive;
+}
+FR_CLONES(count_positive, (const double *x, long n, int64_t *count), (x, n, count))
+
+FR_ROUND_BELOW(f32, float)
+FR_ROUND_BELOW(f64, double)
 FR_OUTSIDE(f32, float)
 FR_OUTSIDE(f64, double)
 FR_SMALL(i8, int8_t)

@@ -8,6 +8,9 @@ cdef extern from "checks.h" nogil:
     void any_outside_f32(const float *, float, float, long, int *)
     void any_outside_f64(const double *, double, double, long, int *)
     void c_any_above "any_above" (const uint8_t *, uint8_t, long, int *)
+    void round_below_f32(const float *, double, double *, long)
+    void round_below_f64(const double *, double, double *, long)
+    void c_count_positive "count_positive" (const double *, long, int64_t *)
     void to_small_i8(const int8_t *, uint8_t *, int, long, int *)
     void to_small_u8(const uint8_t *, uint8_t *, int, long, int *)
     void to_small_i16(const int16_t *, uint8_t *, int, long, int *)
@@ -57,6 +60,29 @@ def any_above(const uint8_t[::1] values, uint8_t top):
     with nogil:
         c_any_above(&values[0], top, values.shape[0], &found)
     return bool(found)
+
+
+def rounded(const real[::1] values, double rounder):
+    """Values as float64, those below `rounder` rounded to multiples of its last bit."""
+    result = np.empty(values.shape[0], np.float64)
+    cdef double[::1] out = result
+    if values.shape[0] == 0:
+        return result
+    with nogil:
+        if real is float:
+            round_below_f32(&values[0], rounder, &out[0], values.shape[0])
+        else:
+            round_below_f64(&values[0], rounder, &out[0], values.shape[0])
+    return result
+
+
+def count_positive(const double[::1] values):
+    """How many values are above zero."""
+    cdef int64_t count = 0
+    if values.shape[0]:
+        with nogil:
+            c_count_positive(&values[0], values.shape[0], &count)
+    return count
 
 
 def to_small(const number[::1] values, int top):

@@ -4,10 +4,12 @@
    for 2^63 terms of any size, so nothing is ever rounded.  Carried digits are unique for a value, so
    equal sums have equal states whatever the order of the terms was.
 
-   Terms of ordinary size, zero or from 2^-52 to 64, are split into three integers by adding and taking off
-   large constants; integers add exactly in any order, and all of it vectorises.
+   A block of terms is split into two or three integers each by adding and taking off large constants, which are
+   chosen by the size of its terms: they take bits from the largest term's down to 2^154 times less.  Integers add
+   exactly in any order, and all of it vectorises (Demmel and Nguyen 2013, "Fast reproducible floating-point summation",
+   cut off the same slices, and keep a few of them only).
 
-   Other runs of terms go through 4096 cells first, one a sign and exponent: an integer add a half of
+   Blocks of a wider range go through 4096 cells first, one a sign and exponent: an integer add a half of
    the mantissa, no carry and no shift on the way (Neal 2015, "Fast exact summation using small and
    large superaccumulators", arXiv:1505.05571, is the same idea). */
 #ifndef FASTRANK_EXACT_SUM_H
@@ -23,7 +25,15 @@
 #define FR_CELLS 4096
 #define FR_BLOCK 2048 /* terms made at a time: they stay in the first-level cache */
 
+/* What the terms of a block are taken to be like, until one is not: below 2^reach, and whether they need the third
+   slice. */
 typedef struct {
+    int reach, wide;
+} fr_shape;
+
+typedef struct {
+    fr_shape shape;
+    int used; /* whether there is something in the cells */
     struct {
         int64_t low, high;
     } cell[FR_CELLS];
@@ -31,6 +41,7 @@ typedef struct {
 
 static inline void fr_fill_cells(const double *term, long n, fr_cells *cells) {
     const uint64_t fraction = (1ULL << 52) - 1;
+    cells->used = 1;
     for (long i = 0; i < n; i++) {
         uint64_t bits, key, m;
         memcpy(&bits, &term[i], 8);
@@ -62,41 +73,99 @@ static inline void fr_add_term(int64_t *digits, double term) {
     fr_add_shifted(digits, m, exponent ? (int)exponent - 1 : 0, bits < 0);
 }
 
-/* Whether all terms are of ordinary size, and their sum as three integers in units of 2^-44, 2^-76 and 2^-104.
-   x + 1.5 * 2^(52 + u) is rounded to a multiple of 2^u, and its bits less those of the constant are that multiple.
-   A term from 2^-52 on is a multiple of 2^-104, so nothing is left after the third step. */
-FR_BODY void fixed_sums_body(const double *term, long n, int64_t *sums, int *fits) {
-    const double large = 0x1.8p8, middle = 0x1.8p-24, small = 0x1.8p-52;
-    uint64_t large_bits, middle_bits, small_bits, first = 0, second = 0, third = 0;
-    int outside = 0;
+/* 1.5 * 2^exponent, for a normal result. */
+static inline double fr_one_and_a_half(int exponent) {
+    uint64_t bits = ((uint64_t)(exponent + 1023) << 52) | (1ULL << 51);
+    double x;
+    memcpy(&x, &bits, 8);
+    return x;
+}
+
+/* Widths of the slices of a block's terms below 2^reach, in bits: the top one has room for the sign. */
+#define FR_TOP_SLICE 51
+#define FR_SLICE 52
+#define FR_SLICES 3
+enum { FR_LEAST_REACH = FR_TOP_SLICE + (FR_SLICES - 1) * FR_SLICE - 1074, FR_LARGEST_REACH = 1022 };
+
+/* The sums of 2 or 3 slices as integers in units of 2^(reach - 51), and 2^-52 and 2^-104 times that; and whether they
+   hold all.  x + 1.5 * 2^(52 + u) is rounded to a multiple of 2^u, and its bits less those of the constant are that
+   multiple, if the exponent stays: it does not where |x| is 2^reach or more, or x is infinite or NaN. */
+FR_BODY void fr_sliced_sums(const double *term, long n, int reach, const int slices, int64_t *sums, int *fits) {
+    const double large = fr_one_and_a_half(reach + 1), middle = fr_one_and_a_half(reach + 1 - FR_SLICE),
+                 small = fr_one_and_a_half(reach + 1 - 2 * FR_SLICE);
+    uint64_t large_bits, middle_bits, small_bits, first = 0, second = 0, third = 0, changed = 0, lost = 0;
     memcpy(&large_bits, &large, 8);
     memcpy(&middle_bits, &middle, 8);
     memcpy(&small_bits, &small, 8);
     for (long i = 0; i < n; i++) {
-        double x = term[i], a = x + large, rest = x - (a - large), b = rest + middle, last = rest - (b - middle),
-               c = last + small;
-        uint64_t a_bits, b_bits, c_bits;
+        double x = term[i], a = x + large, rest = x - (a - large), b = rest + middle, left = rest - (b - middle);
+        uint64_t a_bits, b_bits, c_bits, left_bits;
+        if (slices == 3) {
+            double c = left + small;
+            left -= c - small;
+            memcpy(&c_bits, &c, 8);
+            third += c_bits;
+        }
         memcpy(&a_bits, &a, 8);
         memcpy(&b_bits, &b, 8);
-        memcpy(&c_bits, &c, 8);
-        outside |= !(((x >= 0x1p-52) & (x < 64.0)) | (x == 0.0));
-        first += a_bits - large_bits;
-        second += b_bits - middle_bits;
-        third += c_bits - small_bits;
+        memcpy(&left_bits, &left, 8);
+        first += a_bits;
+        second += b_bits;
+        changed |= a_bits ^ large_bits;
+        lost |= left_bits;
     }
-    sums[0] = (int64_t)first, sums[1] = (int64_t)second, sums[2] = (int64_t)third;
-    *fits = !outside;
+    sums[0] = (int64_t)(first - (uint64_t)n * large_bits);
+    sums[1] = (int64_t)(second - (uint64_t)n * middle_bits);
+    sums[2] = slices == 3 ? (int64_t)(third - (uint64_t)n * small_bits) : 0;
+    *fits = !(changed >> 52) && !(lost << 1); /* what is left may be -0 */
 }
-FR_CLONES(fixed_sums, (const double *term, long n, int64_t *sums, int *fits), (term, n, sums, fits))
 
-/* Adds a block of terms of ordinary size; false where one is not. */
-static inline int fr_add_ordinary(const double *term, long n, int64_t *digits) {
-    static const int position[3] = {1074 - 44, 1074 - 76, 1074 - 104};
-    int64_t sums[3];
+#define FR_SLICED_SUMS(name, slices)                                                                     \
+    FR_BODY void name##_body(const double *term, long n, int reach, int64_t *sums, int *fits) {          \
+        fr_sliced_sums(term, n, reach, slices, sums, fits);                                              \
+    }                                                                                                    \
+    FR_CLONES(name, (const double *term, long n, int reach, int64_t *sums, int *fits),                   \
+              (term, n, reach, sums, fits))
+FR_SLICED_SUMS(two_slices, 2)
+FR_SLICED_SUMS(three_slices, 3)
+
+FR_BODY void largest_bits_body(const double *term, long n, int64_t *largest) {
+    int64_t found = 0;
+    for (long i = 0; i < n; i++) {
+        int64_t bits;
+        memcpy(&bits, &term[i], 8);
+        bits &= INT64_MAX;
+        found = bits > found ? bits : found;
+    }
+    *largest = found;
+}
+FR_CLONES(largest_bits, (const double *term, long n, int64_t *largest), (term, n, largest))
+
+/* A reach that holds all terms of a block, and some more, so that the next blocks fit as well. */
+static inline int fr_find_reach(const double *term, long n) {
+    const int more = 8;
+    int64_t largest;
+    largest_bits(term, n, &largest);
+    int reach = (int)(largest >> 52) - 1022 + more;
+    return reach < FR_LEAST_REACH ? FR_LEAST_REACH : reach > FR_LARGEST_REACH ? FR_LARGEST_REACH : reach;
+}
+
+/* Adds a block of terms by slices; false where its range is too wide, or a term is too large, infinite or NaN.
+   The shape that fits is tried first next time. */
+static inline int fr_add_slices(const double *term, long n, fr_shape *shape, int64_t *digits) {
+    int64_t sums[FR_SLICES];
     int fits;
-    fixed_sums(term, n, sums, &fits);
-    for (int j = 0; fits && j < 3; j++)
-        fr_add_shifted(digits, sums[j] < 0 ? -(uint64_t)sums[j] : (uint64_t)sums[j], position[j], sums[j] < 0);
+    if (!shape->wide) two_slices(term, n, shape->reach, sums, &fits);
+    else three_slices(term, n, shape->reach, sums, &fits);
+    if (!fits) {
+        shape->reach = fr_find_reach(term, n);
+        two_slices(term, n, shape->reach, sums, &fits);
+        shape->wide = !fits;
+        if (!fits) three_slices(term, n, shape->reach, sums, &fits);
+    }
+    for (int j = 0; fits && j < FR_SLICES; j++)
+        fr_add_shifted(digits, sums[j] < 0 ? -(uint64_t)sums[j] : (uint64_t)sums[j],
+                       shape->reach - FR_TOP_SLICE - j * FR_SLICE + 1074, sums[j] < 0);
     return fits;
 }
 
@@ -131,7 +200,7 @@ static inline void fr_move_specials(const double *term, long n, fr_cells *cells,
 
 /* Empties the cells into the digits. */
 static inline void fr_drain_cells(fr_cells *cells, int64_t *digits) {
-    for (int cell = 0; cell < FR_CELLS; cell++) {
+    for (int cell = 0; cells->used && cell < FR_CELLS; cell++) {
         int64_t low = cells->cell[cell].low, high = cells->cell[cell].high;
         if (!(low | high)) continue;
         int exponent = cell & 0x7FF, position = exponent ? exponent - 1 : 0;
@@ -139,8 +208,18 @@ static inline void fr_drain_cells(fr_cells *cells, int64_t *digits) {
         fr_add_shifted(digits, (uint64_t)high, position + 32, cell & 0x800);
         cells->cell[cell].low = cells->cell[cell].high = 0;
     }
+    cells->used = 0;
     fr_carry(digits);
 }
+
+/* Values as float64. */
+#define FR_WIDEN(suffix, type)                                                                           \
+    FR_BODY void widen_##suffix##_body(const type *x, double *wide, long n) {                            \
+        for (long i = 0; i < n; i++) wide[i] = x[i];                                                     \
+    }                                                                                                    \
+    FR_CLONES(widen_##suffix, (const type *x, double *wide, long n), (x, wide, n))
+FR_WIDEN(u8, uint8_t)
+FR_WIDEN(f32, float)
 
 /* The sum of bytes is an integer far below 2^53, so it is added as one term. */
 static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) {
@@ -150,23 +229,35 @@ static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) 
     fr_carry(digits);
 }
 
-/* Products of weights and values as exact sums of two terms: fma gives what the rounding of w * x lost. */
-static inline void fr_multiply_exactly(const double *weight, double *term, double *rest, long n) {
+/* A row of weight zero is absent, whatever its term. */
+FR_BODY void forget_absent_body(const double *weight, double *term, long n) {
+    for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] : 0.0;
+}
+FR_CLONES(forget_absent, (const double *weight, double *term, long n), (weight, term, n))
+
+FR_BODY void weigh_body(const double *weight, double *term, long n) {
+    for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] * weight[i] : 0.0;
+}
+FR_CLONES(weigh, (const double *weight, double *term, long n), (weight, term, n))
+
+/* Products of factors and terms as exact sums of two terms: fma gives what the rounding of the product lost, itself
+   rounded only where it reaches below 2^-1074.  A product that is infinite or NaN has no rest. */
+FR_BODY void multiply_exactly_body(const double *factor, double *term, double *rest, long n) {
     for (long i = 0; i < n; i++) {
-        double w = weight[i], x = term[i], product = w > 0 ? w * x : 0.0;
+        double f = factor[i], x = term[i], product = f * x, lost = fma(f, x, -product);
         term[i] = product;
-        rest[i] = w > 0 && !fr_is_special(product) ? fma(w, x, -product) : 0.0;
+        rest[i] = fabs(product) <= 0x1.fffffffffffffp1023 ? lost : 0.0;
     }
 }
+FR_CLONES(multiply_exactly, (const double *factor, double *term, double *rest, long n), (factor, term, rest, n))
 
 /* One block of terms into the sum of its slice: by cells where all rows are of one slice, else term by
-   term.  Terms are multiplied by their weights first; a row of weight zero is absent, whatever its term. */
+   term.  Terms are multiplied by their weights first. */
 static inline void fr_add_block(double *term, const double *weight, const int32_t *slice, long n, fr_cells *cells,
                                 int64_t *digits, int64_t *special) {
-    if (weight)
-        for (long i = 0; i < n; i++) term[i] = weight[i] > 0 ? term[i] * weight[i] : 0.0;
+    if (weight) weigh(weight, term, n);
     if (!slice) {
-        if (fr_add_ordinary(term, n, digits)) return;
+        if (fr_add_slices(term, n, &cells->shape, digits)) return;
         fr_fill_cells(term, n, cells);
         fr_move_specials(term, n, cells, special);
         return;

@@ -46,4 +46,13 @@ def add_loss(
     special: NDArray[np.int64],
     at: int = 0,
 ) -> None: ...
+def add_products(
+    first: NDArray[Any],
+    second: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+    slices: NDArray[np.int32] | None,
+    digits: NDArray[np.int64],
+    special: NDArray[np.int64],
+    at: int = 0,
+) -> None: ...
 def carry(digits: NDArray[np.int64]) -> None: ...

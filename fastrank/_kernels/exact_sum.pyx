@@ -8,6 +8,7 @@ import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 cdef extern from "exact_sum.h" nogil:
     enum:
@@ -16,7 +17,10 @@ cdef extern from "exact_sum.h" nogil:
         pass
     void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
-    void fr_multiply_exactly(const double *, double *, double *, long)
+    void forget_absent(const double *, double *, long)
+    void multiply_exactly(const double *, double *, double *, long)
+    void widen_u8(const uint8_t *, double *, long)
+    void widen_f32(const float *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
 
@@ -55,6 +59,24 @@ ctypedef fused label_value:
     double
     uint8_t
 
+cdef void widen(const value *values, double *wide, Py_ssize_t n) noexcept nogil:
+    if value is uint8_t:
+        widen_u8(values, wide, n)
+    elif value is float:
+        widen_f32(values, wide, n)
+    else:
+        memcpy(wide, values, n * sizeof(double))
+
+
+cdef const double *widened(const value *values, double *wide, Py_ssize_t n) noexcept nogil:
+    """Values as float64: themselves, or copies in `wide`."""
+    if value is double:
+        return values
+    else:
+        widen(values, wide, n)
+        return wide
+
+
 cdef enum Terms:
     VALUES, LOG_LOSS, BRIER
 
@@ -89,7 +111,8 @@ cdef class _Sum:
         cdef const double *weight = &self.weights[start] if self.weights is not None else NULL
         cdef double rest[FR_BLOCK]
         if weight != NULL and signed_terms:
-            fr_multiply_exactly(weight, term, rest, n)
+            forget_absent(weight, term, n)
+            multiply_exactly(weight, term, rest, n)
             self.add_weighted(term, NULL, start, n)
             self.add_weighted(rest, NULL, start, n)
         else:
@@ -114,7 +137,7 @@ cdef void _add(
     Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total
 ) noexcept nogil:
     cdef double term[FR_BLOCK]
-    cdef Py_ssize_t start = 0, i, n
+    cdef Py_ssize_t start = 0, n
     while start < rows:
         n = min(<Py_ssize_t> FR_BLOCK, rows - start)
         if terms == LOG_LOSS:
@@ -128,8 +151,7 @@ cdef void _add(
             elif value is double:
                 brier_terms_f64(values + start, labels + start, term, n)
         else:
-            for i in range(n):
-                term[i] = values[start + i]
+            widen(values + start, term, n)
         total.add(term, start, n, terms == VALUES)
         start += n
     total.close()
@@ -180,6 +202,8 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
     cdef double score[FR_BLOCK]
     cdef double term[FR_BLOCK]
     cdef const double[::1] c = np.array([*constants, 0.0])
+    cdef const double *y
+    cdef const double *p
     cdef const fr_loss *loss = NULL
     for i in range(FR_LOSSES):
         if fr_losses[i].name.decode() == name:
@@ -190,12 +214,31 @@ def add_loss(str name, constants, const label_value[::1] labels, const value[::1
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_BLOCK, rows - start)
-            for i in range(n):
-                label[i] = labels[start + i]
-            for i in range(n):
-                score[i] = scores[start + i]
-            loss.terms(label, score, &c[0], term, n)
+            y = widened(<label_value *> &labels[start], label, n)
+            p = widened(<value *> &scores[start], score, n)
+            loss.terms(y, p, &c[0], term, n)
             total.add(term, start, n, loss.cancels)
+            start += n
+        total.close()
+
+
+def add_products(const value[::1] first, const label_value[::1] second, weights, slices, digits, special,
+                 Py_ssize_t at=0):
+    """Adds products of two values, times weights where there are any, each as exact sums of two or four terms."""
+    cdef Py_ssize_t rows = first.shape[0], start = 0, n
+    cdef double factor[FR_BLOCK]
+    cdef double term[FR_BLOCK]
+    cdef double rest[FR_BLOCK]
+    if second.shape[0] != rows:
+        raise ValueError("first and second differ in length")
+    cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    with nogil:
+        while start < rows:
+            n = min(<Py_ssize_t> FR_BLOCK, rows - start)
+            widen(<label_value *> &second[start], term, n)
+            multiply_exactly(widened(<value *> &first[start], factor, n), term, rest, n)
+            total.add(term, start, n, True)
+            total.add(rest, start, n, True)
             start += n
         total.close()
 

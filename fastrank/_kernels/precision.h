@@ -7,9 +7,10 @@
 #include "exact_sum.h"
 #include "wide.h"
 
-/* Terms are of ordinary size unless many positives tie, or weigh next to nothing. */
+/* Terms fit one range unless many positives tie, or weigh next to nothing. */
 static inline void fr_add_terms(const double *term, long n, int64_t *digits) {
-    if (fr_add_ordinary(term, n, digits)) return;
+    fr_shape shape = {0, 0};
+    if (fr_add_slices(term, n, &shape, digits)) return;
     for (long i = 0; i < n; i++) fr_add_term(digits, term[i]);
 }
 

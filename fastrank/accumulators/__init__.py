@@ -3,8 +3,13 @@
 | accumulator    | holds, per slice                                     | of                               |
 |----------------|------------------------------------------------------|----------------------------------|
 | ExactSum       | the exact sum of one term a row                      | losses, calibration              |
+| LargestError   | the largest difference of score and label            | max_error                        |
+| ZeroRows       | count and exact weight of rows of zeros              | mape, smape                      |
+| ExactProduct   | the exact sum of the product of two columns          | r2, pearson                      |
 | ScoreHistogram | weight of each class by cell of the score's key      | auc(bits=)                       |
 | ScoreRuns      | weight of each class by distinct score               | auc                              |
+| ValueRuns      | weight by distinct value of a column (ValueHistogram | quantiles                        |
+|                | by cell of the value's key): scores without classes  |                                  |
 | ScoreBins      | sums of scores and labels by bin of the score        | calibration_curve, ece, ...      |
 | ClassBins      | the same, of the scores of several classes           | ece(mode=top_label), ...         |
 | DecisionCounts | weight of each class by interval between thresholds  | accuracy, binary_f1, mcc, ...    |
@@ -26,10 +31,13 @@ from fastrank.accumulators.bins import ClassBins, ScoreBins
 from fastrank.accumulators.class_scores import ClassHistograms, ClassRuns
 from fastrank.accumulators.classes import ClassPairs, ClassSum, TopClassSum
 from fastrank.accumulators.decisions import DecisionCounts
+from fastrank.accumulators.errors import LargestError, ZeroRows
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.accumulators.keyed import GroupExposure, ItemCounts
+from fastrank.accumulators.products import ExactProduct
 from fastrank.accumulators.ranked import ListExtremes, ListMoments, ListSums
 from fastrank.accumulators.sums import ExactSum
+from fastrank.accumulators.unlabelled import ValueHistogram, ValueRuns
 from fastrank.accumulators.values import ListValues
 from fastrank.accumulators.wins import ListWins
 
@@ -42,9 +50,11 @@ __all__ = [
     "ClassRuns",
     "ClassSum",
     "DecisionCounts",
+    "ExactProduct",
     "ExactSum",
     "GroupExposure",
     "ItemCounts",
+    "LargestError",
     "ListExtremes",
     "ListMoments",
     "ListSums",
@@ -54,4 +64,7 @@ __all__ = [
     "ScoreHistogram",
     "ScoreRuns",
     "TopClassSum",
+    "ValueHistogram",
+    "ValueRuns",
+    "ZeroRows",
 ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import checks, exact_sum
 from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
@@ -198,11 +198,10 @@ class RowAccumulator(Accumulator):
     def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts the rows; one of weight zero is absent."""
         weights = rows.get("weight")
-        if weights is None or bool(weights.all()):
-            self._count("rows", slices, rows.count)
-        else:
-            present = weights > 0
-            self._count("rows", None if slices is None else slices[present], int(np.count_nonzero(present)))
+        count = rows.count if weights is None else checks.count_positive(weights)
+        if slices is not None and count < rows.count:
+            slices = slices[weights > 0]
+        self._count("rows", slices, count)
 
 
 class ListAccumulator(Accumulator):

@@ -70,7 +70,7 @@ class ScoreHistogram(ScoreAccumulator):
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts each row in the cell of its score."""
         self.count_rows(rows, slices)
-        self._cells.add_rows(rows["score"], rows["label"], rows["weight"] if self.weighted else None, slices)
+        self._cells.add_rows(*self.scores_and_labels(rows), rows["weight"] if self.weighted else None, slices)
 
     def coarsened(self, parameters: Mapping[str, Any]) -> Self | None:
         """The same rows in fewer cells."""

@@ -69,7 +69,7 @@ class ScoreRuns(ScoreAccumulator):
         self.count_rows(rows, slices)
         if rows.count == 0:
             return
-        columns: Arrays = (rows["score"], rows["label"], *((rows["weight"],) if self.weighted else ()))
+        columns: Arrays = (*self.scores_and_labels(rows), *((rows["weight"],) if self.weighted else ()))
         first = 0 if slices is None else int(slices[0])
         if slices is None or (slices == first).all():
             self._slices[first].add(columns)

@@ -11,6 +11,10 @@ from fastrank.accumulators.base import RowAccumulator
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fastrank.columns import Rows
     from fastrank.sweeps import Block, Sweep, Totals
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "ScoreAccumulator"]
@@ -27,6 +31,10 @@ class ScoreAccumulator(RowAccumulator):
     def reads(self) -> tuple[str, ...]:
         """Score, class and weight."""
         return ("label", "score", "weight")
+
+    def scores_and_labels(self, rows: Rows) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
+        """The columns that are counted."""
+        return rows["score"], rows["label"]
 
     @abstractmethod
     def totals(self, s: int) -> Totals:

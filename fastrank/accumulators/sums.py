@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastrank.columns import Rows
 
-__all__ = ["ExactSum", "Sum", "digits_to_fraction", "special_value"]
+__all__ = ["ExactSum", "Sum", "digits_to_fraction", "special_value", "weight_of"]
 
 _LABELLED = ("log_loss", "background", "brier", *exact_sum.LOSSES)
 # Where the clip and the floor of probabilities stand among the constants of a term; None: it has none.
@@ -60,6 +60,23 @@ class Sum:
             return float(self.total / other.total)
         except OverflowError:
             return float("inf") if self.total > 0 else float("-inf")
+
+    def less(self, other: Sum) -> Sum:
+        """The difference of two sums."""
+        special = None
+        if self.special is not None or other.special is not None:
+            special = (self.special or 0.0) - (other.special or 0.0)
+        return replace(self, total=self.total - other.total, special=special)
+
+    def times(self, factor: int | Fraction) -> Sum:
+        """The sum times a number above 0."""
+        return replace(self, total=self.total * factor)
+
+
+def weight_of(rows: int, digits: NDArray[np.int64]) -> Sum:
+    """The weight of rows that count, from the digits of its sum: without a column of weights these are 0, as they are
+    with one only where no row counts; each row weighs 1 then."""
+    return Sum(digits_to_fraction(digits) or Fraction(rows), None, 0)
 
 
 @dataclass(eq=False)
@@ -154,9 +171,6 @@ class ExactSum(RowAccumulator):
 
     def at(self, s: int) -> Sum:
         """The sum of slice s."""
-        special = special_value(self.special[s])
-        total = digits_to_fraction(self.digits[s])
-        if self.term == "weight" and total == 0:
-            # Without a weight column every row weighs 1; with one, counted rows weigh more than 0.
-            total = Fraction(int(self.rows[s]))
-        return Sum(total, special, int(self.clipped[s]))
+        if self.term == "weight":
+            return weight_of(int(self.rows[s]), self.digits[s])
+        return Sum(digits_to_fraction(self.digits[s]), special_value(self.special[s]), int(self.clipped[s]))

@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `metrics`, `calibrate`, `trec-eval`, `demo`."""
+"""The command line: `fastrank evaluate`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import click
 from fastrank.atomic import atomic_file
 from fastrank.cli.calibrate import calibrate
 from fastrank.cli.output import open_writer, progress
+from fastrank.drifts import drift as drift_of
 from fastrank.errors import FastrankError, TiesWarning
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
@@ -28,7 +29,7 @@ from fastrank.sources import open_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fastrank.result import Result
+    from fastrank.tabular import Tabular
 
 __all__ = ["main"]
 
@@ -66,6 +67,9 @@ main.add_command(calibrate)
 @click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
 @click.option("--rank", help="Column of ranks from 1, in place of scores.")
 @click.option("--weight", help="Column of row weights.")
+@click.option("--class-weight", "class_weights", multiple=True, metavar="LABEL=WEIGHT",
+              help="Multiply the weight of rows of a label; again for more labels.")  # fmt: skip
+@click.option("--negative-downsampling", type=float, help="Share of negative rows that were kept: each weighs 1/share.")
 @click.option("--query", help="Column of query (user, session) ids.")
 @click.option("--query-weight", help="Column of query weights.")
 @click.option("--item", help="Column of item (document) ids.")
@@ -89,6 +93,7 @@ def evaluate(
     source: tuple[str, ...],
     metrics: tuple[str, ...],
     scores: tuple[str, ...],
+    class_weights: tuple[str, ...],
     by: tuple[str, ...],
     queries: str | None,
     per_query: Path | None,
@@ -102,6 +107,7 @@ def evaluate(
     evaluator = Evaluator(
         metrics,
         score=scores[0] if len(scores) == 1 else list(scores) or None,
+        class_weight=dict(map(_class_weight, class_weights)) or None,
         by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
         queries=queries or "adjacent",
         **roles,
@@ -159,6 +165,31 @@ def demo(rows: int, folder: Path) -> None:
     main.main(arguments, standalone_mode=False)
 
 
+@main.command()
+@click.argument("reference")
+@click.argument("current")
+@click.option("--column", "columns", multiple=True, help="Column to compare; again for more.  Default: all.")
+@click.option("--categorical", multiple=True, help="Column of numbers that are categories; again for more.")
+@click.option("--weight", help="Column of row weights.")
+@click.option("--where", help="Condition on rows, in SQL.")
+@click.option("--bins", type=int, default=10, show_default=True, help="Bins of numbers, equal parts of REFERENCE.")
+@click.option("--floor", type=float, default=1e-4, show_default=True, help="Least share of a cell for psi and KL.")
+@click.option("--bits", type=int, help="Keep numbers in 2^bits cells, in bounded memory, with bounds.")
+@click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
+              help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
+@click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
+              help="Bytes of distinct numbers in memory; more go to a temporary file.")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
+              help="Of the output.  Default: by the suffix of --output, else a table.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
+def drift(
+    reference: str, current: str, columns: tuple[str, ...], format_: str | None, output: Path | None, **options: Any
+) -> None:
+    """How far the columns of CURRENT drifted from those of REFERENCE: files, globs or folders."""
+    write = _writer(format_, output)
+    write(drift_of(reference, current, list(columns) or None, **options))
+
+
 @main.command("trec-eval")
 @click.argument("qrels")
 @click.argument("run_file", metavar="RUN")
@@ -199,6 +230,23 @@ def trec_eval(
         click.echo(evaluation.summary_lines(), nl=False)
 
 
+def _class_weight(text: str) -> tuple[float | str, float]:
+    """A label and its weight; a label that reads as a number is one, unless it stands in quotes."""
+    label, equals, weight = text.rpartition("=")
+    try:
+        number = float(weight)
+    except ValueError:
+        equals = ""
+    if not equals or not label:
+        raise click.UsageError(f"--class-weight {text}: a label and a weight, as in 1=5 or spam=0.5")
+    if len(label) > 1 and label[0] == label[-1] and label[0] in "'\"":
+        return label[1:-1], number
+    try:
+        return float(label), number
+    except ValueError:
+        return label, number
+
+
 def _print(table: Any, *, folded: bool = False) -> None:
     """Prints a table; on a terminal its long cells may be `folded` to the width, so that columns stay columns."""
     from rich.console import Console
@@ -216,7 +264,7 @@ def _print(table: Any, *, folded: bool = False) -> None:
         click.echo(line.rstrip())
 
 
-def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None]:
+def _writer(format_: str | None, output: Path | None) -> Callable[[Tabular], None]:
     """How to write the result; refuses at once what can't work, not after an hour."""
     if format_ is None:
         suffix = output.suffix.lstrip(".").lower() if output is not None else "table"
@@ -226,7 +274,7 @@ def _writer(format_: str | None, output: Path | None) -> Callable[[Result], None
     if output is not None and not output.parent.is_dir():
         raise click.UsageError(f"the folder of --output {output} does not exist")
 
-    def write(result: Result) -> None:
+    def write(result: Tabular) -> None:
         if output is None and format_ == "table":
             _print(result.to_rich())
             return
@@ -255,7 +303,7 @@ def _query_writer(path: Path) -> Callable[[QueryValues], None]:
     return write
 
 
-def _encode(result: Result, format_: str) -> bytes:
+def _encode(result: Tabular, format_: str) -> bytes:
     if format_ == "table":
         return f"{result.to_text()}\n".encode()
     if format_ == "json":

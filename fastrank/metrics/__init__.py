@@ -4,14 +4,19 @@ spellings."""
 from __future__ import annotations
 
 from fastrank.metrics import (
+    association,
     calibration,
     class_losses,
     classification,
     curves,
+    decomposition,
+    deviances,
     discrimination,
     entropy,
+    forecasts,
     grouped,
     multiclass,
+    online,
     operating,
     ranking,
     recommendation,
@@ -20,15 +25,20 @@ from fastrank.metrics import (
     retrieval,
     thresholds,
 )
+from fastrank.metrics.association import *
 from fastrank.metrics.base import Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
 from fastrank.metrics.curves import *
+from fastrank.metrics.decomposition import *
+from fastrank.metrics.deviances import *
 from fastrank.metrics.discrimination import *
 from fastrank.metrics.entropy import *
+from fastrank.metrics.forecasts import *
 from fastrank.metrics.grouped import *
 from fastrank.metrics.multiclass import *
+from fastrank.metrics.online import *
 from fastrank.metrics.operating import *
 from fastrank.metrics.ranking import *
 from fastrank.metrics.reading import parse
@@ -43,14 +53,19 @@ __all__ = [
     "definition_of",
     "list_metrics",
     "parse",
+    *association.__all__,
     *calibration.__all__,
     *class_losses.__all__,
     *classification.__all__,
     *curves.__all__,
+    *deviances.__all__,
+    *decomposition.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
     *entropy.__all__,
     *grouped.__all__,
     *multiclass.__all__,
+    *online.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,

@@ -187,17 +187,21 @@ class Metric:
         result = self.definition.finalize(**states, **self.parameters)
         return result if isinstance(result, Value) else Value(result)
 
-    def compute(self, label: Any, score: Any, weight: Any = None, query: Any = None) -> float:
+    def compute(
+        self, label: Any = None, score: Any = None, weight: Any = None, query: Any = None, **columns: Any
+    ) -> float:
         """The value for arrays.
 
         Parameters
         ----------
-        label, score : array-like of shape (n_rows,)
-            As the metric documents them.
+        label, score : array-like of shape (n_rows,), optional
+            As the metric documents them, where it reads them.
         weight : array-like of shape (n_rows,), optional
             Weight of each row; for ranking metrics, of each query (the same on all its rows).
         query : array-like of shape (n_rows,), optional
             Query of each row, for ranking metrics; rows of a query are adjacent.
+        **columns : array-like of shape (n_rows,)
+            Other columns that the metric documents, by role: `ratio().compute(numerator=x, denominator=y)`.
 
         Returns
         -------
@@ -205,7 +209,7 @@ class Metric:
         """
         from fastrank.evaluation import compute
 
-        return compute(self, label, score, weight, query)
+        return compute(self, {"label": label, "score": score, "weight": weight, "query": query, **columns})
 
 
 class MetricFactory:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators import ExactSum
 from fastrank.domains import REAL
+from fastrank.labels import BINARY
 from fastrank.metrics.base import metric
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ __all__ = ["calibration_ratio"]
 
 @metric(
     family="calibration",
-    columns={"label": REAL, "score": REAL},
+    columns={"label": replace(REAL, classes=BINARY), "score": REAL},
     states=lambda _: {"score": ExactSum("score"), "label": ExactSum("label")},
     aliases=("calibration", "pred_over_label"),
     range=(-math.inf, math.inf),

@@ -110,9 +110,13 @@ def _rules(definition: Definition, peer: str, given: dict[str, Any], but: str = 
 
 def _returns(definition: Definition) -> str:
     low, high = definition.range
-    best = {"higher": "higher is better", "lower": "lower is better", "one": "1 is best", "neither": "none is best"}[
-        definition.better
-    ]
+    best = {
+        "higher": "higher is better",
+        "lower": "lower is better",
+        "zero": "0 is best",
+        "one": "1 is best",
+        "neither": "none is best",
+    }[definition.better]
     ends = ("[" if low > -float("inf") else "(") + f"{low:g}, {high:g}" + ("]" if high < float("inf") else ")")
     unit = f", {definition.unit}" if definition.unit else ""
     return _entry(f"float in {ends}{unit}; {best}", _sentence(definition.exactness))

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.parameters import Choice, Number, Numbers
-from fastrank.metrics.scores import BITS, LABELLED, rounded, scores_of
+from fastrank.metrics.scores import BITS, LABELLED, rounded, scores_of, value_in_cell
 from fastrank.sweeps import BestThreshold, PrecisionAtRecall, Quantiles, RecallAtPrecision, TprAtFpr
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def score_quantiles(
     (0.35, [0.1, 0.35, 0.35])
     """
     entries = [(name, each) for name in ("negative", "positive", "all") for each in q]
-    found = np.array([quantiles.found.get(entry, (math.nan, math.nan)) for entry in entries])
+    found = np.array([quantiles.of(*entry) for entry in entries])
     curve = {
         "class": [name for name, _ in entries],
         "q": np.array([each for _, each in entries]),
@@ -264,7 +264,4 @@ def score_quantiles(
         "lower": found[:, 0],
         "upper": found[:, 1],
     }
-    lower, upper = quantiles.found.get(("all", MEDIAN), (math.nan, math.nan))
-    if bits is None or math.isnan(lower):
-        return Value(lower, curve=curve)
-    return Value(lower, lower, upper, curve=curve)
+    return value_in_cell(*quantiles.of("all", MEDIAN), bits, curve)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -29,7 +28,6 @@ __all__ = [
     "ColumnName",
     "ColumnNames",
     "Cutoff",
-    "Edges",
     "Epsilon",
     "Fallback",
     "Flag",
@@ -170,28 +168,6 @@ class Numbers:
         if not numbers:
             raise _refuse(self, value)
         return tuple(sorted(numbers))
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Numbers from 0 to 1 that ascend, or None."""
-
-    doc: str = ""
-    allowed = "a list of numbers from 0 to 1 that ascend, one of them at least between 0 and 1, or None"
-
-    def check(self, value: Any) -> tuple[float, ...] | None:
-        """Those between 0 and 1, as floats."""
-        if value is None:
-            return None
-        try:
-            given = value if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping) else (value,)
-            numbers = tuple(Number(0.0, 1.0, "low high").check(number) for number in given)
-        except ParameterError:
-            raise _refuse(self, value) from None
-        inner = tuple(number for number in numbers if number is not None and 0 < number < 1)
-        if not inner or any(b <= a for a, b in pairwise(numbers)):  # type: ignore[operator]
-            raise _refuse(self, value)
-        return inner
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ __all__ = [
     "rounded",
     "scores_of",
     "square_root",
+    "value_in_cell",
 ]
 
 # Columns of every metric of scores by class.
@@ -95,6 +96,13 @@ def bounded(value: float, least: Fraction, most: Fraction) -> Value:
         return Value(value, value, value)
     lower, upper = rounded(*least.as_integer_ratio(), -math.inf), rounded(*most.as_integer_ratio(), math.inf)
     return Value(value, min(lower, value), max(upper, value))
+
+
+def value_in_cell(lower: float, upper: float, bits: int | None, curve: Mapping[str, Any]) -> Value:
+    """A value that is one of the scores (NaN: of none); with bits= the lower end of the cell in which it lies."""
+    if bits is None or math.isnan(lower):
+        return Value(lower, curve=curve)
+    return Value(lower, lower, upper, curve=curve)
 
 
 def square_root(square: Fraction) -> tuple[float, Fraction, Fraction]:

@@ -11,11 +11,19 @@ __all__ = ["Value"]
 
 
 class Value(NamedTuple):
-    """A value, its certified bounds, what was counted, and the curve that it sums up; `undefined`: a number for NaN."""
+    """A value with what goes with it; None where it does not apply.
+
+    `lower` and `upper` are certified bounds, `ci_lower` and `ci_upper` a confidence interval that was asked for;
+    `clipped` and `skipped` are how many rows were clipped, or left out by a rule, `curve` what the value sums up;
+    `undefined`: a number stands for NaN.
+    """
 
     value: float
     lower: float | None = None
     upper: float | None = None
     clipped: int | None = None
+    skipped: int | None = None
     curve: Mapping[str, Any] | None = None
     undefined: bool = False
+    ci_lower: float | None = None
+    ci_upper: float | None = None

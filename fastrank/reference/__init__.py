@@ -7,13 +7,18 @@ Each module says in its `__all__` what it specifies.
 """
 
 from fastrank.reference import (
+    association,
     calibration,
     class_losses,
     classification,
+    deviances,
     discrimination,
+    drift,
+    forecasts,
     gains,
     grouped,
     multiclass,
+    online,
     operating,
     ranking,
     recommendation,
@@ -21,14 +26,20 @@ from fastrank.reference import (
     reliability,
     thresholds,
     untied,
+    weights,
 )
+from fastrank.reference.association import *
 from fastrank.reference.calibration import *
 from fastrank.reference.class_losses import *
 from fastrank.reference.classification import *
+from fastrank.reference.deviances import *
 from fastrank.reference.discrimination import *
+from fastrank.reference.drift import *
+from fastrank.reference.forecasts import *
 from fastrank.reference.gains import *
 from fastrank.reference.grouped import *
 from fastrank.reference.multiclass import *
+from fastrank.reference.online import *
 from fastrank.reference.operating import *
 from fastrank.reference.ranking import *
 from fastrank.reference.recommendation import *
@@ -36,15 +47,21 @@ from fastrank.reference.regression import *
 from fastrank.reference.reliability import *
 from fastrank.reference.thresholds import *
 from fastrank.reference.untied import *
+from fastrank.reference.weights import *
 
 __all__ = [
+    *association.__all__,
     *calibration.__all__,
     *class_losses.__all__,
     *classification.__all__,
+    *deviances.__all__,
     *discrimination.__all__,
+    *forecasts.__all__,
+    *drift.__all__,
     *gains.__all__,
     *grouped.__all__,
     *multiclass.__all__,
+    *online.__all__,
     *operating.__all__,
     *ranking.__all__,
     *recommendation.__all__,
@@ -52,4 +69,5 @@ __all__ = [
     *reliability.__all__,
     *thresholds.__all__,
     *untied.__all__,
+    *weights.__all__,
 ]

@@ -31,7 +31,7 @@ class Row(NamedTuple):
 class Bin(NamedTuple):
     """What the rows of a bin come to."""
 
-    count: int
+    rows: int
     weight: Fraction
     positives: Fraction
     predictions: Fraction
@@ -87,7 +87,7 @@ def inner_edges(
         before, reached = reached, reached + sum(row.w for row in rows if row.p == p)
         # Whether a j from 1 to bins - 1 lies in (before, reached] * bins / total.
         least = math.floor(before * bins / total) + 1
-        if least <= min(reached * bins / total, bins - 1):
+        if least < bins and least * total <= reached * bins:
             found.append(float(p))
     return found
 
@@ -107,8 +107,8 @@ def calibration_bins(
     found: dict[int, Bin] = {}
     for row in rows:
         b = place(inner, row.p)
-        count, weight, positives, predictions = found.get(b, Bin(0, Fraction(0), Fraction(0), Fraction(0)))
-        found[b] = Bin(count + 1, weight + row.w, positives + row.w * row.y, predictions + row.w * row.p)
+        inside, weight, positives, predictions = found.get(b, Bin(0, Fraction(0), Fraction(0), Fraction(0)))
+        found[b] = Bin(inside + 1, weight + row.w, positives + row.w * row.y, predictions + row.w * row.p)
     return found
 
 
@@ -143,8 +143,8 @@ def _error(name: str, doc: str, summed: Callable[[list[list[Bin]]], float]) -> C
 
 def _mean(parts: list[list[Bin]], term: Callable[[Fraction], Fraction]) -> Fraction:
     """The mean over classes of the weighted mean over bins."""
-    each = [sum(b.weight * term(b.gap) for b in part) / sum(b.weight for b in part) for part in parts]
-    return sum(each, Fraction(0)) / len(each)
+    total = sum((b.weight for part in parts for b in part), Fraction(0))  # each class has the weight of all rows
+    return sum((b.weight * term(b.gap) for part in parts for b in part), Fraction(0)) / total
 
 
 def _root(square: Fraction) -> float:

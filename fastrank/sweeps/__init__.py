@@ -13,6 +13,7 @@ operating      the threshold that reaches most within a limit, or is best
 quantiles      the score at a share of the rows
 reach          what a threshold reaches, as floats and as integers
 bins           bins that hold about as many rows each
+drift          bins of a reference, and the area between two distributions
 hull           corners of a convex hull
 isotonic       the rate of positives that never falls with the score
 =============  =======================================================================
@@ -24,6 +25,7 @@ from fastrank.sweeps.base import Block, Points, Sweep, Totals
 from fastrank.sweeps.bins import EqualMassBins
 from fastrank.sweeps.curves import CurvePoints, Thresholds
 from fastrank.sweeps.distance import ClassDistance
+from fastrank.sweeps.drift import BaselineBins, Transport
 from fastrank.sweeps.isotonic import Isotonic, PooledScores
 from fastrank.sweeps.midranks import Midranks
 from fastrank.sweeps.operating import BestThreshold, PrecisionAtRecall, RecallAtPrecision, TprAtFpr
@@ -33,6 +35,7 @@ from fastrank.sweeps.quantiles import Quantiles, TopRows
 
 __all__ = [
     "Area",
+    "BaselineBins",
     "BestThreshold",
     "Block",
     "ClassDistance",
@@ -53,4 +56,5 @@ __all__ = [
     "TopRows",
     "Totals",
     "TprAtFpr",
+    "Transport",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from fastrank.sweeps.base import Sweep
+from fastrank.sweeps.base import COUNT, Sweep
 from fastrank.sweeps.integers import sums_before
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = ["ClassDistance"]
 
 # Far above the rounding of a difference of two rates (some 2^-50): the largest one is among those that come so near.
 MARGIN = 2.0**-46
+LARGEST_PRODUCT = 2**62
 
 
 @dataclass(unsafe_hash=True)
@@ -50,12 +51,12 @@ class ClassDistance(Sweep):
         )
         fpr = fpr_above + points.negatives / (self.totals.negatives * scale)
         tpr = tpr_above + points.positives / (self.totals.positives * scale)
-        places = _nearly_largest(np.abs(tpr - fpr))
+        places = self._largest_of(block, _nearly_largest(np.abs(tpr - fpr)))
         for i, (positives, negatives) in zip(places, self._from(block, places), strict=True):
             distance = abs(self._product(positives, negatives))
             self.at = max(self.at, (distance, float(block.scores[i]), positives, negatives))
         if self.totals.bits is not None:
-            places = _nearly_largest(np.maximum(tpr - fpr_above, fpr - tpr_above))
+            places = _nearly_largest(np.maximum(tpr - fpr_above, fpr - tpr_above)).tolist()
             above = self._from(block, [i + 1 for i in places])
             for (positives, negatives), (fewer, less) in zip(self._from(block, places), above, strict=True):
                 self.most = max(self.most, self._product(positives, less), -self._product(fewer, negatives))
@@ -66,6 +67,18 @@ class ClassDistance(Sweep):
         fp, tp = (total - below for total, below in zip(self.totals[:2], block.below, strict=True))
         most = max(self._product(tp, fp - negatives), -self._product(tp - positives, fp))
         return most < self.at[0] and (self.totals.bits is None or most <= self.most)
+
+    def _largest_of(self, block: Block, places: NDArray[np.intp]) -> list[int]:
+        """The last place of the largest distance, where products fit 64 bits: between equal samples all are the
+        largest."""
+        if self.totals.unit != COUNT or self.pairs >= LARGEST_PRODUCT:
+            return list(places.tolist())
+        negatives, positives = (
+            np.concatenate(([0], np.cumsum(words[0])))[places] + below
+            for words, below in zip((block.negatives, block.positives), block.below, strict=True)
+        )
+        distances = np.abs(positives * self.totals.negatives - negatives * self.totals.positives)
+        return [int(places[distances == distances.max()][-1])]
 
     def _from(self, block: Block, places: list[int]) -> list[tuple[int, int]]:
         """(positives, negatives) from each of these places of the block on."""
@@ -102,5 +115,5 @@ class ClassDistance(Sweep):
         )
 
 
-def _nearly_largest(values: NDArray[np.float64]) -> list[int]:
-    return [int(i) for i in np.flatnonzero(values >= values.max() - MARGIN)]
+def _nearly_largest(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    return np.flatnonzero(values >= values.max() - MARGIN)

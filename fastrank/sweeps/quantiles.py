@@ -53,6 +53,10 @@ class Quantiles(Sweep):
         """Takes those found in other blocks."""
         self.found.update(other.found)
 
+    def of(self, name: str, q: float) -> tuple[float, float]:
+        """The quantile of a class and the upper end of its cell; NaN where the class has no rows."""
+        return self.found.get((name, q), (math.nan, math.nan))
+
 
 @dataclass(unsafe_hash=True)
 class TopRows(Sweep):

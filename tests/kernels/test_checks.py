@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -57,3 +58,19 @@ def test_what_is_no_small_integer_is_seen(dtype: type) -> None:
 def test_any_above(values: Any, top: int) -> None:
     values.flags.writeable = False
     assert checks.any_above(values, top) == bool((values > top).any())
+
+
+@given(hnp.arrays(st.sampled_from([np.float32, np.float64]), st.integers(0, 70), elements=st.floats(0, 2, width=32)))
+def test_small_values_are_rounded_to_units(values: Any) -> None:
+    values = values * values.dtype.type(1e-6)
+    found = checks.rounded(values, 2.0**-20)
+    units = [Fraction(float(x)) * 2**72 if x < 2.0**-20 else Fraction(float(x)) for x in values]
+    assert found.tolist() == [
+        float(round(unit) / Fraction(2**72)) if x < 2.0**-20 else x for x, unit in zip(values, units, strict=True)
+    ]
+    assert found.dtype == np.float64
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0, 2.0**-72, 5.0]), max_size=70))
+def test_positive_values_are_counted(values: list[float]) -> None:
+    assert checks.count_positive(np.array(values, np.float64)) == sum(x > 0 for x in values)

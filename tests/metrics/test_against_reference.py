@@ -31,7 +31,8 @@ EXACT = {
     "auc", "auc_gini", "ks", "accuracy", "balanced_accuracy", "binary_f1", "binary_f_beta", "binary_precision",
     "binary_recall", "binary_specificity", "confusion", "fpr",
     "best_threshold", "cumulative_gain", "lift", "precision_at_recall", "recall_at_precision", "roc_curve",
-    "score_quantiles", "tpr_at_fpr", "calibration_curve", "ece", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "score_quantiles", "quantiles", "tpr_at_fpr", "multiclass_auc", "multiclass_confusion", "top_k_accuracy",
+    "max_error", "calibration_curve", "ece",
 }  # fmt: skip
 WEIGHTS = ("weight", "query_weight")
 # What the rows are like: as they come; of one class; of a class that has weight 0 only; with any finite grades; none.
@@ -46,11 +47,16 @@ def is_absent(columns: Columns, metric: Metric) -> bool:
 
 def present(columns: Columns) -> np.ndarray:
     """The rows that count."""
-    return columns["weight"] > 0 if "weight" in columns else np.ones(len(columns["label"]), np.bool_)
+    count = len(next(iter(columns.values())))
+    return columns["weight"] > 0 if "weight" in columns else np.ones(count, np.bool_)
 
 
 def is_one_class(columns: Columns, metric: Metric) -> bool:
     return np.unique(columns["label"][present(columns)]).size < 2
+
+
+def is_one_value(columns: Columns, metric: Metric) -> bool:
+    return min(np.unique(columns[name][present(columns)]).size for name in ("label", "score")) < 2
 
 
 def is_never(outcomes: Callable[[Any], float]) -> Callable[[Columns, Metric], bool]:
@@ -81,6 +87,12 @@ def has_no_entropy(columns: Columns, metric: Metric) -> bool:
 def sums_to_zero(columns: Columns, metric: Metric) -> bool:
     weights = columns.get("weight", np.ones(len(columns["label"])))
     return math.fsum(weights * columns["label"]) == 0
+
+
+def divides_by_zero(columns: Columns, metric: Metric) -> bool:
+    divided = columns["denominator"] if "denominator" in columns else columns["cost"]
+    weights = columns.get("weight", np.ones(len(divided)))
+    return not sum(Fraction(w) * Fraction(float(x)) for w, x in zip(weights, divided, strict=True))
 
 
 def each_query(columns: Columns, metric: Metric, **rules: str) -> np.ndarray:
@@ -122,6 +134,25 @@ def has_one_class(columns: Columns, metric: Metric) -> bool:
     return is_absent(columns, metric) if pooled else is_one_class(columns, metric)
 
 
+def is_zero(columns: Columns) -> np.ndarray:
+    return (columns["label"] == 0)[present(columns)]
+
+
+def is_zero_pair(columns: Columns) -> np.ndarray:
+    return ((columns["label"] == 0) & (columns["score"] == 0))[present(columns)]
+
+
+def has_no_relation(columns: Columns, metric: Metric) -> bool:
+    rules = {"skip": is_zero(columns).all(), "inf": is_zero_pair(columns).any()}
+    return is_absent(columns, metric) or bool(rules.get(metric.parameters["zero"], False))
+
+
+def has_no_symmetric_relation(columns: Columns, metric: Metric) -> bool:
+    zeros = is_zero_pair(columns)
+    rules = {"skip": zeros.all(), "nan": zeros.any(), "count": False}
+    return is_absent(columns, metric) or bool(rules[metric.parameters["zero"]])
+
+
 # When a metric is NaN, by the words with which it is declared; new words need a condition.
 UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "there are no rows": is_absent,
@@ -130,6 +161,10 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "a class has fewer than two rows, or weighs 1 or less": has_no_two_rows_of_a_class,
     "there are no rows, or the cross entropy of the background is 0 (one class)": has_no_entropy,
     "the labels sum to 0": sums_to_zero,
+    "the targets are constant, or there are none": is_one_class,
+    "the targets or the predictions are constant, or there are none": is_one_value,
+    "the denominators sum to 0": divides_by_zero,
+    "the costs sum to 0": divides_by_zero,
     'there are no rows, or none is positive (criterion="f1"), or all are of one class (criterion="youden")': (
         has_no_best_threshold
     ),
@@ -145,6 +180,11 @@ UNDEFINED: dict[str, Callable[[Columns, Metric], bool]] = {
     "all rows are of one class, or predicted so": is_never(
         lambda n: (n.tp + n.fp) * (n.tp + n.fn) * (n.tn + n.fp) * (n.tn + n.fn)
     ),
+    'there are no rows; with zero="skip", where no target is other than 0; with zero="inf", where a target and its '
+    "prediction are 0": has_no_relation,
+    'there are no rows; with zero="skip", where target and prediction of every row are 0; with zero="nan", where those '
+    "of any row are": has_no_symmetric_relation,
+    "no target is other than 0": lambda columns, metric: bool(is_zero(columns).all()),
     'fewer than two classes have rows; with average="micro", where there are no rows': has_one_class,
 }
 # Options under which the values of a metric leave its range: sums do, and spreads; weights, and grades as they are.
@@ -185,7 +225,7 @@ def fits(metric: Metric, shape: str) -> bool:
 def arguments_of(metric: Metric, rows: pa.RecordBatch, weighted: bool) -> Columns:
     """The columns of a metric by role; `background` is that of a column of rates."""
     names = [*metric.domains, *metric.definition.optional]
-    roles = {**dict(zip(names, names, strict=True)), "score": "p", **metric.overrides}
+    roles = {name: "p" if name == "score" else name for name in names} | metric.overrides
     of_classes = metric.parameters.get("scores") or ()
     roles = {role: name for role, name in roles.items() if not role.startswith("score[")}
     if "background" in roles:
@@ -214,8 +254,10 @@ def options_of(metric: Metric, columns: Columns) -> dict[str, Any]:
 
 
 def expected(metric: Metric, columns: Columns) -> float:
-    # The reference takes labels everywhere, None where a metric reads none.
-    value = getattr(reference, reference_name(metric))(**{"label": None, **columns}, **options_of(metric, columns))
+    function = getattr(reference, reference_name(metric))
+    # Of ranked lists the reference takes labels everywhere, None where a metric reads none.
+    nothing = {"label": None} if "label" in inspect.signature(function).parameters else {}
+    value = function(**{**nothing, **columns}, **options_of(metric, columns))
     assert isinstance(value, float)
     return value
 
@@ -242,6 +284,13 @@ def share_of_true_class(metric: Metric, columns: Columns) -> np.ndarray:
     return own / [sum(row) for row in values.tolist()] if metric.parameters["normalize"] else own
 
 
+def skipped(metric: Metric, columns: Columns) -> int | None:
+    """How many rows of zeros are left out."""
+    if metric.parameters.get("zero") != "skip":
+        return None
+    return int(np.count_nonzero({"mape": is_zero, "smape": is_zero_pair}[metric.definition.name](columns)))
+
+
 def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> list[dict[str, Any]]:
     """The rows of the result table, by metric."""
     weights = {role: role for role in WEIGHTS} if weighted else {}
@@ -253,8 +302,10 @@ def evaluated(metrics: list[Metric], rows: pa.RecordBatch, weighted: bool) -> li
 
 
 def agree(metric: Metric, value: float, right: float) -> None:
-    # A spread of values that are nearly equal is what their rounding makes it, as is 1 - x of an x near 1.
-    cancels = metric.parameters.get("aggregation") == "std" or metric.definition.name in ("rig", "brier_decomposition")
+    # A spread of values that are nearly equal is what their rounding makes it, as are a difference of logarithms, and 1
+    # less what is near 1.
+    differences = ("msle", "rmsle", "rig", "brier_decomposition")
+    cancels = metric.parameters.get("aggregation") == "std" or metric.definition.name in differences
     absolute = TOLERANCE if cancels else 0.0
     assert math.isnan(value) == math.isnan(right), metric
     close = math.isclose(value, right, rel_tol=TOLERANCE, abs_tol=absolute)
@@ -271,6 +322,8 @@ def in_classes(metric: Metric, columns: Columns) -> Columns:
 def is_replaced(metric: Metric, columns: Columns) -> bool:
     """Whether a number stands for what is undefined."""
     single_class, zero_division = (metric.parameters.get(name, "nan") for name in ("single_class", "zero_division"))
+    if metric.parameters.get("force_finite") and not is_absent(columns, metric):
+        return True
     return zero_division != "nan" or (single_class != "nan" and not is_absent(columns, metric))
 
 
@@ -288,6 +341,7 @@ def check(metric: Metric, row: dict[str, Any], columns: Columns) -> None:
     stretched = any(metric.parameters.get(name) in values for name, values in STRETCHED.items())
     assert math.isnan(value) or stretched or low - TOLERANCE <= value <= high + TOLERANCE, (metric, value)
     assert row["rows_clipped"] == clipped(metric, columns), metric
+    assert row["rows_skipped"] == skipped(metric, columns), metric
 
 
 @pytest.mark.parametrize("name", list_metrics())

@@ -11,12 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastrank.sweeps import Block, ClassDistance, Midranks, Pairs, PartialPairs, PrecisionArea, Sweep, Totals
+from fastrank._kernels import runs
+from fastrank.sweeps import (
+    BaselineBins,
+    Block,
+    ClassDistance,
+    Midranks,
+    Pairs,
+    PartialPairs,
+    PrecisionArea,
+    Sweep,
+    Totals,
+    Transport,
+)
 from fastrank.sweeps.base import COUNT, WEIGHT
+from fastrank.sweeps.integers import FEW_PLACES, sums_before
 
 SWEEPS = [
     Pairs(), PartialPairs(Fraction(0.3)), PartialPairs(Fraction(0.6), from_below=True), Midranks(), ClassDistance(),
-    PrecisionArea("step"), PrecisionArea("trapezoid"), PrecisionArea("integral"),
+    PrecisionArea("step"), PrecisionArea("trapezoid"), PrecisionArea("integral"), BaselineBins(3), Transport(),
 ]  # fmt: skip
 INTEGERS = st.integers(0, 4) | st.just(1 << 40)
 
@@ -73,3 +86,34 @@ def test_blocks_may_be_dealt_in_any_way(sweep, unit, classes, bits, seed):
     first.merge(second)
     assert found(first) == found(right)
     assert sweep == type(sweep)(**{n: getattr(sweep, n) for n in type(sweep).__dataclass_fields__})
+
+
+@pytest.mark.parametrize("unit", [COUNT, WEIGHT])
+def test_sums_before_many_places_are_those_before_few(unit):
+    rng = np.random.default_rng(2)
+    integers = words(rng.integers(0, 2**50, 2000).tolist(), unit)
+    places = np.flatnonzero(rng.random(2001) < 0.5).tolist()
+    assert len(places) > FEW_PLACES
+    few = [sums_before(integers, [place])[0] for place in places]
+    assert sums_before(integers, places) == few
+    assert few[-1] > 2**59
+
+
+@pytest.mark.parametrize("score", [-np.inf, np.inf])
+def test_a_distance_stays_infinite_when_parts_are_merged(score):
+    keys = np.array([runs.sort_runs(np.array([x], np.float32), np.zeros(1, np.uint8))[0][0] for x in (score, 1.0)])
+    totals = Totals(1, 1, COUNT, None)
+    one, nothing = np.array([1]), np.array([0])
+    # The only negative row is infinite, the only positive one is 1.
+    sides = {score: ((one,), (nothing,)), 1.0: ((nothing,), (one,))}
+    parts, below = [], (0, 0)
+    for x in sorted(sides):
+        part = Transport().begin(totals)
+        part.add(Block(keys[[score, 1.0].index(x)][None], *sides[x], below, totals))
+        parts.append(part)
+        below = tuple(int(side[0][0]) for side in sides[x])
+    for first, second in (parts, parts[::-1]):
+        both = Transport().begin(totals)
+        both.merge(first)
+        both.merge(second)
+        assert both.distance == np.inf
