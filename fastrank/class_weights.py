@@ -1,20 +1,25 @@
 """Weights by class: what the weight of a row is multiplied by, for the class of its label.
 
-They make a column of weights of the columns of labels and weights (`weights_times` of `fastrank.domains`), so that
-whatever reads the weight of a row reads the product.
+They make a column of weights of the columns of labels and weights, so that whatever reads the weight of a row reads the
+product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fastrank.domains import LARGEST_WEIGHT, WEIGHT, weights_times
+import numpy as np
+
+from fastrank._kernels import checks
+from fastrank.domains import LARGEST_NUMBER, LARGEST_WEIGHT, REAL, WEIGHT, Beside, Column, either, in_units
 from fastrank.errors import ParameterError
 from fastrank.metrics.parameters import Label, Number
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fastrank.domains import Domain
 
 __all__ = ["ClassWeights"]
@@ -72,7 +77,7 @@ class ClassWeights:
                 f"class_weight and negative_downsampling multiply a weight by {max(factors)!r}; "
                 f"allowed: {WEIGHT.allowed}"
             )
-        return weights_times(factors, numbers, self.text, alone=alone)
+        return _weights_times(factors, numbers, self.text, alone=alone)
 
     @property
     def text(self) -> str:
@@ -88,3 +93,42 @@ def _checked(kind: Any, value: Any, what: str) -> Any:
         return kind.check(value)
     except ParameterError as error:
         raise ParameterError(f"class_weight: {what} is {error}") from None
+
+
+def _weights_times(factors: list[float], numbers: Domain, what: str, *, alone: bool) -> Domain:
+    """Weights, times the factor of each row's class; of the classes `alone` where no column holds weights.
+
+    `numbers` reads the labels as numbers of classes: of each the factor, the last of them of all that are higher.
+    The product is rounded to float64, as whoever makes such a column of weights would, then as any weight.
+    """
+    of_class = in_units(np.array(factors)) if alone else np.array(factors)
+
+    def times(domain: Domain, mine: Column, classes: Column) -> tuple[Domain, Column]:
+        weights = _of_each(of_class, classes.values)
+        if alone:
+            return domain, Column(weights, None)
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are invalid
+            weights *= mine.values
+        invalid = mine.invalid
+        # A negative weight times 0 would be 0.
+        if checks.any_outside(mine.values, 0.0, LARGEST_NUMBER) or checks.any_outside(weights, 0.0, LARGEST_WEIGHT):
+            invalid = either(invalid, ~((mine.values >= 0) & (weights <= LARGEST_WEIGHT)))
+        return domain, Column(in_units(weights), invalid)
+
+    return replace(
+        WEIGHT,
+        name=f"weight times {what} of a {numbers.name}",
+        allowed=f"{WEIGHT.allowed}, after {what} multiplied it",
+        view=(lambda _: Column(None, None)) if alone else REAL.view,
+        reading=f"times {what}",
+        beside=Beside("label", times, numbers),
+    )
+
+
+def _of_each(factors: NDArray[np.float64], numbers: NDArray[Any]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = (
+        np.where(numbers.view(np.bool_), factors[1], factors[0])  # in half the time
+        if factors.size == 2 and numbers.dtype == np.uint8
+        else factors.take(numbers, mode="clip")
+    )
+    return found

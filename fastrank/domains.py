@@ -6,7 +6,7 @@ marks the rows that lie outside.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,8 +40,8 @@ __all__ = [
     "Unfit",
     "grades",
     "interval",
+    "in_units",
     "list_scores",
-    "weights_times",
 ]
 
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
@@ -233,42 +233,12 @@ def _grade(array: pa.Array) -> Column:
 def _weight(array: pa.Array) -> Column:
     """Weights as float64 multiples of 2^-72."""
     values, invalid = _interval(0.0, LARGEST_WEIGHT)(array)
-    return Column(checks.rounded(values, WEIGHT_ROUNDER), invalid)
+    return Column(in_units(values), invalid)
 
 
-def weights_times(factors: list[float], numbers: Domain, what: str, *, alone: bool) -> Domain:
-    """Weights, times the factor of each row's class; of the classes `alone` where no column holds weights.
-
-    `numbers` reads the labels as numbers of classes: of each the factor, the last of them of all that are higher.
-    The product is rounded to float64, as whoever makes such a column of weights would, then as any weight.
-    """
-    of_class = checks.rounded(np.array(factors), WEIGHT_ROUNDER) if alone else np.array(factors)
-
-    def times(domain: Domain, mine: Column, classes: Column) -> tuple[Domain, Column]:
-        weights = _of_each(of_class, classes.values)
-        if alone:
-            return domain, Column(weights, None)
-        weights *= mine.values
-        too_large = weights > LARGEST_WEIGHT if checks.any_outside(weights, 0.0, LARGEST_WEIGHT) else None
-        return domain, Column(checks.rounded(weights, WEIGHT_ROUNDER), either(mine.invalid, too_large))
-
-    return replace(
-        WEIGHT,
-        name=f"weight times {what} of a {numbers.name}",
-        allowed=f"{WEIGHT.allowed}, after {what} multiplied it",
-        view=(lambda _: Column(None, None)) if alone else _interval(0.0, LARGEST_NUMBER),
-        reading=f"times {what}",
-        beside=Beside("label", times, numbers),
-    )
-
-
-def _of_each(factors: NDArray[np.float64], numbers: NDArray[Any]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = (
-        np.where(numbers.view(np.bool_), factors[1], factors[0])  # in half the time
-        if factors.size == 2 and numbers.dtype == np.uint8
-        else factors.take(numbers, mode="clip")
-    )
-    return found
+def in_units(weights: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Weights as float64, rounded to multiples of 2^-72."""
+    return checks.rounded(weights, WEIGHT_ROUNDER)
 
 
 def _id(array: pa.Array) -> Column:

@@ -286,6 +286,11 @@ def test_bad_rows_are_named() -> None:
         fr.evaluate({**rows, "y": [1, 0.5, 0]}, "calibration_ratio", label="y", score="p", class_weight={1: 2})
     with pytest.raises(InvalidValueError, match=r"column 'w' \(weight\): row 0 holds -1.0"):
         fr.evaluate({**rows, "w": [-1.0, 1, 1]}, "auc", label="y", score="p", weight="w", class_weight={1: 2})
+    with pytest.raises(InvalidValueError, match=r"column 'w' \(weight\): row 1 holds -1.0"):
+        fr.evaluate({**rows, "w": [1.0, -1.0, 1]}, "auc", label="y", score="p", weight="w", class_weight={0: 0})
+    for bad in (np.nan, np.inf, None):
+        with pytest.raises(InvalidValueError, match=r"column 'w' \(weight\): row 1 holds"):
+            fr.evaluate({**rows, "w": [1.0, bad, 1]}, "auc", label="y", score="p", weight="w", class_weight={0: 0})
     days = pa.table({"y": pa.array([0, 1], pa.date32()), "p": [0.1, 0.2]})
     with pytest.raises(ColumnTypeError, match="a type of which the class_weight of 'Monday' names a value"):
         fr.evaluate(days, m.auc(positive="1970-01-01"), label="y", score="p", class_weight={"Monday": 2})

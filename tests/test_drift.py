@@ -175,6 +175,28 @@ def test_the_same_bits_however_rows_are_split(bits: int | None, weight: str | No
     same_bits(fr.drift(*shuffled, batch_rows=501, **options, **({} if bits else {"memory_limit": 1 << 14})), whole)
 
 
+def test_distances_in_standard_deviations(samples: tuple[np.ndarray, np.ndarray]) -> None:
+    a, b = samples
+    for dtype, shift, rel in ((np.float64, 0.0, 1e-14), (np.float64, 2.0**30 + 1 / 3, 1e-6), (np.float32, 0.0, 1e-14)):
+        x, y = (a + shift).astype(dtype), (b + shift).astype(dtype)
+        plain = fr.drift({"x": x}, {"x": y}, bits=20)
+        found = fr.drift({"x": x}, {"x": y}, bits=20, normalize=True)
+        for name in ("wasserstein", "wasserstein_lower", "wasserstein_upper"):
+            assert found["x", name] == pytest.approx(plain["x", name] / np.std(x.astype(np.longdouble)), rel=rel)
+    w = np.linspace(0.5, 2, a.size)
+    deviation = math.sqrt(np.average((a - np.average(a, weights=w)) ** 2, weights=w))
+    sides = {"x": a, "w": w}, {"x": b, "w": np.ones(b.size)}
+    plain, found = (
+        fr.drift(*sides, "x", weight="w", normalize=normalize)["x", "wasserstein"] for normalize in (False, True)
+    )
+    assert found == pytest.approx(plain / deviation, rel=1e-13)
+    for constant in ([2.0, 2.0], [1.0, math.inf], [1.0, 1e300]):
+        assert math.isnan(fr.drift({"x": constant}, {"x": [1.0]}, normalize=True)["x", "wasserstein"])
+    # A variance of 1 / 4 beside squares of some 2^104.
+    large = fr.drift({"x": [2.0**52, 2.0**52 + 1]}, {"x": [2.0**52, 2.0**52 + 3]}, normalize=True)
+    assert large["x", "wasserstein"] == 2.0
+
+
 def test_cells_bound_the_distances(samples: tuple[np.ndarray, np.ndarray]) -> None:
     a, b = samples
     exact = fr.drift({"x": a}, {"x": b})
@@ -267,6 +289,7 @@ def test_rows_that_do_not_count() -> None:
         ({"floor": -0.1}, ParameterError, "floor=-0.1; allowed: a number from 0"),
         ({"bits": 27}, ParameterError, "bits=27; allowed: an integer from 12 to 26"),
         ({"on_invalid": "keep"}, ParameterError, "on_invalid='keep'; allowed"),
+        ({"normalize": "yes"}, ParameterError, "normalize='yes'; allowed"),
         ({"weight": 1}, ParameterError, "weight=1; allowed: the name of a column"),
         ({"memory_limit": -1}, ParameterError, "memory_limit=-1; allowed"),
     ],

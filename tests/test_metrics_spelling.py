@@ -26,6 +26,7 @@ from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.parameters import (
     Background,
+    Epsilon,
     Choice,
     ClassNames,
     ColumnName,
@@ -89,6 +90,8 @@ def values_of(kind) -> st.SearchStrategy:
         case ClassNames():
             names = st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
             return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
+        case Epsilon():
+            return st.sampled_from([None, "dtype"]) | st.floats(2.0**-1022, 0.5, exclude_max=True)
         case Background():
             return st.just("self") | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
         case ZeroTarget():

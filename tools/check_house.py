@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": _STATES,
     "tabular": _LEAF,
     "result": _STATES | {"metrics", "tabular"},
-    "class_weights": _LEAF | {"domains", "metrics"},
+    "class_weights": _KERNELS | {"domains", "metrics"},
     "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
     "plan": _PLAN | {"result", "requests", "pairing"},

@@ -174,6 +174,7 @@ def demo(rows: int, folder: Path) -> None:
 @click.option("--where", help="Condition on rows, in SQL.")
 @click.option("--bins", type=int, default=10, show_default=True, help="Bins of numbers, equal parts of REFERENCE.")
 @click.option("--floor", type=float, default=1e-4, show_default=True, help="Least share of a cell for psi and KL.")
+@click.option("--normalize", is_flag=True, help="Divide wasserstein by the standard deviation in REFERENCE.")
 @click.option("--bits", type=int, help="Keep numbers in 2^bits cells, in bounded memory, with bounds.")
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
               help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip

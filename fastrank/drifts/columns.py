@@ -22,6 +22,7 @@ from fastrank.buffers import buffer_view, is_id, null_mask
 from fastrank.columns import RowSet
 from fastrank.domains import NUMBER, Column, Domain, Unfit, floats
 from fastrank.errors import ParameterError
+from fastrank.metrics.scores import square_root
 from fastrank.sweeps import BaselineBins, ClassDistance, Transport
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from fastrank.columns import Rows
 
 __all__ = ["BOUNDS", "DISTANCES", "CategoryColumn", "Cells", "Counted", "NumberColumn"]
+
+# The lower bits of a float64: the upper 26, squared, are a float64.
+LOW_BITS = np.uint64(2**27 - 1)
 
 DISTANCES = ("ks_distance", "wasserstein")
 BOUNDS = tuple(f"{name}_{end}" for name in DISTANCES for end in ("lower", "upper"))
@@ -93,6 +97,32 @@ class Cells:
         return [(side, sum(side, Fraction(0))) for side in self.amounts]
 
 
+class _Spread:
+    """The standard deviation of numbers, from exact sums of them and of their squares."""
+
+    def __init__(self) -> None:
+        self._digits = np.zeros((2, exact_sum.DIGITS), np.int64)
+        self._special = np.zeros((2, exact_sum.SPECIALS), np.int64)
+
+    def add(self, values: NDArray[np.floating], weights: NDArray[np.float64] | None) -> None:
+        """Takes numbers."""
+        x = values.astype(np.float64)
+        high = (x.view(np.uint64) & ~LOW_BITS).view(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # of what is infinite the sum is no number
+            low = x - high
+            terms = (x,), (high * high, 2.0 * high * low, low * low)
+        for at, parts in enumerate(terms):
+            for part in parts:
+                exact_sum.add_values(part, weights, None, self._digits, self._special, at)
+
+    def deviation(self, total: Fraction) -> float:
+        """Of numbers of this total weight; NaN where one, or its square, is infinite."""
+        if not total or self._special.any():
+            return math.nan
+        mean, square = (digits_to_fraction(row) / total for row in self._digits)
+        return square_root(square - mean * mean)[0]
+
+
 class Counted:
     """What is counted of a column of either kind."""
 
@@ -130,7 +160,7 @@ class NumberColumn(Counted):
     kind = "numeric"
     domain = VALUE
 
-    def __init__(self, *arguments: Any, bins: int, bits: int | None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, bins: int, bits: int | None, normalize: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
         weighted = self.row_set.roles[-1][0] == "weight"
         self.bits = bits
@@ -139,6 +169,7 @@ class NumberColumn(Counted):
         )
         self.state.grow(1)
         self.nulls = [Fraction(0), Fraction(0)]
+        self._spread = _Spread() if normalize else None
         self._bins, self._far, self._transport = BaselineBins(bins), ClassDistance(), Transport()
 
     def _take(self, values: Any, weights: NDArray[np.float64] | None, side: int) -> None:
@@ -150,6 +181,8 @@ class NumberColumn(Counted):
         if weights is not None:
             rows["weight"] = weights
         self.state.update(rows, None)  # type: ignore[arg-type]
+        if self._spread is not None and side == 0:
+            self._spread.add(values, weights)
 
     def finish(self) -> None:
         """Answers all that is asked of the distribution."""
@@ -172,19 +205,24 @@ class NumberColumn(Counted):
         far, transport = self._far, self._transport
         if far.pairs == 0:
             return dict.fromkeys((*DISTANCES, *BOUNDS), math.nan)
-        largest = Fraction(far.at[0], far.pairs)
-        found: dict[str, float | None] = {"ks_distance": float(largest), "wasserstein": transport.distance}
-        if self.bits is None:
-            ends = {name: (value, value) for name, value in found.items()}
-        else:
-            off = transport.uncertainty
-            ends = {
-                "ks_distance": (float(largest), float(max(largest, Fraction(far.most, far.pairs)))),
-                "wasserstein": (max(0.0, transport.distance - off), transport.distance + off),
-            }
+        largest, most = (Fraction(distance, far.pairs) for distance in (far.at[0], max(far.at[0], far.most)))
+        unit, off = self._unit, 0.0 if self.bits is None else transport.uncertainty
+        found: dict[str, float | None] = {"ks_distance": float(largest), "wasserstein": transport.distance / unit}
+        ends = {
+            "ks_distance": (float(largest), float(most)),
+            "wasserstein": (max(0.0, transport.distance - off) / unit, (transport.distance + off) / unit),
+        }
         for name, (lower, upper) in ends.items():
             found[f"{name}_lower"], found[f"{name}_upper"] = lower, upper
         return found
+
+    @property
+    def _unit(self) -> float:
+        """What the area between the distributions is measured in: 1, or the standard deviation of the reference."""
+        if self._spread is None:
+            return 1.0
+        totals = self.state.totals(0)
+        return self._spread.deviation(totals.negatives * Fraction(2) ** totals.unit) or math.nan
 
 
 class CategoryColumn(Counted):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from fastrank._kernels import exact_sum
+from fastrank._kernels import elementary
 from fastrank.columns import Columns, find_rows
 from fastrank.domains import WEIGHT
 from fastrank.drifts.columns import BOUNDS, DISTANCES, CategoryColumn, NumberColumn
 from fastrank.drifts.result import Drift
 from fastrank.errors import ColumnTypeError, EmptyInputError, ParameterError
-from fastrank.metrics.parameters import Number, WholeNumber
+from fastrank.metrics.parameters import Flag, Number, WholeNumber
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
 from fastrank.where import Where
@@ -37,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "bits": WholeNumber(12, 26, optional=True, none_means="exact"),
     "max_categories": WholeNumber(1),
     "memory_limit": WholeNumber(0),
+    "normalize": Flag(),
 }
 
 
@@ -51,6 +52,7 @@ def drift(
     bins: int = 10,
     floor: float = 1e-4,
     bits: int | None = None,
+    normalize: bool = False,
     on_invalid: str = "raise",
     max_categories: int = MOST_CATEGORIES,
     batch_rows: int | None = None,
@@ -94,6 +96,8 @@ def drift(
         Keep numbers in 2^bits cells of the float32 grid (12 to 26), in bounded memory.  Bins then end between cells;
         the distances have bounds, ks_distance_lower, wasserstein_upper and so on, that hold for any data.
         Default: distinct values, exact.
+    normalize : bool
+        Divide wasserstein by the standard deviation of the reference, so that columns of any unit compare.
     on_invalid : "raise" or "drop"
         What to do with rows that hold an invalid weight, or an integer beyond 2^53; dropped rows are counted.
     max_categories : int
@@ -117,7 +121,8 @@ def drift(
 
     Undefined
     ---------
-    NaN where a side has no rows (all were excluded, or weigh 0); the distances also where it has only nulls.
+    NaN where a side has no rows (all were excluded, or weigh 0); the distances also where it has only nulls, and
+    a normalized one where the values of the reference are all the same, or infinite.
 
     Source
     ------
@@ -138,7 +143,14 @@ def drift(
     >>> found.cells("price").to_pydict()
     {'cell': [2.0, inf, None], 'reference': [0.5, 0.5, 0.0], 'current': [0.25, 0.75, 0.0]}
     """
-    given = {"bins": bins, "floor": floor, "bits": bits, "max_categories": max_categories, "memory_limit": memory_limit}
+    given = {
+        "bins": bins,
+        "floor": floor,
+        "bits": bits,
+        "max_categories": max_categories,
+        "memory_limit": memory_limit,
+        "normalize": normalize,
+    }
     for name, kind in KINDS.items():
         try:
             kind.check(given[name])
@@ -164,7 +176,9 @@ def drift(
         if name in categories or _is_category(sources, name):
             counted.append(CategoryColumn(name, *shared, drop=on_invalid == "drop", most=max_categories))
         else:
-            counted.append(NumberColumn(name, *shared, drop=on_invalid == "drop", bins=bins, bits=bits))
+            counted.append(
+                NumberColumn(name, *shared, drop=on_invalid == "drop", bins=bins, bits=bits, normalize=normalize)
+            )
     numeric = [each for each in counted if isinstance(each, NumberColumn)]
     for each in numeric:
         each.state.memory_limit = memory_limit // len(numeric)
@@ -248,10 +262,10 @@ def _divergences(reference: Sequence[float], current: Sequence[float], floor: fl
     psi, kl, js = [], [], []
     for r, c in zip(reference, current, strict=True):
         middle = (r + c) / 2
-        js += [x * exact_sum.log(x / middle) / 2 for x in (r, c) if x]
+        js += [x * elementary.log(x / middle) / 2 for x in (r, c) if x]
         r, c = max(r, floor), max(c, floor)
         if r or c:
-            ratio = exact_sum.log(r / c) if r and c else math.copysign(math.inf, r - c)
+            ratio = elementary.log(r / c) if r and c else math.copysign(math.inf, r - c)
             psi.append((r - c) * ratio)
             kl.append(r * ratio if r else 0.0)
     js_divergence = max(0.0, math.fsum(js))

@@ -124,8 +124,9 @@ def multiclass_log_loss(loss: SumOfClasses, weight: Sum) -> Value:
     source="Brier 1950; as sklearn.metrics.brier_score_loss",
 )
 def multiclass_brier(errors: SumOfClasses, weight: Sum, *, scale_by_half: bool | str = "auto") -> float:
-    """Brier score of several classes: the mean of the sum over classes of (p - y)^2, y being 1 of the true class and 0
-    of others.
+    """Brier score of several classes: the mean of the sum over classes of (p - y)^2.
+
+    y is 1 of the true class, and 0 of the others.
 
     Examples
     --------
