@@ -63,14 +63,11 @@ class Extent(Sweep):
 
     def add(self, block: Block) -> None:
         """Looks at the scores of the block."""
-        negative, positive = block.points.negatives > 0, block.points.positives > 0
-        present = negative | positive
-        if not present.any():
+        if not block.size:
             return
         x = self.predictor(block.inner_scores)
-        self.lowest = min(self.lowest, float(x[present].min()))
-        self.highest = max(self.highest, float(x[present].max()))
-        self.any_wrong |= bool((negative & (x > 0)).any() or (positive & (x < 0)).any())
+        self.lowest, self.highest = min(self.lowest, float(x[0])), max(self.highest, float(x[-1]))
+        self.any_wrong |= bool(block.points.negatives[x > 0].any() or block.points.positives[x < 0].any())
 
     def merge(self, other: Self) -> None:
         """Takes what another has seen."""

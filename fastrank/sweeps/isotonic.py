@@ -64,10 +64,8 @@ class Isotonic(Sweep):
 
     def add(self, block: Block) -> None:
         """Pools the scores of the block."""
-        present = np.logical_or.reduce([words != 0 for words in (*block.negatives, *block.positives)])
-        scores = block.inner_scores[present]
-        negatives, positives = (tuple(w[present] for w in words) for words in (block.negatives, block.positives))
-        self._parts.append(self._pool(_Part(scores, scores, negatives, positives)))
+        scores = block.inner_scores
+        self._parts.append(self._pool(_Part(scores, scores, block.negatives, block.positives)))
         if sum(part.first.size for part in self._parts) > GROWTH * max(self._pooled, block.size):
             self._parts = [self._joined()]
             self._pooled = self._parts[0].first.size
