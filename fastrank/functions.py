@@ -19,6 +19,8 @@ _START = "function:"
 class Function(str):
     """The text "function:" and a digest, which is what states know a function by; beside it, the function."""
 
+    __slots__ = ("argument", "function")
+
     function: Any
     argument: str
 
