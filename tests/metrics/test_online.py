@@ -153,9 +153,9 @@ def data(seed: int, rows: int) -> dict[str, np.ndarray]:
 
 def delta(n: np.ndarray, d: np.ndarray) -> float:
     """The standard error of a ratio of means, as Deng, Knoblich and Lu have it (equation 4)."""
-    (nn, nd), (_, dd) = np.cov(n, d)
+    (nn, cross), (_, dd) = np.cov(n, d)
     a, b = n.mean(), d.mean()
-    return math.sqrt((nn / b**2 - 2 * a / b**3 * nd + a**2 / b**4 * dd) / len(n))
+    return math.sqrt((nn / b**2 - 2 * a / b**3 * cross + a**2 / b**4 * dd) / len(n))
 
 
 @pytest.mark.parametrize("ci", LEVELS)
