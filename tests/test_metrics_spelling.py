@@ -25,7 +25,18 @@ from fastrank.metrics.base import OVERRIDES
 from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.names import ClassNames, ColumnName, ColumnNames, Label
-from fastrank.metrics.parameters import Background, Choice, Epsilon, Fallback, Flag, Gain, Number, Numbers, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    Discount,
+    Epsilon,
+    Fallback,
+    Flag,
+    Gain,
+    Number,
+    Numbers,
+    WholeNumber,
+)
 from fastrank.metrics.spelling import spell
 
 NAMES = fr.list_metrics()
@@ -79,14 +90,14 @@ def values_of(kind) -> st.SearchStrategy:
         case ClassNames():
             names = st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
             return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
-        case Epsilon():
-            return st.sampled_from([None, "dtype"]) | st.floats(2.0**-1022, 0.5, exclude_max=True)
         case Background():
             return st.sampled_from(["self", "overall", "global"]) | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
         case ZeroTarget():
             return st.sampled_from(["skip", "COUNT", "inf", "max1"]) | st.floats(
                 0, exclude_min=True, allow_infinity=False
             )
+        case Discount():
+            return st.just("log2")  # a function has no spelling
         case LargestValue():
             return st.sampled_from([200, 2, 100, 1])
         case Label():

@@ -100,11 +100,13 @@ def test_that_lengths_have_to_agree():
         pool(counts([1]), words([1]))
 
 
-POINTS = st.lists(st.floats(-10, 10), min_size=1, max_size=12, unique=True).map(sorted)
+# Of numbers below the normal ones np.interp makes infinities.
+COORDINATES = st.floats(-10, 10, allow_subnormal=False)
+POINTS = st.lists(COORDINATES, min_size=1, max_size=12, unique=True).map(sorted)
 
 
 @RELAXED
-@given(POINTS, st.lists(st.floats(-12, 12), max_size=20), st.integers(0, 2**32 - 1))
+@given(POINTS, st.lists(st.floats(-12, 12, allow_subnormal=False), max_size=20), st.integers(0, 2**32 - 1))
 def test_values_between_points(x, scores, seed):
     y = np.sort(np.random.default_rng(seed).random(len(x)))
     x = np.array(x)
