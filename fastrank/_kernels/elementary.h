@@ -92,11 +92,18 @@ FR_INLINE double fr_log_of_sum(fr_reduced a, double rest) {
     return fr_log_series(a.k, a.f, s, z, rest * a.shrink * (1.0 - 2.0 * (s - z)));
 }
 
+/* The logarithm of a reduced x. */
+FR_INLINE double fr_log_of(fr_reduced a) {
+    double s = a.f / (2.0 + a.f);
+    return fr_log_series(a.k, a.f, s, s * s, 0.0);
+}
+
 /* Natural logarithm; -inf of zero, NaN below. */
 FR_INLINE double fr_log(double x) {
     int tiny = x < FR_LEAST_NORMAL;
     fr_reduced a = fr_reduce(tiny ? x * 0x1p54 : x);
-    double s = a.f / (2.0 + a.f), y = fr_log_series(a.k - (tiny ? 54.0 : 0.0), a.f, s, s * s, 0.0);
+    a.k -= tiny ? 54.0 : 0.0;
+    double y = fr_log_of(a);
     y = x > 0.0 ? y : x == 0.0 ? -(double)INFINITY : (double)NAN;
     return x == (double)INFINITY ? x : y;
 }

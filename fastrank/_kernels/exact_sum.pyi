@@ -24,6 +24,7 @@ def add_log_loss(
     slices: NDArray[np.int32] | None,
     digits: NDArray[np.int64],
     special: NDArray[np.int64],
+    clipped: NDArray[np.int64],
     at: int = 0,
 ) -> None: ...
 def add_brier(

@@ -26,8 +26,10 @@ cdef extern from "exact_sum.h" nogil:
     void fr_carry(int64_t *)
 
 cdef extern from "binary.h" nogil:
-    void log_loss_terms_f32(const float *, const uint8_t *, double, double *, long)
-    void log_loss_terms_f64(const double *, const uint8_t *, double, double *, long)
+    void fr_log_losses_f32(const float *, const uint8_t *, const double *, const int32_t *, double, double *,
+                           int64_t *, long)
+    void fr_log_losses_f64(const double *, const uint8_t *, const double *, const int32_t *, double, double *,
+                           int64_t *, long)
     void brier_terms_f32(const float *, const uint8_t *, double *, long)
     void brier_terms_f64(const double *, const uint8_t *, double *, long)
 
@@ -135,17 +137,23 @@ cdef class _Sum:
 
 
 cdef void _add(
-    Terms terms, value *values, const uint8_t *labels, double eps, Py_ssize_t rows, _Sum total
+    Terms terms, value *values, const uint8_t *labels, double eps, int64_t *clipped, Py_ssize_t rows, _Sum total
 ) noexcept nogil:
     cdef double term[FR_BLOCK]
+    cdef const double *weight = NULL
+    cdef const int32_t *slice = NULL
     cdef Py_ssize_t start = 0, n
     while start < rows:
         n = min(<Py_ssize_t> FR_BLOCK, rows - start)
         if terms == LOG_LOSS:
+            if total.weights is not None:
+                weight = &total.weights[start]
+            if total.slices is not None:
+                slice = &total.slices[start]
             if value is float:
-                log_loss_terms_f32(values + start, labels + start, eps, term, n)
+                fr_log_losses_f32(values + start, labels + start, weight, slice, eps, term, clipped, n)
             elif value is double:
-                log_loss_terms_f64(values + start, labels + start, eps, term, n)
+                fr_log_losses_f64(values + start, labels + start, weight, slice, eps, term, clipped, n)
         elif terms == BRIER:
             if value is float:
                 brier_terms_f32(values + start, labels + start, term, n)
@@ -171,18 +179,21 @@ def add_values(const value[::1] values, weights, slices, digits, special, Py_ssi
     if rows == 0:
         return
     with nogil:
-        _add(VALUES, <value *> &values[0], NULL, 0.0, rows, total)
+        _add(VALUES, <value *> &values[0], NULL, 0.0, NULL, rows, total)
 
 
 def add_log_loss(const real[::1] scores, const uint8_t[::1] labels, double eps, weights, slices, digits, special,
-                 Py_ssize_t at=0):
-    """Adds -(y log p + (1 - y) log1p(-p)), with p clipped to [eps, 1 - eps]."""
+                 int64_t[::1] clipped not None, Py_ssize_t at=0):
+    """Adds -(y log p + (1 - y) log1p(-p)), with p clipped to [eps, 1 - eps]; `clipped` int64[slices] counts the rows
+    that were, but for those of weight 0."""
     cdef Py_ssize_t rows = scores.shape[0]
     cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
+    if labels.shape[0] != rows or clipped.shape[0] != total.digits.shape[0]:
+        raise ValueError("labels and scores differ in length, or clipped and digits do not fit")
     if rows == 0:
         return
     with nogil:
-        _add(LOG_LOSS, <real *> &scores[0], &labels[0], eps, rows, total)
+        _add(LOG_LOSS, <real *> &scores[0], &labels[0], eps, &clipped[at if slices is None else 0], rows, total)
 
 
 def add_brier(const real[::1] scores, const uint8_t[::1] labels, weights, slices, digits, special, Py_ssize_t at=0):
@@ -192,7 +203,7 @@ def add_brier(const real[::1] scores, const uint8_t[::1] labels, weights, slices
     if rows == 0:
         return
     with nogil:
-        _add(BRIER, <real *> &scores[0], &labels[0], 0.0, rows, total)
+        _add(BRIER, <real *> &scores[0], &labels[0], 0.0, NULL, rows, total)
 
 
 def add_loss(str name, constants, const label_value[::1] labels, const value[::1] scores, weights, slices, digits,

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["ExactSum", "Sum", "digits_to_fraction", "special_value", "weight_of"]
 
 _LABELLED = ("log_loss", "background", "brier", *exact_sum.LOSSES)
-# Where the clip and the floor of probabilities stand among the constants of a term; None: it has none.
+# Where the clip and the floor of probabilities stand among the constants of a term whose kernel does not count the
+# rows that they move; None: it has none.
 _CLIPS: dict[str, tuple[int | None, int | None]] = {
-    "log_loss": (0, None),
-    "background": (0, None),
     "true_class_log_loss": (None, 0),
     "focal": (0, 1),
 }
@@ -137,7 +136,7 @@ class ExactSum(RowAccumulator):
             low, floor = (0.0 if place is None else constants[place] for place in _CLIPS[self.term])
             self._count_clipped(low, floor, scores, labels, weights, slices)
         if self.term in ("log_loss", "background"):
-            exact_sum.add_log_loss(scores, labels, constants[0], *target)
+            exact_sum.add_log_loss(scores, labels, constants[0], *target, self.clipped)
         elif self.term == "brier":
             exact_sum.add_brier(scores, labels, *target)
         else:

@@ -150,13 +150,58 @@ def test_log_loss_terms_against_mpmath(dtype: type) -> None:
     scores = np.concatenate([generator.random(200), np.exp(-generator.random(200) * 40), [0.0, 1.0, 0.5]]).astype(dtype)
     for label in (0, 1):
         for score in scores:
-            digits, special = zeros()
-            exact_sum.add_log_loss(np.array([score]), np.array([label], np.uint8), EPS, None, None, digits, special)
+            (digits, special), clipped = zeros(), np.zeros(1, np.int64)
+            exact_sum.add_log_loss(
+                np.array([score]), np.array([label], np.uint8), EPS, None, None, digits, special, clipped
+            )
             found = float(digits_to_fraction(digits[0]))
             with mpmath.workprec(120):
                 p = mpmath.mpf(min(max(float(score), EPS), 1 - EPS))
                 exact = -mpmath.log(p if label else 1 - p)
             assert abs(found - exact) <= math.ulp(float(exact)), (score, label)
+
+
+@pytest.mark.parametrize("eps", [2.0**-52, 1e-7, 0.25])
+def test_log_losses_have_the_same_bits_in_any_company(eps: float) -> None:
+    generator = np.random.default_rng(4)
+    ends = [
+        0.0,
+        2.0**-40,
+        2.0**-30,
+        np.nextafter(np.float32(2.0**-30), np.float32(0)),
+        1e-7,
+        0.25,
+        0.75,
+        1 - 2.0**-24,
+        1,
+    ]
+    few = np.array(ends, np.float32)
+    many = np.concatenate([few, np.exp(-generator.random(5000) * 20).astype(np.float32)])
+    for label in (0, 1):
+        terms = []
+        for score in many:  # one by one; as float64 each takes the way of a block that holds scores near 0
+            found = []
+            for alone in (np.array([score]), np.array([score], np.float64)):
+                (digits, special), clipped = zeros(), np.zeros(1, np.int64)
+                exact_sum.add_log_loss(alone, np.array([label], np.uint8), eps, None, None, digits, special, clipped)
+                found.append(digits_to_fraction(digits[0]))
+                assert clipped[0] == (not eps <= float(score) <= 1 - eps)
+            assert found[0] == found[1], (score, label)
+            terms.append(found[0])
+        (digits, special), clipped = zeros(), np.zeros(1, np.int64)
+        labels = np.full(len(many), label, np.uint8)
+        exact_sum.add_log_loss(many, labels, eps, None, None, digits, special, clipped)
+        assert digits_to_fraction(digits[0]) == sum(terms)
+        assert clipped[0] == sum(not eps <= score <= 1 - eps for score in many.tolist())
+
+
+def test_clipped_rows_are_counted_by_slice_but_for_those_of_weight_zero() -> None:
+    scores = np.array([0, 1, 0.5, 0, 1e-9], np.float32)
+    weights, slices = np.array([1.0, 0.0, 1.0, 2.0, 1.0]), np.array([0, 0, 1, 1, 1], np.int32)
+    labels, digits, special = np.zeros(5, np.uint8), *zeros(2)
+    clipped = np.zeros(2, np.int64)
+    exact_sum.add_log_loss(scores, labels, EPS, weights, slices, digits, special, clipped)
+    assert clipped.tolist() == [1, 1]
 
 
 def test_read_only_input_and_brier_terms() -> None:
@@ -179,7 +224,7 @@ for n in (1, 7, 8, 15, 16, 17, 2047, 2048, 2049, 10_001):
         score = generator.random(n).astype(dtype) ** 8
         label = (generator.random(n) < 0.3).astype(np.uint8)
         digits, special = np.zeros((1, exact_sum.DIGITS), np.int64), np.zeros((1, 3), np.int64)
-        exact_sum.add_log_loss(score, label, 2.0**-52, None, None, digits, special)
+        exact_sum.add_log_loss(score, label, 2.0**-52, None, None, digits, special, np.zeros(1, np.int64))
         exact_sum.add_brier(score, label, None, None, digits, special)
         digest.update(digits.tobytes())
 print(digest.hexdigest())
