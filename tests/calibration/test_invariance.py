@@ -137,6 +137,24 @@ def test_states_that_do_not_tell(table):
         PlattCalibrator().fit_state(table)
 
 
+@pytest.mark.parametrize(
+    ("calibrator", "scores", "allowed"),
+    [
+        (PlattCalibrator(on="logit"), [-1.0, 2.0], r"reach from -1.0 to 2.0; allowed: a probability in \[0, 1\]"),
+        (TemperatureCalibrator(), [0.5, 1.5], r"reach from 0.5 to 1.5; allowed: a probability in \[0, 1\]"),
+        (PlattCalibrator(), [-np.inf, 2.0], r"reach from -inf to 2.0; allowed: a finite number"),
+        (TemperatureCalibrator(from_logits=True), [-1.0, np.inf], r"reach from -1.0 to inf; allowed: a finite number"),
+    ],
+)
+@pytest.mark.parametrize("bits", [None, 14])
+def test_states_of_scores_that_are_not_allowed(calibrator, scores, allowed, bits):
+    evaluator = fr.Evaluator(fr.metrics.auc(bits=bits), label="y", score="s")
+    evaluator.update(pa.record_batch({"y": pa.array([0, 1, 1, 0]), "s": pa.array(scores * 2)}))
+    with pytest.raises(InvalidValueError, match=f"{type(calibrator).__name__}: the scores of the state {allowed}"):
+        calibrator.fit_state(evaluator)
+    assert IsotonicCalibrator().fit_state(evaluator).rows == 4
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_where_and_dropped_rows(case, table):
     make, roles = CASES[case]
