@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -199,6 +202,24 @@ def test_what_is_refused(table):
         PlattCalibrator().fit(table, label="y", score="p", on_invalid="skip")
     with pytest.raises(ParameterError, match="threads=0"):
         PlattCalibrator().fit(table, label="y", score="p", threads=0)
+
+
+def test_every_instruction_set_gives_the_same_fit(table, tmp_path):
+    path = tmp_path / "rows.parquet"
+    pa.parquet.write_table(table, path)
+    code = (
+        f"import runpy, pyarrow.parquet; names = runpy.run_path({__file__!r}); "
+        f"table = pyarrow.parquet.read_table({str(path)!r}); "
+        "print([[part.hex() for part in names['bits_of'](make().fit(table, **{'label': 'y', **roles}))] "
+        "for make, roles in names['CASES'].values()])"
+    )
+    found = {}
+    for level in ("baseline", "avx2", "avx512"):
+        environment = {**os.environ, "FASTRANK_CPU": level, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        found[level] = done.stdout
+    assert len(found["baseline"]) > 1000
+    assert len(set(found.values())) == 1, found
 
 
 def test_that_the_package_says_what_it_has():
