@@ -321,7 +321,8 @@ def _exact(array: pa.Array) -> NDArray[np.float64]:
     if rounded is not None and rounded.any():
         row = int(rounded.argmax())
         raise InvalidValueError(f"scores[{row}] is {in_words(array[row])}; allowed: from -2^53 to 2^53")
-    return values.astype(np.float64)
+    wide: NDArray[np.float64] = values.astype(np.float64)
+    return wide
 
 
 def _shown(value: Any) -> str:
