@@ -252,6 +252,26 @@ def test_infinite_values() -> None:
     assert empty["x", "js_divergence"] == pytest.approx(math.log(2))
 
 
+def test_infinite_values_in_cells() -> None:
+    found = fr.drift({"x": [-math.inf, 1.0, math.inf]}, {"x": [math.inf, 1.0, -math.inf]}, bits=12)
+    assert found["x", "ks_distance"] == found["x", "wasserstein"] == 0
+    # Each of the two finite values is off by no more than its cell is wide, 2^-3 of 1.
+    assert found["x", "wasserstein_upper"] == pytest.approx(2 / 3 * 2.0**-3)
+    assert fr.drift({"x": [math.inf, 1.0]}, {"x": [2.0, 1.0]}, bits=12)["x", "wasserstein"] == math.inf
+
+
+def test_distances_past_the_ends_of_float64() -> None:
+    far = {"x": [-1.7e308, -1.7e308]}, {"x": [1.7e308, 1.7e308]}
+    assert fr.drift(*far)["x", "wasserstein"] == math.inf
+    assert math.isnan(fr.drift({"x": [-1.7e308, 1.0]}, far[1], normalize=True)["x", "wasserstein"])
+
+
+def test_deviations_too_small_for_squares() -> None:
+    tiny = {"x": [1e-170, 3e-170]}, {"x": [1e-170, 5e-170]}
+    assert fr.drift(*tiny)["x", "wasserstein"] == pytest.approx(1e-170)
+    assert math.isnan(fr.drift(*tiny, normalize=True)["x", "wasserstein"])
+
+
 def test_rows_that_do_not_count() -> None:
     rows = {"x": [1.0, 2.0, 3.0], "w": [1.0, 0.0, -1.0], "s": ["a", "b", "b"]}
     with pytest.raises(InvalidValueError, match=r"column 'w' \(weight\): row 2 holds -1.0"):

@@ -2,8 +2,9 @@
 
    The bits do not depend on the choice: a body holds IEEE operations only, contraction into FMA is
    off (see setup.py), and vectorising adds no reassociation.  fma() itself is such an operation: one
-   instruction where there is one, else a function of the C library, and rounded once in both.  The environment variable FASTRANK_CPU
-   (baseline, avx2, avx512) lowers the choice, so that tests can compare them on one host.
+   instruction where there is one, else a function of the C library, and rounded once in both.  The
+   environment variable FASTRANK_CPU (baseline, avx2, avx512) lowers the choice, so that tests can
+   compare them on one host.
 
    Use:
        FR_BODY void scale_body(const double *x, double *y, long n) { ... }

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from fastrank.columns import Rows
 
-__all__ = ["ExactProduct"]
+__all__ = ["LEAST_VARIANCE", "ExactProduct"]
+
+# What products lose below 2^-1074 is up to 2^-1000 of a variance, where weights are as small as 2^-72: far below the
+# rounding of variances from here on.
+LEAST_VARIANCE = Fraction(1, 2**940)
 
 
 @dataclass(eq=False)

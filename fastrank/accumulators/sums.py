@@ -58,7 +58,7 @@ class Sum:
         try:
             return float(self.total / other.total)
         except OverflowError:
-            return float("inf") if self.total > 0 else float("-inf")
+            return float("inf") if (self.total > 0) == (other.total > 0) else float("-inf")
 
     def less(self, other: Sum) -> Sum:
         """The difference of two sums."""

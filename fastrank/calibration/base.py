@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 
-from fastrank.buffers import is_list, null_mask, plain, to_arrow
+from fastrank.buffers import in_words, is_list, null_mask, plain, to_arrow
 from fastrank.calibration.cells import cells_of_state, read_cells
 from fastrank.domains import PROBABILITY, Unfit, floats
 from fastrank.errors import ColumnTypeError, InvalidValueError, NotFittedError, ParameterError
@@ -113,14 +113,19 @@ class Calibrator(ABC):
         NotFittedError, ColumnTypeError
             It is not fitted, or scores are no numbers.
         InvalidValueError
-            A score lies outside [0, 1] where scores are probabilities.
+            A score lies outside [0, 1] where scores are probabilities, or is an integer or decimal beyond 2^53.
         """
         self.content()
         if isinstance(scores, pa.Array | pa.ChunkedArray):
             return self._transform_arrow(scores)
-        values = np.asarray(scores)
+        try:
+            values = np.asarray(scores)
+        except ValueError as error:
+            raise ColumnTypeError(f"scores are no array of numbers: {error}") from None
         if values.dtype.kind not in "fiub":
             raise ColumnTypeError(f"scores are of type {values.dtype}; allowed: {self.scores.types}")
+        if values.dtype.kind in "iu":
+            return self._checked(_exact(to_arrow(values.ravel())).reshape(values.shape))
         return self._checked(values.astype(np.float64))
 
     def _transform_arrow(self, scores: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -133,10 +138,10 @@ class Calibrator(ABC):
 
             return transform_lists(self, array)
         try:
-            values = floats(array).values
+            values = _exact(array)
         except Unfit:
             raise ColumnTypeError(f"scores are of type {scores.type}; allowed: {self.scores.types}") from None
-        return to_arrow(self._checked(values.astype(np.float64)), null_mask(array))
+        return to_arrow(self._checked(values), null_mask(array))
 
     def _checked(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probabilities, where scores are in their domain."""
@@ -287,8 +292,18 @@ class FittedCalibrator(Calibrator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        StateMismatchError
+            The state holds no scores by class, or those of several metrics.
+        InvalidValueError
+            A score is not allowed, or a class has no rows.
         """
-        return self.fit_cells(cells_of_state(state, label=label, score=score, memory_limit=memory_limit))
+        cells = cells_of_state(state, label=label, score=score, memory_limit=memory_limit)
+        # The metric that left the state may allow other scores.
+        cells.check_scores(type(self).__name__, self.scores)
+        return self.fit_cells(cells)
 
     def fit_cells(self, cells: Cells) -> Self:
         """Fits on what `read_cells` read."""
@@ -296,6 +311,18 @@ class FittedCalibrator(Calibrator):
         self._fit(cells)
         self.rows, self.rows_dropped = cells.rows, cells.rows_dropped
         return self
+
+
+def _exact(array: pa.Array) -> NDArray[np.float64]:
+    """Numbers as float64, 0 in place of nulls; InvalidValueError where one would be rounded."""
+    values, invalid = floats(array)
+    nulls = null_mask(array)
+    rounded = invalid if nulls is None or invalid is None else invalid & ~nulls
+    if rounded is not None and rounded.any():
+        row = int(rounded.argmax())
+        raise InvalidValueError(f"scores[{row}] is {in_words(array[row])}; allowed: from -2^53 to 2^53")
+    wide: NDArray[np.float64] = values.astype(np.float64)
+    return wide
 
 
 def _shown(value: Any) -> str:

@@ -74,10 +74,24 @@ class Cells:
                 f"{name} needs rows of both classes: there are {there} ones, but no {missing} ones with a weight"
             )
 
+    @property
+    def ends(self) -> NDArray[np.float64]:
+        """The lowest score, and the highest."""
+        extent: Extent = self.ask(Extent(Predictor(of_logit=False)))
+        return np.array([extent.lowest, extent.highest])
+
+    def check_scores(self, name: str, domain: Domain) -> None:
+        """InvalidValueError where a score lies outside the domain."""
+        ends = self.ends
+        if self.rows and domain.view(to_arrow(ends)).invalid is not None:
+            lowest, highest = ends.tolist()
+            raise InvalidValueError(
+                f"{name}: the scores of the state reach from {lowest!r} to {highest!r}; allowed: {domain.allowed}"
+            )
+
     def are_probabilities(self, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> bool:
         """Whether all scores, after a transform that keeps their order, lie in [0, 1]."""
-        extent: Extent = self.ask(Extent(Predictor(of_logit=False)))
-        ends = transform(np.array([extent.lowest, extent.highest]))
+        ends = transform(self.ends)
         return bool((ends >= 0).all() and (ends <= 1).all())
 
     def quality(self, transform: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> dict[str, float]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from fastrank._kernels import exact_sum
 from fastrank.accumulators import ScoreHistogram, ScoreRuns
+from fastrank.accumulators.products import LEAST_VARIANCE
 from fastrank.accumulators.sums import digits_to_fraction
 from fastrank.buffers import buffer_view, is_id, null_mask
 from fastrank.columns import RowSet
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from fastrank.columns import Rows
 
 __all__ = ["BOUNDS", "DISTANCES", "CategoryColumn", "Cells", "Counted", "NumberColumn"]
-
-# The lower bits of a float64: the upper 26, squared, are a float64.
-LOW_BITS = np.uint64(2**27 - 1)
 
 DISTANCES = ("ks_distance", "wasserstein")
 BOUNDS = tuple(f"{name}_{end}" for name in DISTANCES for end in ("lower", "upper"))
@@ -106,21 +104,16 @@ class _Spread:
 
     def add(self, values: NDArray[np.floating], weights: NDArray[np.float64] | None) -> None:
         """Takes numbers."""
-        x = values.astype(np.float64)
-        high = (x.view(np.uint64) & ~LOW_BITS).view(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):  # of what is infinite the sum is no number
-            low = x - high
-            terms = (x,), (high * high, 2.0 * high * low, low * low)
-        for at, parts in enumerate(terms):
-            for part in parts:
-                exact_sum.add_values(part, weights, None, self._digits, self._special, at)
+        exact_sum.add_values(values, weights, None, self._digits, self._special, 0)
+        exact_sum.add_products(values, values, weights, None, self._digits, self._special, 1)
 
     def deviation(self, total: Fraction) -> float:
-        """Of numbers of this total weight; NaN where one, or its square, is infinite."""
+        """Of numbers of this total weight; NaN where one, or its square, is infinite, or where they hardly differ."""
         if not total or self._special.any():
             return math.nan
         mean, square = (digits_to_fraction(row) / total for row in self._digits)
-        return square_root(square - mean * mean)[0]
+        variance = square - mean * mean
+        return square_root(variance)[0] if variance >= LEAST_VARIANCE else math.nan
 
 
 class Counted:

@@ -122,7 +122,8 @@ def drift(
     Undefined
     ---------
     NaN where a side has no rows (all were excluded, or weigh 0); the distances also where it has only nulls, and
-    a normalized one where the values of the reference are all the same, or infinite.
+    a normalized one where the values of the reference are all the same (to a standard deviation below 2^-470), or
+    infinite.
 
     Source
     ------

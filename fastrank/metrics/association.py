@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from fastrank.accumulators import ExactProduct, ExactSum
+from fastrank.accumulators.products import LEAST_VARIANCE
 from fastrank.domains import REAL
 from fastrank.metrics.base import Value, metric
 from fastrank.metrics.parameters import Flag
@@ -26,6 +27,12 @@ _ROOT_BITS = 64  # more than a float64 has, with one for the rest
 def _comoment(product: Sum, first: Sum, second: Sum, weight: Sum) -> Fraction:
     """The covariance of two columns times the square of the weight; 0 where one is constant."""
     return product.total * weight.total - first.total * second.total
+
+
+def _spread(square: Sum, column: Sum, weight: Sum) -> Fraction:
+    """The variance of a column times the square of the weight; 0 where the column is as good as constant."""
+    spread = _comoment(square, column, column, weight)
+    return spread if spread >= LEAST_VARIANCE * weight.total**2 else Fraction(0)
 
 
 def _is_finite(*sums: Sum) -> bool:
@@ -69,7 +76,8 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
     """Coefficient of determination: 1 less the squared error over the spread of the targets.
 
     1 - sum of w (y - p)^2 / sum of w (y - m)^2, with m the weighted mean of y.  It is 0 where predictions are as good
-    as the mean target, and has no lower end.  NaN where a square is past the largest float64.
+    as the mean target, and has no lower end.  NaN where a square is past the largest float64; targets of a standard
+    deviation below 2^-470 are constant.
 
     Examples
     --------
@@ -79,7 +87,7 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
     """
     if not _is_finite(error, square):
         return Value(math.nan)
-    spread = _comoment(square, label, label, weight)
+    spread = _spread(square, label, weight)
     if spread:
         try:
             return Value(float(1 - error.total * weight.total / spread))
@@ -111,7 +119,8 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
 def pearson(product: Sum, label_square: Sum, score_square: Sum, label: Sum, score: Sum, weight: Sum) -> float:
     """Pearson's correlation of predictions and targets.
 
-    cov(y, p) / sqrt(var(y) var(p)), each weighted.  NaN where a square is past the largest float64.
+    cov(y, p) / sqrt(var(y) var(p)), each weighted.  NaN where a square is past the largest float64; columns of a
+    standard deviation below 2^-470 are constant.
 
     Examples
     --------
@@ -121,7 +130,7 @@ def pearson(product: Sum, label_square: Sum, score_square: Sum, label: Sum, scor
     """
     if not _is_finite(product, label_square, score_square):
         return math.nan
-    spread = _comoment(label_square, label, label, weight) * _comoment(score_square, score, score, weight)
+    spread = _spread(label_square, label, weight) * _spread(score_square, score, weight)
     if not spread:
         return math.nan
     shared = _comoment(product, label, score, weight)

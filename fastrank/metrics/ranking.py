@@ -100,7 +100,8 @@ def ndcg(
 ) -> None:
     """Normalized discounted cumulative gain: DCG over the DCG of the ideal order, mean over queries.
 
-    DCG@k = sum over the first k ranks r = 1, 2, ... of gain(label) / log2(r + 1).
+    DCG@k = sum over the first k ranks r = 1, 2, ... of gain(label) * discount(r), which is 1 / log2(r + 1) unless
+    `discount` is a function of your own.
 
     Examples
     --------
@@ -130,7 +131,10 @@ def dcg(
     clip: float = 0.0,
     self_normalized: bool = False,
 ) -> None:
-    """Discounted cumulative gain: the sum over the first k ranks of gain(label) / log2(r + 1), mean over queries.
+    """Discounted cumulative gain: the discounted gains of the first k ranks, mean over queries.
+
+    DCG@k = sum over the first k ranks r = 1, 2, ... of gain(label) * discount(r), which is 1 / log2(r + 1) unless
+    `discount` is a function of your own.
 
     Examples
     --------

@@ -85,7 +85,8 @@ class Transport(Sweep):
         for values, weights in ((scores[known], before[known]), (-scores[known], at[known])):
             exact_sum.add_values(values, weights, None, self._digits, self._special)
         if self.totals.bits is not None:
-            widths = block.upper_scores - scores
+            # Cells of an infinity have no width.
+            widths = np.subtract(block.upper_scores, scores, out=np.zeros_like(scores), where=known)
             for rows, total in ((points.negatives, self.totals.negatives), (points.positives, self.totals.positives)):
                 shares = rows / (total * self.totals.scale)
                 exact_sum.add_values(widths, shares, None, self._digits, self._special, 1)
@@ -117,4 +118,7 @@ class Transport(Sweep):
         if self._special[row].any():
             return float("inf")
         units = sum(int(digit) << (32 * j) for j, digit in enumerate(self._digits[row].tolist()))
-        return units / (1 << 1074)
+        try:
+            return units / (1 << 1074)
+        except OverflowError:  # between the ends of float64
+            return float("inf")

@@ -166,7 +166,7 @@ METRICS = {
     "top_class_sum": ["top_k_accuracy(label=number, score=scores)@1", "top_k_accuracy(label=number, score=scores)@2"],
 }
 
-BORDERS = (18, 40)
+BORDERS = (18, 48)  # so that each shard has another number of whole queries
 
 
 @dataclass(frozen=True)
@@ -372,6 +372,30 @@ def test_every_accumulator_has_cases():
 def test_each_case_meets_its_accumulator(case):
     # The sum of the weights is one of its own.
     assert {case.kind} <= helpers.kinds_in(case.all.state()) <= {case.kind, "exact_sum"}
+
+
+def shards_tell_fields_apart(case: Case) -> None:
+    # Laws of merging hold of any field that is the same whatever the rows were.
+    states = [[each.state for each in case.of(shard).plan.accumulators.values()] for shard in case.shards]
+    kinds = [type(each) for each in case.all.plan.accumulators.values()]
+    for name, field in ACCUMULATORS[case.kind].fields.items():
+        held = [
+            {each[k][name].tobytes() for each in states} for k, kind in enumerate(kinds)
+            if kind.kind == case.kind and any((each[k][name] != 0).any() for each in states)
+        ]  # fmt: skip
+        assert field.merge == "same" or not held or max(map(len, held)) > 1, f"{name} is the same in all shards"
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_shards_tell_fields_apart(case):
+    shards_tell_fields_apart(case)
+
+
+def test_a_wrong_merge_of_the_largest_error_is_found(monkeypatch):
+    # The least of what starts at infinity: infinite whatever the rows, so that the laws hold of it.
+    monkeypatch.setattr(ACCUMULATORS["largest_error"].fields["largest"], "merge", "min")
+    with pytest.raises(AssertionError, match="largest is the same in all shards"):
+        shards_tell_fields_apart(next(case for case in CASES if case.kind == "largest_error"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -108,6 +108,17 @@ def test_lists_of_scores():
         CORRECTION.apply(table, score="scores").read_all()
 
 
+def test_arrays_that_are_no_numbers_or_would_be_rounded():
+    calibrator = IsotonicCalibrator().fit({"y": [0, 1, 1], "s": [1.0, 2.0, 3.0]}, label="y", score="s")
+    with pytest.raises(ColumnTypeError, match="scores are no array of numbers"):
+        calibrator.transform([[1.0], [1.0, 2.0]])
+    for scores in (np.array([0, 2**53 + 1]), pa.array([None, 2**53 + 1]), pa.chunked_array([[0], [-(2**60)]])):
+        with pytest.raises(InvalidValueError, match=r"scores\[1\] is (9007199254740993|-1152921504606846976); allowed"):
+            calibrator.transform(scores)
+    assert calibrator.transform(np.array([[1, 2], [3, 2**53]])).tolist() == [[0.0, 1.0], [1.0, 1.0]]
+    assert calibrator.transform(pa.array([None, 3])).to_pylist() == [None, 1.0]
+
+
 def test_no_rows():
     result = CORRECTION.apply(rows(0), score="p").read_all()
     assert result.column_names == ["id", "p", "y", "p_calibrated"]

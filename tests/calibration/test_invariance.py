@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -137,6 +140,24 @@ def test_states_that_do_not_tell(table):
         PlattCalibrator().fit_state(table)
 
 
+@pytest.mark.parametrize(
+    ("calibrator", "scores", "allowed"),
+    [
+        (PlattCalibrator(on="logit"), [-1.0, 2.0], r"reach from -1.0 to 2.0; allowed: a probability in \[0, 1\]"),
+        (TemperatureCalibrator(), [0.5, 1.5], r"reach from 0.5 to 1.5; allowed: a probability in \[0, 1\]"),
+        (PlattCalibrator(), [-np.inf, 2.0], r"reach from -inf to 2.0; allowed: a finite number"),
+        (TemperatureCalibrator(from_logits=True), [-1.0, np.inf], r"reach from -1.0 to inf; allowed: a finite number"),
+    ],
+)
+@pytest.mark.parametrize("bits", [None, 14])
+def test_states_of_scores_that_are_not_allowed(calibrator, scores, allowed, bits):
+    evaluator = fr.Evaluator(fr.metrics.auc(bits=bits), label="y", score="s")
+    evaluator.update(pa.record_batch({"y": pa.array([0, 1, 1, 0]), "s": pa.array(scores * 2)}))
+    with pytest.raises(InvalidValueError, match=f"{type(calibrator).__name__}: the scores of the state {allowed}"):
+        calibrator.fit_state(evaluator)
+    assert IsotonicCalibrator().fit_state(evaluator).rows == 4
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_where_and_dropped_rows(case, table):
     make, roles = CASES[case]
@@ -181,6 +202,30 @@ def test_what_is_refused(table):
         PlattCalibrator().fit(table, label="y", score="p", on_invalid="skip")
     with pytest.raises(ParameterError, match="threads=0"):
         PlattCalibrator().fit(table, label="y", score="p", threads=0)
+
+
+def print_fits(table: pa.Table) -> None:
+    """The bits of fits of every kind, and of what they make of many scores."""
+    for case in ("isotonic", "platt of logits", "temperature", "temperature of classes"):
+        make, roles = CASES[case]
+        fitted = make().fit(table, **{"label": "y", **roles})
+        sys.stdout.write(repr([*bits_of(fitted), fitted.transform(np.linspace(0, 1, 5001)).tobytes()]))
+
+
+def test_every_instruction_set_gives_the_same_fit(table, tmp_path):
+    path = tmp_path / "rows.parquet"
+    pa.parquet.write_table(table, path)
+    code = (
+        f"import runpy, pyarrow.parquet; names = runpy.run_path({__file__!r}); "
+        f"names['print_fits'](pyarrow.parquet.read_table({str(path)!r}))"
+    )
+    found = {}
+    for level in ("baseline", "avx2", "avx512"):
+        environment = {**os.environ, "FASTRANK_CPU": level, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        found[level] = done.stdout
+    assert len(found["baseline"]) > 1000
+    assert len(set(found.values())) == 1
 
 
 def test_that_the_package_says_what_it_has():

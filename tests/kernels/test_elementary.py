@@ -88,16 +88,43 @@ def check_accuracy(name: str, values: NDArray[np.float64]) -> None:
     assert errors[worst] <= allowed, f"{name}({values[worst].hex()}) is {errors[worst]} ULP off"
 
 
-def check_powers(generator: np.random.Generator, exponents: int, count: int) -> None:
-    worst = (0.0, 0.0, 0.0)
+def doubtful(found: NDArray[np.float64], near: NDArray[np.longdouble], allowed: float) -> NDArray[np.bool_]:
+    """Where a value may be off by more than allowed: by the long double of the C library, which has 11 more bits, far
+    more than half of that.  All are where there is no such type."""
+    if np.finfo(np.longdouble).nmant < 63:
+        return np.ones(found.size, bool)
+    with np.errstate(all="ignore"):
+        off = np.abs(found - near) / np.spacing(np.abs(found))
+    return ~(off <= 0.75 * allowed)  # of NaN too: what is infinite has no spacing
+
+
+LONG: dict[str, Callable[[Any], Any]] = {
+    **{name: getattr(np, name) for name in ("log", "log1p", "exp", "expm1")},
+    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+def check_powers(generator: np.random.Generator, exponents: int, count: int, *, every_point: bool) -> None:
+    worst, some = (0.0, 0.0, 0.0), 0
     sizes = np.exp2(generator.uniform(-6, 60, exponents))
     for y in [0.5, 2.0, 3.0, -1.0, 1.5, 1 / 3, *signed(generator, sizes).tolist()]:
         # Powers from 2^-1074 to 2^1024: of any x where y is small, of x near 1 where it is large.
         x = np.exp2(generator.uniform(-1074, 1024, count) / max(abs(y), 1))
         x = np.concatenate([x, any_positive(generator, count // 4), near(generator, 1, count // 4)])
         x = x[(x > 0) & (x < INF)]
+        powers = elementary.pow(x, y)
+        if not every_point:
+            with np.errstate(all="ignore"):
+                long = x.astype(np.longdouble) ** np.longdouble(y)
+                chosen = doubtful(powers, long, 1)
+                # What is far out of range needs no more digits.
+                chosen &= ~((powers == 0) & (long < np.longdouble(2) ** -1090))
+                chosen &= ~((powers == INF) & (long > np.longdouble(2) ** 1030))
+            x, powers = x[chosen], powers[chosen]
+        some += x.size
         with mpmath.workprec(200):
-            for a, found in zip(x.tolist(), elementary.pow(x, y).tolist(), strict=True):
+            for a, found in zip(x.tolist(), powers.tolist(), strict=True):
                 exact = mpmath.mpf(a) ** mpmath.mpf(y)
                 if exact < mpmath.mpf(2) ** -1080:
                     assert found == 0
@@ -106,6 +133,7 @@ def check_powers(generator: np.random.Generator, exponents: int, count: int) -> 
                 else:
                     worst = max(worst, (error_in_ulp(found, exact), a, y))
     assert worst[0] <= 1, worst
+    assert some
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -114,18 +142,23 @@ def test_within_its_ulp(name: str) -> None:
 
 
 def test_powers_are_within_one_ulp() -> None:
-    check_powers(np.random.default_rng(2), 60, 100)
+    check_powers(np.random.default_rng(2), 60, 100, every_point=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_within_its_ulp_at_millions_of_points(name: str) -> None:
-    check_accuracy(name, points(name, np.random.default_rng(3), 2_000_000))
+    values = points(name, np.random.default_rng(3), 2_000_000)
+    found = getattr(elementary, name)(values)
+    with np.errstate(all="ignore"):
+        chosen = doubtful(found, LONG[name](values.astype(np.longdouble)), FUNCTIONS[name][1])
+    chosen[::1000] = True
+    check_accuracy(name, values[chosen])
 
 
 @pytest.mark.slow
 def test_powers_are_within_one_ulp_at_a_million_points() -> None:
-    check_powers(np.random.default_rng(4), 3000, 300)
+    check_powers(np.random.default_rng(4), 3000, 300, every_point=False)
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,22 @@ def test_a_large_mean_and_a_small_spread_lose_nothing() -> None:
     assert not math.isclose(naive, np.cov(label, score, bias=True)[0, 1], rel_tol=0.5)  # this one would be noise
 
 
+@pytest.mark.parametrize("size", [5e-324, 1e-170, 1e-162, 1e-155])
+def test_spreads_that_squares_cannot_hold_are_undefined(size: float) -> None:
+    # Their squares are rounded to multiples of 2^-1074, whose differences may be anything: -1.16, or below 0.
+    few, other = [size, 3 * size, 2 * size], [1.0, 3.0, 2.0]
+    for y, p in ((few, few[::-1]), (few, other), (other, few)):
+        for weight in (None, [2.0**-72, 1.0, 2.0**20]):
+            assert math.isnan(m.pearson().compute(y, p, weight))
+    assert math.isnan(m.r2().compute(few, few[::-1]))
+    assert m.r2(force_finite=True).compute(few, few) == 1
+    assert m.pearson().compute([x * 2.0**-460 for x in other], other) == 1
+
+
 def test_squares_past_the_largest_float_are_undefined() -> None:
     assert math.isnan(m.r2().compute([1e200, 0.0], [0.0, 0.0]))
     assert math.isnan(m.pearson().compute([1e200, 0.0], [1.0, 0.0]))
-    assert m.r2().compute([1e-150, 0.0], [1e150, 0.0]) == -math.inf
+    assert m.r2().compute([1e-140, 0.0], [1e150, 0.0]) == -math.inf
 
 
 @given(st.fractions(min_value=Fraction(1, 10**40), max_value=1))

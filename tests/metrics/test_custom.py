@@ -25,6 +25,7 @@ from fastrank import metrics as m
 from fastrank import reference
 from fastrank.cli import main
 from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
+from fastrank.wire import from_table
 
 SCALE = 2.0
 TABLE = np.array([0.5, 1.5])
@@ -280,6 +281,21 @@ def test_a_state_without_its_function_merges_but_takes_no_rows() -> None:
 
     with pytest.raises(ParameterError, match="whose function is not at hand"):
         FunctionSum("0" * 32).update(NoRows(), None)  # type: ignore[arg-type]
+
+
+def test_states_merge_where_the_function_is_at_neither_side() -> None:
+    metric = m.mean_of(through, label="y", score="p")
+    halves = []
+    for y, p in (([1.0, 2.0], [2.0, 0.5]), ([3.0, 1.0, 2.0], [1.0, 7.0, 2.0])):
+        evaluator = fr.Evaluator(metric)
+        evaluator.update(pa.record_batch({"y": pa.array(y), "p": pa.array(p)}))
+        halves.append(from_table(evaluator.state(), 1 << 20).accumulators)
+    for identity, mine in halves[0].items():
+        assert getattr(mine, "function", None) is None
+        mine.merge(halves[1][identity], np.array([0]))
+    total, weight = (next(a for a in halves[0].values() if a.kind == kind) for kind in ("function_sum", "exact_sum"))
+    expected = metric.compute([1.0, 2.0, 3.0, 1.0, 2.0], [2.0, 0.5, 1.0, 7.0, 2.0])
+    assert total.at(0).over(weight.at(0)) == expected
 
 
 def cubed(label: float) -> float:

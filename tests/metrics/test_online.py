@@ -135,6 +135,15 @@ def test_ratios_of_sums() -> None:
     assert m.roi().compute(revenue=[0.0], cost=[4.0]) == -1.0
     # The sums differ by 1 in 2^60: rounded, they would not.
     assert m.roi().compute(revenue=[2.0**60, 1.0], cost=[2.0**60, 0.0]) == 2.0**-60
+    # Past the largest float64 the signs of both sums count.
+    for numerator, denominator, expected in (
+        (1, 1, math.inf),
+        (1, -1, -math.inf),
+        (-1, 1, -math.inf),
+        (-1, -1, math.inf),
+    ):
+        found = m.ratio().compute(numerator=[numerator * 1e300], denominator=[denominator * 1e-300])
+        assert found == expected
 
 
 def test_the_interval_of_a_ratio_worked_by_hand() -> None:
