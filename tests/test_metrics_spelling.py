@@ -25,7 +25,18 @@ from fastrank.metrics.base import OVERRIDES
 from fastrank.metrics.bins import Edges
 from fastrank.metrics.forecasts import LargestValue, ZeroTarget
 from fastrank.metrics.names import ClassNames, ColumnName, ColumnNames, Label
-from fastrank.metrics.parameters import Background, Choice, Epsilon, Fallback, Flag, Gain, Number, Numbers, WholeNumber
+from fastrank.metrics.parameters import (
+    Background,
+    Choice,
+    Discount,
+    Epsilon,
+    Fallback,
+    Flag,
+    Gain,
+    Number,
+    Numbers,
+    WholeNumber,
+)
 from fastrank.metrics.spelling import spell
 
 NAMES = fr.list_metrics()
@@ -66,6 +77,8 @@ def values_of(kind) -> st.SearchStrategy:
             gains = st.floats(0, 1e300, allow_nan=False) | st.integers(0, 10**6)
             table = st.dictionaries(st.integers(-3, 10**7) | st.floats(0.1, 9.0), gains, min_size=1, max_size=4)
             return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
+        case Discount():
+            return st.just("log2")
         case Flag(word=word):
             return st.sampled_from([True, False, *([word] if word else [])])
         case Epsilon():
@@ -79,8 +92,6 @@ def values_of(kind) -> st.SearchStrategy:
         case ClassNames():
             names = st.lists(COLUMNS, min_size=2, max_size=4, unique=True)
             return st.none() | names | st.lists(st.integers(-(2**53), 2**53), min_size=2, max_size=4, unique=True)
-        case Epsilon():
-            return st.sampled_from([None, "dtype"]) | st.floats(2.0**-1022, 0.5, exclude_max=True)
         case Background():
             return st.sampled_from(["self", "overall", "global"]) | st.floats(2.0**-1022, 1 - 2.0**-53) | COLUMNS
         case ZeroTarget():
@@ -275,6 +286,24 @@ def test_several_numbers_as_in_trec_eval():
 
 
 @pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("ratio(clicks, views, ci=0.9)", "ratio(numerator=clicks, denominator=views, ci=0.9)"),
+        ("roi(earned, 'spent in all')", "roi(revenue=earned, cost='spent in all')"),
+        ("median(seconds)", "quantiles(q=0.5, value=seconds)"),
+        ("time_on_page(seconds)", "quantiles(value=seconds)"),
+        ("quantiles(0.99, seconds)", "quantiles(q=0.99, value=seconds)"),
+        ("quantiles([0.5, 0.9], seconds)", "quantiles(q=[0.5, 0.9], value=seconds)"),
+        ("novelty(views)@10", "novelty(popularity=views)@10"),
+        ("ece@10", "ece(bins=10)"),
+        ("ece(n_bins=10)", "ece(bins=10)"),
+    ],
+)
+def test_words_without_a_name_are_columns_and_a_number_is_the_parameter_it_fits(short, long):
+    assert [metric.canonical for metric in m.parse(short)] == [long]
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("num_q", r"^'num_q': the number of queries is the column `queries` of every result$"),
@@ -290,6 +319,10 @@ def test_several_numbers_as_in_trec_eval():
         ("iprec(0.1)@0.2", r"a metric is spelled name\("),
         ("iprec(0.1, recall=0.2)", r"recall is given twice$"),
         ("precision(0.1)", r"a metric is spelled name\("),
+        ("median(0.9)", r"^'median\(0.9\)': q is given twice: median stands for quantiles\(q=0.5\)$"),
+        ("ratio(a, b, c)", r"a metric is spelled name\("),
+        ("mean(0.9)", r"^mean: value=0.9; allowed: the name of a column$"),
+        ("mean(t, value=t)", r"value is given twice$"),
         ("rbp(*p)", r"a metric is spelled name\("),
         ("rbp.p=", r"no metric is called 'rbp.p='"),
         ("rbp.p=0..9", r"^'rbp.p=0..9': 0..9 is no number"),
