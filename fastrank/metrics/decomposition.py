@@ -109,7 +109,7 @@ def _conflict_of_parts(p: Any) -> str:
     },
     reading=POSITIVE,
     conflict=_conflict_of_parts,
-    presets={f"brier_{part}": {"part": part} for part in PARTS[1:4]},
+    presets={f"brier_{part}": {"part": part} for part in PARTS[1:]},
     number="bins",
     range=(-1.0, 1.0),
     better="lower",

@@ -84,7 +84,8 @@ def _translated(spelling: Spelling, definition: Definition) -> dict[str, Any]:
 def _unnamed(spelling: Spelling, definition: Definition) -> list[dict[str, Any]]:
     """The parameters that values without names stand for, one dict a metric: words are columns, in order."""
     has_cutoff, number = "k" in definition.parameters, definition.number
-    columns = [name for name, kind in definition.parameters.items() if isinstance(kind, ColumnName) and not kind.optional]
+    kinds = definition.parameters.items()
+    columns = [name for name, kind in kinds if isinstance(kind, ColumnName) and not kind.optional]
     words = [each for each in spelling.bare if columns and isinstance(each, str)]
     values = [each for each in spelling.bare if not (columns and isinstance(each, str))]
     if len(words) > len(columns) or (values and (not number or len(values) > 1 or spelling.numbers)):
