@@ -144,7 +144,7 @@ def drift(
     >>> found.cells("price").to_pydict()
     {'cell': [2.0, inf, None], 'reference': [0.5, 0.5, 0.0], 'current': [0.25, 0.75, 0.0]}
     """
-    given = {
+    given: dict[str, Any] = {
         "bins": bins,
         "floor": floor,
         "bits": bits,
