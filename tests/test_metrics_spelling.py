@@ -280,6 +280,15 @@ def test_names_of_peers(canonical):
         assert [metric.canonical for metric in m.parse(text)] == [canonical], text
 
 
+def test_other_names_are_told_of_in_python():
+    with pytest.raises(AttributeError, match=r"no attribute 'logloss'; it is another name of log_loss: .*_loss\(\)$"):
+        m.logloss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"another name of focal: metrics.focal\(from_logits=True, alpha=0.25\)$"):
+        m.sigmoid_focal_loss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'fastrank.metrics' has no attribute 'lgo_loss'$"):
+        m.lgo_loss  # noqa: B018
+
+
 def test_several_numbers_as_in_trec_eval():
     assert m.parse("P.5,10") == m.parse("P_5,10") == [m.precision(k=5), m.precision(k=10)]
     assert m.parse("iprec_at_recall..1,.2") == m.parse("IPrec@0.1,0.2") == [m.iprec(recall=0.1), m.iprec(recall=0.2)]

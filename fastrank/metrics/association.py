@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastrank.accumulators import ExactProduct, ExactSum
 from fastrank.domains import REAL
 from fastrank.metrics.base import Value, metric
+from fastrank.metrics.intervals import LEAST_RESIDUAL
 from fastrank.metrics.parameters import Flag
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ _ROOT_BITS = 64  # more than a float64 has, with one for the rest
 def _comoment(product: Sum, first: Sum, second: Sum, weight: Sum) -> Fraction:
     """The covariance of two columns times the square of the weight; 0 where one is constant."""
     return product.total * weight.total - first.total * second.total
+
+
+def _is_lost(spread: Fraction, weight: Sum) -> bool:
+    """Whether a spread may be nothing but what squares lost below the least float64; it may even be negative."""
+    return bool(spread) and spread < LEAST_RESIDUAL * weight.total
 
 
 def _is_finite(*sums: Sum) -> bool:
@@ -69,7 +75,8 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
     """Coefficient of determination: 1 less the squared error over the spread of the targets.
 
     1 - sum of w (y - p)^2 / sum of w (y - m)^2, with m the weighted mean of y.  It is 0 where predictions are as good
-    as the mean target, and has no lower end.  NaN where a square is past the largest float64.
+    as the mean target, and has no lower end.  NaN where the range of float64 does not hold squares: of values above
+    1e154, or that differ by less than 1e-140.
 
     Examples
     --------
@@ -80,6 +87,8 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
     if not _is_finite(error, square):
         return Value(math.nan)
     spread = _comoment(square, label, label, weight)
+    if _is_lost(spread, weight):
+        return Value(math.nan)
     if spread:
         try:
             return Value(float(1 - error.total * weight.total / spread))
@@ -111,7 +120,8 @@ def r2(error: Sum, square: Sum, label: Sum, weight: Sum, *, force_finite: bool =
 def pearson(product: Sum, label_square: Sum, score_square: Sum, label: Sum, score: Sum, weight: Sum) -> float:
     """Pearson's correlation of predictions and targets.
 
-    cov(y, p) / sqrt(var(y) var(p)), each weighted.  NaN where a square is past the largest float64.
+    cov(y, p) / sqrt(var(y) var(p)), each weighted.  NaN where the range of float64 does not hold squares: of values
+    above 1e154, or that differ by less than 1e-140.
 
     Examples
     --------
@@ -121,8 +131,8 @@ def pearson(product: Sum, label_square: Sum, score_square: Sum, label: Sum, scor
     """
     if not _is_finite(product, label_square, score_square):
         return math.nan
-    spread = _comoment(label_square, label, label, weight) * _comoment(score_square, score, score, weight)
-    if not spread:
+    spreads = _comoment(label_square, label, label, weight), _comoment(score_square, score, score, weight)
+    if any(not spread or _is_lost(spread, weight) for spread in spreads):
         return math.nan
     shared = _comoment(product, label, score, weight)
-    return math.copysign(_root(shared * shared / spread), shared)
+    return math.copysign(_root(shared * shared / (spreads[0] * spreads[1])), shared)

@@ -81,6 +81,22 @@ def test_a_large_mean_and_a_small_spread_lose_nothing() -> None:
     assert not math.isclose(naive, np.cov(label, score, bias=True)[0, 1], rel_tol=0.5)  # this one would be noise
 
 
+@pytest.mark.parametrize("size", [1e-150, 3e-160, 1e-200, 5e-324])
+@pytest.mark.parametrize("weight", [None, [0.1, 3.0, 1.0]])
+def test_squares_below_the_least_float_are_undefined(size: float, weight: list[float] | None) -> None:
+    tiny = [size, 2 * size, 5 * size]
+    assert math.isnan(m.pearson().compute(tiny, [1, 2, 5], weight=weight))
+    assert math.isnan(m.pearson().compute([1, 2, 5], tiny, weight=weight))
+    assert math.isnan(m.r2().compute(tiny, [1, 2, 5], weight=weight))
+    assert math.isnan(m.r2(force_finite=True).compute(tiny, [1, 2, 5], weight=weight))
+
+
+def test_small_values_lose_nothing() -> None:
+    small = [1e-139, 2e-139, 5e-139]
+    assert m.pearson().compute(small, [1, 2, 5]) == 1.0
+    assert m.r2().compute(small, [1e-139, 2e-139, 4e-139]) == pytest.approx(1 - 1 / (26 / 3), rel=1e-12)
+
+
 def test_squares_past_the_largest_float_are_undefined() -> None:
     assert math.isnan(m.r2().compute([1e200, 0.0], [0.0, 0.0]))
     assert math.isnan(m.pearson().compute([1e200, 0.0], [1.0, 0.0]))
