@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastrank import metrics
 from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
@@ -10,6 +12,9 @@ from fastrank.evaluator import Evaluator
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "Drift",
@@ -25,10 +30,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    # Looked up when asked for: importlib.metadata takes a tenth of the time of the whole import.
+def __getattr__(name: str) -> Any:
+    # Looked up when asked for: importlib.metadata takes a tenth of the time of the whole import, calibration as much.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("fastrank-metrics")
+    if name == "calibration":
+        from importlib import import_module
+
+        return import_module("fastrank.calibration")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

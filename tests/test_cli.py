@@ -211,6 +211,22 @@ def test_metrics_explains_any_spelling() -> None:
     assert invoke("metrics", "P_5").stdout.startswith("precision(")
 
 
+def test_metrics_tells_what_other_names_stand_for() -> None:
+    assert (
+        invoke("metrics", "focal")
+        .stdout.rstrip()
+        .endswith(
+            "Also called: focal_loss, binary_focal_loss, binary_focal_crossentropy, "
+            "sigmoid_focal_loss (from_logits=True, alpha=0.25)"
+        )
+    )
+
+
+def test_the_package_runs_as_a_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "fastrank", "metrics", "P_5"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:10], done.stderr) == (0, "precision(", "")
+
+
 def test_metrics_lists_all_and_explains_one() -> None:
     listing = invoke("metrics").stdout
     assert [line.split()[0] for line in listing.splitlines()[1:]] == list_metrics()

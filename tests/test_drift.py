@@ -291,7 +291,11 @@ def test_rows_that_do_not_count() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"columns": ["y"]}, MissingColumnError, "no column 'y'"),
+        ({"columns": ["y"]}, MissingColumnError, "^reference: no column 'y'"),
+        ({"columns": "r"}, MissingColumnError, "^current: no column 'r'"),
+        ({"columns": "s", "weight": "w"}, InvalidValueError, r"^current: column 'w' .* row 1 "),
+        ({"columns": 5}, ParameterError, "columns=5; allowed: names of columns"),
+        ({"categorical": None, "weight": 2}, ParameterError, "weight=2; allowed"),
         ({"columns": ["x", "x"]}, ParameterError, "names of columns, each once"),
         ({"columns": [3]}, ParameterError, "names of columns"),
         ({"columns": []}, ParameterError, "no column to compare"),
@@ -316,9 +320,31 @@ def test_rows_that_do_not_count() -> None:
 )
 def test_refused(arguments: dict[str, Any], error: type[Exception], words: str) -> None:
     rows = {"x": [1.0, 2.0], "s": ["a", "b"], "l": [[1.0], [2.0]], "m": [1, 2]}
-    tables = pa.table(rows), pa.table({**rows, "m": ["a", "b"]})
+    reference = pa.table({**rows, "r": [1, 2], "w": [1, 1]})
+    tables = reference, pa.table({**rows, "m": ["a", "b"], "w": [1, -1]})
     with pytest.raises(error, match=words):
         fr.drift(*tables, **{"columns": "x", **arguments})
+
+
+def test_flags_may_be_words() -> None:
+    rows = {"x": [0.0, 4.0]}, {"x": [2.0, 6.0]}
+    assert fr.drift(*rows, normalize="false")["x", "wasserstein"] == 2.0  # type: ignore[arg-type]
+    assert fr.drift(*rows, normalize="true")["x", "wasserstein"] == 1.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("values", [[1, 2], [1.5, 2.5], ["a", "b"], [True, False]])
+def test_a_column_that_is_all_nulls_has_the_type_of_the_other_side(values: list[Any]) -> None:
+    full, nulls = pa.table({"x": values}), pa.table({"x": pa.nulls(3)})
+    typed = pa.table({"x": pa.nulls(3, full["x"].type)})
+    same_bits(fr.drift(full, nulls), fr.drift(full, typed))
+    same_bits(fr.drift(nulls, full), fr.drift(typed, full))
+    assert fr.drift(full, nulls)["x", "null_share_current"] == 1.0
+    assert fr.drift(nulls, nulls)["x", "psi"] == 0.0
+
+
+def test_a_measure_is_no_column() -> None:
+    with pytest.raises(UnknownResultError, match=r"there is no column 'psi'; there is x; .* as drift\['x', 'psi'\]"):
+        fr.drift({"x": [1.0]}, {"x": [1.0]})["psi"]
 
 
 def test_no_rows_is_an_error() -> None:
@@ -377,8 +403,10 @@ def test_command_line(tmp_path: Any) -> None:
     done = CliRunner().invoke(main, [*files, "--column", "x", "-o", str(tmp_path / "drift.csv")])
     assert done.exit_code == 0
     assert (tmp_path / "drift.csv").read_text().startswith('"column","kind","psi"')
+    wrong = CliRunner().invoke(main, [*files, "--column", "s", "--max-categories", "1"])
+    assert "column 's' has more than 1 categories" in wrong.stderr
     wrong = CliRunner().invoke(main, [*files, "--column", "y"])
-    assert (wrong.exit_code, wrong.stderr.startswith("fastrank: no column 'y'")) == (1, True)
+    assert (wrong.exit_code, wrong.stderr.startswith("fastrank: reference: no column 'y'")) == (1, True)
 
 
 def test_the_table_prints_and_travels() -> None:

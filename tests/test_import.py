@@ -19,6 +19,16 @@ def test_import_loads_nothing_heavy() -> None:
     assert loaded("import fastrank") == []
 
 
+def test_calibration_is_loaded_when_it_is_asked_for() -> None:
+    script = """
+import sys, fastrank as fr
+assert "fastrank.calibration" not in sys.modules
+print(fr.calibration.DownsamplingCorrection(0.5))
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "DownsamplingCorrection(rate=0.5)\n"
+
+
 def test_core_metrics_load_nothing_heavy() -> None:
     code = """
 import numpy as np

@@ -77,6 +77,8 @@ def values_of(kind) -> st.SearchStrategy:
             gains = st.floats(0, 1e300, allow_nan=False) | st.integers(0, 10**6)
             table = st.dictionaries(st.integers(-3, 10**7) | st.floats(0.1, 9.0), gains, min_size=1, max_size=4)
             return st.sampled_from(["linear", "exp2"]) | table.map(lambda table: {**table, 0: 0})
+        case Discount():
+            return st.just("log2")
         case Flag(word=word):
             return st.sampled_from([True, False, *([word] if word else [])])
         case Epsilon():
@@ -280,9 +282,36 @@ def test_names_of_peers(canonical):
         assert [metric.canonical for metric in m.parse(text)] == [canonical], text
 
 
+def test_other_names_are_told_of_in_python():
+    with pytest.raises(AttributeError, match=r"no attribute 'logloss'; it is another name of log_loss: .*_loss\(\)$"):
+        m.logloss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"another name of focal: metrics.focal\(from_logits=True, alpha=0.25\)$"):
+        m.sigmoid_focal_loss  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'fastrank.metrics' has no attribute 'lgo_loss'$"):
+        m.lgo_loss  # noqa: B018
+
+
 def test_several_numbers_as_in_trec_eval():
     assert m.parse("P.5,10") == m.parse("P_5,10") == [m.precision(k=5), m.precision(k=10)]
     assert m.parse("iprec_at_recall..1,.2") == m.parse("IPrec@0.1,0.2") == [m.iprec(recall=0.1), m.iprec(recall=0.2)]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("ratio(clicks, views, ci=0.9)", "ratio(numerator=clicks, denominator=views, ci=0.9)"),
+        ("roi(earned, 'spent in all')", "roi(revenue=earned, cost='spent in all')"),
+        ("median(seconds)", "quantiles(q=0.5, value=seconds)"),
+        ("time_on_page(seconds)", "quantiles(value=seconds)"),
+        ("quantiles(0.99, seconds)", "quantiles(q=0.99, value=seconds)"),
+        ("quantiles([0.5, 0.9], seconds)", "quantiles(q=[0.5, 0.9], value=seconds)"),
+        ("novelty(views)@10", "novelty(popularity=views)@10"),
+        ("ece@10", "ece(bins=10)"),
+        ("ece(n_bins=10)", "ece(bins=10)"),
+    ],
+)
+def test_words_without_a_name_are_columns_and_a_number_is_the_parameter_it_fits(short, long):
+    assert [metric.canonical for metric in m.parse(short)] == [long]
 
 
 @pytest.mark.parametrize(
@@ -301,6 +330,10 @@ def test_several_numbers_as_in_trec_eval():
         ("iprec(0.1)@0.2", r"a metric is spelled name\("),
         ("iprec(0.1, recall=0.2)", r"recall is given twice$"),
         ("precision(0.1)", r"a metric is spelled name\("),
+        ("median(0.9)", r"^'median\(0.9\)': q is given twice: median stands for quantiles\(q=0.5\)$"),
+        ("ratio(a, b, c)", r"a metric is spelled name\("),
+        ("mean(0.9)", r"^mean: value=0.9; allowed: the name of a column$"),
+        ("mean(t, value=t)", r"value is given twice$"),
         ("rbp(*p)", r"a metric is spelled name\("),
         ("rbp.p=", r"no metric is called 'rbp.p='"),
         ("rbp.p=0..9", r"^'rbp.p=0..9': 0..9 is no number"),

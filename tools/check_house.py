@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": _DOOR,
     "compat": _DOOR,
     "cli": _DOOR | {"compat", "demo", "report"},
+    "__main__": {"cli"},
     "reference": set(),
 }
 

@@ -16,7 +16,7 @@ from fastrank.accumulators.scores import ScoreAccumulator
 from fastrank.buffers import to_arrow
 from fastrank.calibration.logistic import Extent, Predictor
 from fastrank.domains import LARGEST_WEIGHT
-from fastrank.errors import InvalidValueError, StateMismatchError
+from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
 from fastrank.evaluation import feed, thread_count
 from fastrank.evaluator import Evaluator
 from fastrank.metrics.base import MetricFactory, Value
@@ -132,6 +132,8 @@ def read_cells(
     **roles: Any,
 ) -> Cells:
     """The cells of a source, in one pass: the state of `auc`, of scores of this domain."""
+    if not isinstance(roles["score"], str):
+        raise ParameterError(f"score={roles['score']!r}; allowed: the name of a column")
     definition = replace(
         metrics.auc.definition,
         name=name,

@@ -17,10 +17,12 @@ from fastrank.atomic import atomic_file
 from fastrank.cli.calibrate import calibrate
 from fastrank.cli.output import open_writer, progress
 from fastrank.drifts import drift as drift_of
+from fastrank.drifts.compare import MOST_CATEGORIES
 from fastrank.errors import FastrankError, TiesWarning
 from fastrank.evaluation import run
 from fastrank.evaluator import Evaluator
 from fastrank.metrics import definition_of, list_metrics, parse
+from fastrank.metrics.spelling import spell
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
@@ -131,7 +133,9 @@ def metrics_(name: str | None) -> None:
         definition = parse(name)[0].definition
         click.echo(f"{definition.name}{definition.signature}\n")
         click.echo(definition.document)
-        names = [*definition.aliases, *definition.presets]
+        names = list(definition.aliases)
+        for alias, rules in definition.presets.items():
+            names.append(f"{alias} ({', '.join(f'{name}={spell(value)}' for name, value in rules.items())})")
         click.echo(f"\nAlso called: {', '.join(names)}" if names else "")
         return
     from rich.table import Table
@@ -177,6 +181,8 @@ def demo(rows: int, folder: Path) -> None:
 @click.option("--floor", type=float, default=1e-4, show_default=True, help="Least share of a cell for psi and KL.")
 @click.option("--normalize", is_flag=True, help="Divide wasserstein by the standard deviation in REFERENCE.")
 @click.option("--bits", type=int, help="Keep numbers in 2^bits cells, in bounded memory, with bounds.")
+@click.option("--max-categories", type=int, default=MOST_CATEGORIES, show_default=True,
+              help="Most categories of a column on a side; more are an error.")  # fmt: skip
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
               help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
 @click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,

@@ -117,7 +117,7 @@ def _fit(
         calibrator.fit(source, score=score, classes=classes or None, **given)
         return {}
     if classes or not isinstance(score, str):
-        raise click.UsageError("several scores or classes are for --method temperature and scores that are lists")
+        raise click.UsageError("several scores, or classes, are for --method temperature")
     with progress(source.rows) as advance:
         cells = read_cells(
             type(calibrator).__name__,

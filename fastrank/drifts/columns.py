@@ -40,7 +40,8 @@ BOUNDS = tuple(f"{name}_{end}" for name in DISTANCES for end in ("lower", "upper
 
 def _numbers(array: pa.Array) -> Column:
     """Floats, NaN in place of nulls; what float64 cannot hold is invalid."""
-    values, invalid = floats(array)
+    # A column that holds nothing but nulls may have no other type.
+    values, invalid = floats(array.cast(pa.float64()) if pa.types.is_null(array.type) else array)
     nulls = null_mask(array)
     if nulls is not None:
         values = np.where(nulls, values.dtype.type(np.nan), values)
@@ -49,6 +50,8 @@ def _numbers(array: pa.Array) -> Column:
 
 
 def _categories(array: pa.Array) -> Column:
+    if pa.types.is_null(array.type):
+        array = array.cast(pa.string())
     if not is_id(array.type):
         raise Unfit(CATEGORY.types)
     return Column(array, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from fastrank.columns import Columns, find_rows
 from fastrank.domains import WEIGHT
 from fastrank.drifts.columns import BOUNDS, DISTANCES, CategoryColumn, NumberColumn
 from fastrank.drifts.result import Drift
-from fastrank.errors import ColumnTypeError, EmptyInputError, ParameterError
+from fastrank.errors import ColumnTypeError, EmptyInputError, InvalidValueError, MissingColumnError, ParameterError
 from fastrank.metrics.parameters import Flag, Number, WholeNumber
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
@@ -81,7 +82,7 @@ def drift(
     reference, current : source
         Rows: see `fastrank.evaluate`.
     columns : str or list of str, optional
-        Default: all columns of the reference.
+        Default: all columns of the reference but `weight`.
     categorical : str or list of str
         Columns of numbers that are categories.  Of strings, bools, dates and dictionaries all are.
     weight : str, optional
@@ -144,7 +145,7 @@ def drift(
     >>> found.cells("price").to_pydict()
     {'cell': [2.0, inf, None], 'reference': [0.5, 0.5, 0.0], 'current': [0.25, 0.75, 0.0]}
     """
-    given = {
+    given: dict[str, Any] = {
         "bins": bins,
         "floor": floor,
         "bits": bits,
@@ -154,7 +155,7 @@ def drift(
     }
     for name, kind in KINDS.items():
         try:
-            kind.check(given[name])
+            given[name] = kind.check(given[name])
         except ParameterError as error:
             raise ParameterError(f"{name}={error}") from None
     if on_invalid not in ("raise", "drop"):
@@ -177,22 +178,27 @@ def drift(
         if name in categories or _is_category(sources, name):
             counted.append(CategoryColumn(name, *shared, drop=on_invalid == "drop", most=max_categories))
         else:
-            counted.append(
-                NumberColumn(name, *shared, drop=on_invalid == "drop", bins=bins, bits=bits, normalize=normalize)
-            )
+            binned = {each: given[each] for each in ("bins", "bits", "normalize")}
+            counted.append(NumberColumn(name, *shared, drop=on_invalid == "drop", **binned))
     numeric = [each for each in counted if isinstance(each, NumberColumn)]
     for each in numeric:
         each.state.memory_limit = memory_limit // len(numeric)
     for side, source in enumerate(sources):
-        _feed(source, counted, side)
+        try:
+            _feed(source, counted, side)
+        except (MissingColumnError, ColumnTypeError, InvalidValueError) as error:
+            # Columns and rows are called alike on both sides.
+            raise type(error)(f"{SIDES[side]}: {error}") from None
     for each in numeric:
         each.finish()
-    rows = [_row(each, floor, with_bounds=bits is not None) for each in counted]
+    rows = [_row(each, given["floor"], with_bounds=bits is not None) for each in counted]
     return Drift(rows, {each.name: _cell_table(each.cells()) for each in counted})
 
 
 def _names(argument: str, given: Any) -> list[str]:
-    names = [given] if isinstance(given, str) else list(given or ())
+    if given is None:
+        return []
+    names = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ParameterError(f"{argument}={given!r}; allowed: names of columns, each once")
     return names
@@ -205,7 +211,8 @@ def _is_category(sources: Sequence[Source], name: str) -> bool:
         for side, source in zip(SIDES, sources, strict=True)
         if name in source.schema.names
     }
-    found = {side: _is_number(kind) for side, kind in kinds.items()}
+    # A type of nulls alone says nothing; the other side does.
+    found = {side: _is_number(kind) for side, kind in kinds.items() if not pa.types.is_null(kind)}
     if len(set(found.values())) > 1:
         raise ColumnTypeError(
             f"column {name!r} is of type {kinds['reference']} in the reference and of type {kinds['current']} in the "

@@ -50,8 +50,9 @@ class Drift(Tabular):
         found = next((row for row in self._rows if row["column"] == name), None)
         if found is None:
             names = [str(row["column"]) for row in self._rows]
-            near = near_names(str(name), names, alike=0.3) or names
-            raise UnknownResultError(f"there is no column {name!r}; there is {', '.join(near)}")
+            near = near_names(str(name), names) or names
+            hint = f"; a measure is asked for as drift[{names[0]!r}, {name!r}]" if name in self._rows[0] else ""
+            raise UnknownResultError(f"there is no column {name!r}; there is {', '.join(near)}{hint}")
         if measure is None:
             return {name: value for name, value in found.items() if name != "column"}
         if measure not in found:

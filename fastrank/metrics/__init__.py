@@ -3,6 +3,8 @@ spellings."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastrank.metrics import (
     association,
     calibration,
@@ -27,7 +29,7 @@ from fastrank.metrics import (
     thresholds,
 )
 from fastrank.metrics.association import *
-from fastrank.metrics.base import Metric, definition_of, list_metrics
+from fastrank.metrics.base import ALIASES, Metric, definition_of, list_metrics
 from fastrank.metrics.calibration import *
 from fastrank.metrics.class_losses import *
 from fastrank.metrics.classification import *
@@ -77,3 +79,13 @@ __all__ = [
     *retrieval.__all__,
     *thresholds.__all__,
 ]
+
+
+if not TYPE_CHECKING:  # which would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        # Other names are for text; in Python a metric has one.
+        metric, rules = ALIASES.get(name.lower(), ("", {}))
+        call = f"{metric}({', '.join(f'{parameter}={value!r}' for parameter, value in rules.items())})"
+        hint = f"; it is another name of {metric}: metrics.{call}" if metric else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)

@@ -65,7 +65,7 @@ RULES: Mapping[str, tuple[Kind, Any]] = {
             ("uniform", "quantile"),
             doc="uniform: bins of equal width, from i / bins to (i + 1) / bins; quantile: of about equally many rows "
             "(or weight): bin j ends at the least prediction up to which j / bins of all rows lie, so that equal ones "
-            "share a bin and there may be fewer bins.",
+            "share a bin and there may be fewer bins.  It keeps each distinct prediction, in memory as `auc` does.",
         ),
         "uniform",
     ),

@@ -102,14 +102,15 @@ def _conflict_of_parts(p: Any) -> str:
         "part": Choice(PARTS, doc="Which part is the value; total is the Brier score itself."),
         "method": Choice(
             ("bins", "isotonic"),
-            doc="By bins of the prediction, or by the isotonic fit of the labels on it (CORP), which needs no bins.",
+            doc="By bins of the prediction, or by the isotonic fit of the labels on it (CORP), which needs no bins and "
+            "keeps each distinct prediction, in memory as `auc` does.",
         ),
         "bins": BINS,
         **{name: kind for name, (kind, _) in RULES.items()},
     },
     reading=POSITIVE,
     conflict=_conflict_of_parts,
-    presets={f"brier_{part}": {"part": part} for part in PARTS[1:4]},
+    presets={f"brier_{part}": {"part": part} for part in PARTS[1:]},
     number="bins",
     range=(-1.0, 1.0),
     better="lower",

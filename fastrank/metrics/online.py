@@ -175,7 +175,7 @@ _ratio = partial(
     columns={"numerator": REAL, "denominator": REAL},
     states=lambda p: _ratio_states(p, "numerator", "denominator"),
     parameters={
-        "numerator": ColumnName(doc="Column whose sum is divided."),
+        "numerator": ColumnName(doc="Column whose sum is divided: `ratio(clicks, views)` is clicks per view."),
         "denominator": ColumnName(doc="Column by whose sum it is divided."),
     },
     aliases=("ratio_of_sums",),
@@ -198,7 +198,7 @@ def ratio(*, numerator: str = "numerator", denominator: str = "denominator") -> 
     0.5
     >>> import fastrank as fr
     >>> rows = {"clicks": [2, 0, 1], "views": [4, 1, 1]}
-    >>> result = fr.evaluate(rows, "ratio(numerator=clicks, denominator=views, ci=0.9)")
+    >>> result = fr.evaluate(rows, "ratio(clicks, views, ci=0.9)")
     >>> round(result.table["ci_lower"][0].as_py(), 4), round(result.table["ci_upper"][0].as_py(), 4)
     (0.2626, 0.7374)
     """
@@ -271,7 +271,7 @@ def mean(*, value: str = "value") -> None:
     sweeps=lambda p: {"quantiles": Quantiles(p.q)},
     parameters={
         "q": Numbers(0.0, 1.0, "low high", doc="Shares of the rows that are no larger; 0 is the least."),
-        "value": ColumnName(doc="Column of which they are."),
+        "value": ColumnName(doc="Column of which they are: `median(seconds)`, `quantiles(0.99, seconds)`."),
         **BITS,
     },
     number="q",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastrank.errors import ParameterError
 from fastrank.metrics.base import ALIASES, resolve
+from fastrank.metrics.names import ColumnName
 from fastrank.metrics.spelling import PEER_ARGUMENTS, read_spelling, spell
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def parse(text: str) -> list[Metric]:
     factory, preset = resolve(spelling.name)
     arguments = _translated(spelling, factory.definition)
     made = []
-    for given in _numbered(spelling, factory.definition):
-        twice = [name for name in arguments if name in preset or name in given]
+    for given in _unnamed(spelling, factory.definition):
+        named = [*arguments, *given]
+        twice = [name for name in named if name in preset or named.count(name) > 1]
         if twice:
             raise _given_twice(spelling, factory.definition.name, twice[0], preset)
         made.append(factory(**preset, **arguments, **given))
@@ -79,21 +81,27 @@ def _translated(spelling: Spelling, definition: Definition) -> dict[str, Any]:
     return result
 
 
-def _numbered(spelling: Spelling, definition: Definition) -> list[dict[str, Any]]:
-    """The parameters that the numbers without names stand for, one dict a metric."""
+def _unnamed(spelling: Spelling, definition: Definition) -> list[dict[str, Any]]:
+    """The parameters that values without names stand for, one dict a metric: words are columns, in order."""
     has_cutoff, number = "k" in definition.parameters, definition.number
-    if spelling.bare and (not number or len(spelling.bare) > 1 or spelling.numbers):
+    kinds = definition.parameters.items()
+    columns = [name for name, kind in kinds if isinstance(kind, ColumnName) and not kind.optional]
+    words = [each for each in spelling.bare if columns and isinstance(each, str)]
+    values = [each for each in spelling.bare if not (columns and isinstance(each, str))]
+    if len(words) > len(columns) or (values and (not number or len(values) > 1 or spelling.numbers)):
         raise spelling.no_call()
-    if spelling.bare:
-        return [{number: spelling.bare[0]}]
+    named = dict(zip(columns, words, strict=False))
+    if values:
+        return [{**named, number: values[0]}]
     result: list[dict[str, Any]] = []
     for text in (each.strip() for each in spelling.numbers):
         whole = text.isascii() and text.isdigit()
         if number and (spelling.fraction or not has_cutoff or not whole):
             try:
-                result.append({number: float(f"0.{text}" if spelling.fraction and whole else text)})
+                value = int(text) if whole and not spelling.fraction else float(f"0.{text}" if whole else text)
             except ValueError:
                 raise ParameterError(f"{spelling.text!r}: {text!r} is no number") from None
+            result.append({**named, number: value})
         elif not has_cutoff:
             raise ParameterError(f"{spelling.text!r}: {definition.name} has no cut-off @k")
         elif not whole:
@@ -101,5 +109,5 @@ def _numbered(spelling: Spelling, definition: Definition) -> list[dict[str, Any]
                 f"{spelling.text!r}: the cut-off after @ is {text!r}; allowed: integers from 1, as in @1,5,10"
             )
         else:
-            result.append({"k": int(text)})
-    return result or [{}]
+            result.append({**named, "k": int(text)})
+    return result or [named]

@@ -32,6 +32,7 @@ PEER_ARGUMENTS: dict[str, tuple[str, dict[Any, Any] | None]] = {
     "cutoff": ("k", None),
     "top_k": ("k", None),
     "pos_label": ("positive", None),
+    "n_bins": ("bins", None),
     "dcg": ("gain", {"log2": "linear", "exp-log2": "exp2"}),
     "judged_only": ("unjudged", {True: "drop", False: "nonrelevant"}),
 }
@@ -42,7 +43,7 @@ class Spelling:
     """A spelling, taken apart.
 
     `numbers` are those after @ or at the end of the name, of which an integer is a cut-off; where `fraction`, `90` is
-    0.90.  `bare` are values in brackets that have no name.
+    0.90.  `bare` are values in brackets that have no name: a number, or words for columns.
     """
 
     text: str

@@ -126,3 +126,8 @@ def test_what_is_refused():
     calibrator = PlattCalibrator(on="logit").fit({"y": [1, 0], "s": [0.1, 0.5]}, **LABELLED)
     with pytest.raises(InvalidValueError, match=r"scores\[2\] is -0.25; allowed: a probability in \[0, 1\], or NaN"):
         calibrator.transform([0.5, np.nan, -0.25])
+
+
+def test_that_several_columns_of_scores_are_refused():
+    with pytest.raises(ParameterError, match=r"score=\['s', 'p'\]; allowed: the name of a column"):
+        PlattCalibrator().fit(made(20), label="y", score=["s", "p"])

@@ -93,6 +93,12 @@ def test_spreads_that_squares_cannot_hold_are_undefined(size: float) -> None:
     assert m.pearson().compute([x * 2.0**-460 for x in other], other) == 1
 
 
+def test_small_values_lose_nothing() -> None:
+    small = [1e-139, 2e-139, 5e-139]
+    assert m.pearson().compute(small, [1, 2, 5]) == 1.0
+    assert m.r2().compute(small, [1e-139, 2e-139, 4e-139]) == pytest.approx(1 - 1 / (26 / 3), rel=1e-12)
+
+
 def test_squares_past_the_largest_float_are_undefined() -> None:
     assert math.isnan(m.r2().compute([1e200, 0.0], [0.0, 0.0]))
     assert math.isnan(m.pearson().compute([1e200, 0.0], [1.0, 0.0]))
