@@ -148,7 +148,7 @@ def test_whole_queries_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("a.TREC", b"", True),
         ("a.txt", b"q 0 d 1\n", True),
         ("a.txt", b"# c\n\nq Q0 d 1 2.5 r\n", True),
-        ("a", gzip.compress(b"\xef\xbb\xbfq\t0\td\t-1\n"), True),
+        ("a", gzip.compress(b"\xef\xbb\xbfq\t0\td\t-1\n", mtime=0), True),
         ("a.txt", b"q 0 d x\n", False),
         ("a.txt", b"q 0 d 1 2\n", False),
         ("a.csv", b"query,item,score\nq,d,1\n", False),
