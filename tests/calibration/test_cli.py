@@ -194,7 +194,7 @@ def test_downsampling(tmp_path):
         (("--method", "platt"), "needs SOURCE, --label and --score"),
         (("rows", "--method", "platt", *COLUMNS, "--decreasing"), "--decreasing is no option of --method platt"),
         (("rows", "--method", "isotonic", *COLUMNS, "--class", "a"), "--class is no option of --method isotonic"),
-        (("rows", "--method", "isotonic", *COLUMNS, "--score", "z"), "several scores or classes are for"),
+        (("rows", "--method", "isotonic", *COLUMNS, "--score", "z"), "several scores, or classes, are for"),
         (("rows", "--method", "isotonic", "--label", "y", "--score", "none"), "no column 'none'"),
         (("nowhere", "--method", "isotonic", *COLUMNS), "nowhere: no such file or folder"),
         (("rows", "--method", "temperature", "--label", "k", "--score", "scores", "--bits", "20"), "bits=20 is about"),

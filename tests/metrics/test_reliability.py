@@ -17,6 +17,7 @@ from sklearn.metrics import brier_score_loss
 
 import fastrank as fr
 from fastrank import metrics as m
+from fastrank import reference
 from fastrank.errors import InvalidValueError, ParameterError, StateMismatchError
 
 CLOSE = 1e-12
@@ -363,3 +364,11 @@ def test_other_names():
         ("brier_reliability", "brier_decomposition(part=reliability)"),
     ):
         assert [metric.canonical for metric in m.parse(text)] == [canonical]
+
+
+@pytest.mark.parametrize("name", ["ece", "rmsce", "calibration_curve"])
+def test_the_most_bins(name: str) -> None:
+    y, p = [0, 1, 1, 0, 1], [0.0, 1 / 65536, 0.5, 1 - 2.0**-17, 1.0]
+    (metric,) = m.parse(f"{name}(bins=65536, phantom_one=True)")
+    expected = getattr(reference, name)(y, p, bins=65536, phantom_one=True)
+    assert metric.compute(y, p) == pytest.approx(expected, rel=1e-14)
