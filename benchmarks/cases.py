@@ -83,6 +83,15 @@ def _of_rows(metric: str, numpy: Contestant, **others: Contestant) -> Case:
     return Case(metric, clicks, {"numpy": numpy, **_threads((metric,), LABELLED), **peers})
 
 
+# What is asked of each model of clicks, together.
+CLICK_SET = ("log_loss", "nce", "brier", "calibration_ratio", "ece")
+
+
+def _click_set_by_numpy(arrays: Arrays) -> list[float]:
+    loss, nce = by_numpy.log_loss(arrays), by_numpy.nce(arrays)
+    return [loss, nce, by_numpy.squared_error(arrays), by_numpy.calibration_ratio(arrays), curves_by_numpy.ece(arrays)]
+
+
 def _of_users(metric: str, numpy: Callable[[Arrays], Any]) -> Case:
     """A metric of columns of numbers."""
     return Case(metric, users, {"numpy": Contestant(numpy, tolerance=1e-9), **_threads((metric,), {})})
@@ -451,6 +460,11 @@ CASES = [
             "DuckDB": peers.duckdb_ndcg(),
             "Polars": peers.polars_ndcg(),
         },
+    ),
+    Case(
+        ", ".join(CLICK_SET),
+        clicks,
+        {"numpy": Contestant(_click_set_by_numpy, tolerance=1e-5), **_threads(CLICK_SET, LABELLED)},
     ),
     Case(
         "log_loss: class weights",
