@@ -280,7 +280,7 @@ WITHOUT_CLOSED_FORM = {
     "11pt_avg", "alpha_ndcg", "bpref", "coverage", "err", "infap", "intra_list_diversity", "iprec", "item_gini",
 }  # fmt: skip
 WITHOUT_CLOSED_FORM_UNDER = {"self_normalized": True, "ap_denominator": "hits"}
-PAIRS = 12
+PAIRS = 8
 
 
 def has_closed_form(name: str, parameters: Any) -> bool:
