@@ -30,7 +30,8 @@ def lacking(scores: list[float], own: int) -> list[float]:
 
 
 def squared_errors(scores: list[float], own: int) -> float:
-    return total([(p - (k == own)) ** 2 for k, p in enumerate(scores)])
+    # Products: the C library's power of 2 may be a bit off.
+    return total([(p - (k == own)) * (p - (k == own)) for k, p in enumerate(scores)])
 
 
 def shares(scores: list[float]) -> list[float]:
