@@ -7,6 +7,7 @@ positives: what compares the scores of two classes compares two samples.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -119,7 +120,7 @@ class _Spread:
         return square_root(variance)[0] if variance >= LEAST_VARIANCE else math.nan
 
 
-class Counted:
+class Counted(ABC):
     """What is counted of a column of either kind."""
 
     kind: str
@@ -138,12 +139,13 @@ class Counted:
         self.dropped[side] += 0 if rows.dropped is None else rows.dropped.size
         self._take(rows["value"], weights, side)
 
+    @abstractmethod
     def _take(self, values: Any, weights: NDArray[np.float64] | None, side: int) -> None:
-        raise NotImplementedError
+        """Adds values of a side."""
 
+    @abstractmethod
     def cells(self) -> Cells:
         """What each side has in each cell."""
-        raise NotImplementedError
 
     def distances(self) -> dict[str, float | None]:
         """The distances that need an order of values; None where there is none."""
