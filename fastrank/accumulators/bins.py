@@ -234,8 +234,31 @@ def integers(digits: NDArray[np.int64]) -> list[int]:
     return [int.from_bytes(row.tobytes(), "little") for row in words]
 
 
+class _Binned(RowAccumulator):
+    """What accumulators share whose state is a table of bins."""
+
+    edges: int | tuple[float, ...]
+    closed: str
+    one_apart: bool
+    weighted: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._table = _Table(Bins(self.edges, self.closed, self.one_apart), self.weighted)
+
+    @property
+    def ragged(self) -> dict[str, DTypeLike]:  # type: ignore[override]
+        """The bins that hold rows, and their sums; of classes, those of each after the other."""
+        return self._table.ragged
+
+    @property
+    def ragged_widths(self) -> dict[str, int | None]:  # type: ignore[override]
+        """How many words a bin has."""
+        return self._table.widths
+
+
 @dataclass(eq=False)
-class ScoreBins(RowAccumulator):
+class ScoreBins(_Binned):
     """Of the rows of each bin of scores in [0, 1]: their number and weight by class, and the exact sum of weight times
     score.  With `decided` the score is that of the likelier class, max(p, 1 - p), and rows of which that is the class
     are the positives; 1/2 stands for positive.  What a product of weight and score has below 2^-1074 is lost.
@@ -250,24 +273,10 @@ class ScoreBins(RowAccumulator):
     decided: bool = False
     weighted: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._table = _Table(Bins(self.edges, self.closed, self.one_apart), self.weighted)
-
     @property
     def reads(self) -> tuple[str, ...]:
         """Score, class and weight."""
         return ("label", "score", "weight")
-
-    @property
-    def ragged(self) -> dict[str, DTypeLike]:  # type: ignore[override]
-        """The bins that hold rows, and their sums."""
-        return self._table.ragged
-
-    @property
-    def ragged_widths(self) -> dict[str, int | None]:  # type: ignore[override]
-        """How many words a bin has."""
-        return self._table.widths
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
@@ -302,7 +311,7 @@ class ScoreBins(RowAccumulator):
 
 
 @dataclass(eq=False)
-class ClassBins(ClassAccumulator):
+class ClassBins(_Binned, ClassAccumulator):
     """The same of scores of several classes.  `of` says of which: "top", the highest score of each row (the first of
     those), whose class is the true one in positive rows; "each", every score, by class, whose own rows are positive.
 
@@ -316,24 +325,10 @@ class ClassBins(ClassAccumulator):
     of: str = "top"
     weighted: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._table = _Table(Bins(self.edges, self.closed, self.one_apart), self.weighted)
-
     @property
     def _parts(self) -> int:
         """How many tables a slice has."""
         return 1 if self.of == "top" else self.class_count
-
-    @property
-    def ragged(self) -> dict[str, DTypeLike]:  # type: ignore[override]
-        """The bins that hold rows, and their sums, those of each class after the other."""
-        return self._table.ragged
-
-    @property
-    def ragged_widths(self) -> dict[str, int | None]:  # type: ignore[override]
-        """How many words a bin has."""
-        return self._table.widths
 
     def grow(self, slices: int) -> None:
         """Makes room for slices numbered below `slices`."""
