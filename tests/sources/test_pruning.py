@@ -14,6 +14,7 @@ import fastrank as fr
 from fastrank.errors import EmptyInputError, MissingColumnError, ParameterError
 from fastrank.sources import open_source
 from fastrank.sources.parquet import ParquetFile
+from fastrank.sources.statistics import _bounds
 from fastrank.where import Where
 
 GROUP = 20
@@ -119,7 +120,7 @@ def test_no_row_that_meets_a_condition_is_left_out(tmp_path, seed):
     pq.write_table(table, path, row_group_size=GROUP)
     batch = table.combine_chunks().to_batches()[0]
     shares = []
-    for _ in range(60):
+    for _ in range(40):
         where = random_condition(rng)
         expected = batch.filter(Where.parse(where).mask(batch)).column("row").to_pylist()
         found, share = kept_rows(path, where)
@@ -143,6 +144,9 @@ def test_no_row_that_meets_a_condition_is_left_out(tmp_path, seed):
         ("n <> 0", [2, 3]),
         ("f > 30", [1, 2, 3]),
         ("f <> 0", [0, 1, 2, 3]),
+        ("not (f <= 100)", [0, 1, 2, 3]),
+        ("u >= 9223372036854775808", [3]),
+        ("u < 10", [0]),
         ("s < 'b'", [0]),
         ("x + 1 < 10", [0, 1, 2, 3]),
         ("x < 'a'", ParameterError),
@@ -162,6 +166,7 @@ def test_row_groups_that_are_read(tmp_path, monkeypatch, where, groups):
             "x": x,
             "n": pa.array([None if 20 <= i < 40 else i // 30 for i in x], pa.int8()),
             "f": pa.array(np.where(x == 70, np.nan, x).astype(np.float32)),
+            "u": x.astype(np.uint64) << np.uint64(57),
             "s": [str("abcd"[i // 20]) for i in x],
         }
     )
@@ -193,7 +198,12 @@ def test_an_evaluation_reads_what_may_pass(tmp_path, monkeypatch):
         for k in range(2):
             folder = tmp_path / f"day=2024-01-0{i + 1}" / f"k={k}"
             folder.mkdir(parents=True)
-            rows = {"x": np.arange(100), "y": rng.integers(0, 2, 100), "p": rng.random(100), "q": (200 * i + 100 * k + np.arange(100)) // 5}
+            rows = {
+                "x": np.arange(100),
+                "y": rng.integers(0, 2, 100),
+                "p": rng.random(100),
+                "q": (200 * i + 100 * k + np.arange(100)) // 5,
+            }
             if i == 2:
                 rows["y"][60:] = 9  # no label: an error where it is read
             pq.write_table(pa.table(rows), str(folder / "a.parquet"), row_group_size=20)
@@ -210,8 +220,10 @@ def test_an_evaluation_reads_what_may_pass(tmp_path, monkeypatch):
     assert found.table["rows"].to_pylist() == [120, 120]
     expected = fr.evaluate(f"{tmp_path}/day=2024-01-0[23]/k=1/*", ["auc", "ndcg@3"], where="x < 60", query="q", **roles)
     assert found["auc"] == expected["auc"]
+    del read[:]
     values = fr.evaluate(str(tmp_path), "ndcg@3", where=where, query="q", per_query=True, **roles)
     assert sum(batch.num_rows for batch in values) == 24
+    assert [groups for _, *groups in read] == [[0, 1, 2]] * 2
     with pytest.raises(EmptyInputError, match="none of the 600 rows is left: .*where="):
         fr.evaluate(str(tmp_path), "auc", where="day < '2024-01-01'", **roles)
     with pytest.raises(EmptyInputError, match="none of the 600 rows is left: .*where="):
@@ -227,3 +239,12 @@ def test_files_without_statistics_are_read(tmp_path):
     pq.write_table(pa.table({"x": np.arange(100)}), path, row_group_size=20, write_statistics=False)
     source = open_source(path).pruned([Where.parse("x < 20")])
     assert sum(batch.num_rows for batch, _ in source.batches(["x"])) == 100
+
+
+def test_bounds_of_other_units_than_the_columns(tmp_path):
+    path = str(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"t": pa.array([DAY], pa.timestamp("ms"))}), path)
+    stored = pq.ParquetFile(path).metadata.schema.column(0)
+    raw = [1704067200000, 1704067200001]
+    assert _bounds(pa.timestamp("s"), stored, raw) is None
+    assert _bounds(pa.timestamp("ms"), stored, raw).to_pylist() == [DAY, DAY + datetime.timedelta(milliseconds=1)]

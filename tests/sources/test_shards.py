@@ -25,9 +25,7 @@ def rows_by_shard(source, count):
         batches = list(shard.batches(COLUMNS))
         assert shard.rows in (None, sum(batch.num_rows for batch, _ in batches))
         for batch, origin in batches:
-            found += [
-                (origin.file, origin.row + i, *row.values()) for i, row in enumerate(batch.to_pylist())
-            ]
+            found += [(origin.file, origin.row + i, *row.values()) for i, row in enumerate(batch.to_pylist())]
     whole = [
         (origin.file, origin.row + i, *row.values())
         for batch, origin in source.batches(COLUMNS)
