@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,33 +12,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, SourceError, did_you_mean
+from fastrank.sources.joining import join_small
+from fastrank.sources.origin import Origin
 
 if TYPE_CHECKING:
     from fastrank.where import Where
 
-__all__ = ["Batches", "Origin", "Request", "Source", "check_columns", "located", "reading", "reason"]
+__all__ = ["Batches", "Request", "Source", "check_columns", "located", "reading", "reason"]
 
-Batches = Iterator[tuple[pa.RecordBatch, "Origin"]]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the first row of a batch came from.
-
-    Attributes
-    ----------
-    file : str or None
-        The path as it was given, or as a glob or folder expanded to it; None for rows in memory.
-    row : int
-        Number of the batch's first row within that file or table, from 0.
-    """
-
-    file: str | None
-    row: int
-
-    def describe(self, i: int) -> str:
-        """Name row `i` of the batch, for example ``row 12 of clicks.parquet``; rows are counted from 0."""
-        return f"row {self.row + i}" + (f" of {self.file}" if self.file is not None else "")
+Batches = Generator[tuple[pa.RecordBatch, Origin]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +55,14 @@ class Source(ABC):
     files: tuple[str, ...] = ()
     reads_once: bool = False
 
-    def __init__(self, batch_rows: int | None) -> None:
+    def __init__(self, batch_rows: int | None, most_rows: int | None = None) -> None:
         self._batch_rows = batch_rows
+        self._most_rows = most_rows
 
     def batches(self, columns: Sequence[str], numeric: Collection[str] = ()) -> Batches:
         """Iterate over batches that hold exactly `columns`, in that order; none is empty.
+
+        Where no number of rows was asked for, small batches are joined, also those of several files.
 
         Parameters
         ----------
@@ -94,7 +79,8 @@ class Source(ABC):
         """
         # Checked here and not in the generator, so that the caller hears of it before anything is read.
         self._check(columns)
-        return self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows))
+        found = self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows or self._most_rows))
+        return join_small(found) if self._batch_rows is None else found
 
     def _check(self, columns: Sequence[str]) -> None:
         check_columns(self.schema, columns, self.files[0] if self.files else None)

@@ -9,12 +9,17 @@ import pytest
 from source_files import COLUMNS, WRITERS, make_table, places, write_ipc, write_stream
 
 from fastrank.errors import MissingColumnError, SourceError
-from fastrank.sources import files, open_source, parquet
+from fastrank.sources import files, joining, open_source, parquet
 
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch):
     monkeypatch.setattr(files, "LEAST_SHARD_BYTES", 1)
+
+
+def told(batches):
+    """All rows, each with the words that name it."""
+    return [(origin.describe(i), row) for batch, origin in batches for i, row in enumerate(batch.to_pylist())]
 
 
 def rows_by_shard(source, count):
@@ -24,13 +29,8 @@ def rows_by_shard(source, count):
     for shard in shards:
         batches = list(shard.batches(COLUMNS))
         assert shard.rows in (None, sum(batch.num_rows for batch, _ in batches))
-        for batch, origin in batches:
-            found += [(origin.file, origin.row + i, *row.values()) for i, row in enumerate(batch.to_pylist())]
-    whole = [
-        (origin.file, origin.row + i, *row.values())
-        for batch, origin in source.batches(COLUMNS)
-        for i, row in enumerate(batch.to_pylist())
-    ]
+        found += told(batches)
+    whole = told(source.batches(COLUMNS))
     assert found == whole
     return [sum(batch.num_rows for batch, _ in shard.batches(COLUMNS)) for shard in shards]
 
@@ -131,6 +131,7 @@ def test_small_files_are_not_opened_to_be_cut(tmp_path):
 
 def test_batches_of_wide_rows_are_smaller(tmp_path, monkeypatch):
     monkeypatch.setattr("fastrank.sources.formats.BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr("fastrank.sources.joining.JOINED_BYTES", 1 << 20)
     monkeypatch.setattr("fastrank.sources.formats.FILE_BATCH_ROWS", 1 << 18)
     rows = 100_000
     path = str(tmp_path / "a.parquet")
@@ -238,3 +239,31 @@ def test_ipc_batches_of_unequal_sizes(tmp_path):
     assert sum(rows_by_shard(open_source(path), 5)) == 74
     write_ipc(make_table(0, 0), path)
     assert rows_by_shard(open_source(path), 5) == [0]
+
+
+def test_small_batches_of_files_are_joined(tmp_path, monkeypatch):
+    monkeypatch.setattr(joining, "JOINED_ROWS", 50)
+    monkeypatch.setattr(joining, "SMALL_ROWS", 30)
+    sizes = [4, 29, 30, 31, 1, 20, 29, 29, 2, 3, 3]
+    tables = []
+    for i, rows in enumerate(sizes):
+        (tmp_path / f"k={i + 10}").mkdir()
+        tables.append(make_table(10 * i, rows))
+        # The last two files differ in their schemas from those before.
+        table = tables[-1] if i < 9 else tables[-1].set_column(0, "label", tables[-1]["label"].cast("int64"))
+        pq.write_table(table, str(tmp_path / f"k={i + 10}" / "a.parquet"))
+    source = open_source(tmp_path)
+    batches = list(source.batches(["k", *COLUMNS]))
+    assert [batch.num_rows for batch, _ in batches] == [33, 30, 31, 50, 60, 6]
+    expected = [
+        (f"row {j} of {source.files[i]}", {"k": i + 10, "score": row["score"], "label": row["label"]})
+        for i, table in enumerate(tables)
+        for j, row in enumerate(table.to_pylist())
+    ]
+    assert told(batches) == expected
+    assert told(open_source(tmp_path, batch_rows=1000).batches(["k", *COLUMNS])) == expected
+    (tmp_path / "k=11" / "a.parquet").write_bytes(b"no")
+    stream = source.batches(COLUMNS)
+    assert next(stream)[0].num_rows == 4
+    with pytest.raises(SourceError, match=r"k=11/a\.parquet"):
+        next(stream)
