@@ -72,7 +72,7 @@ class Piece:
         own = tuple(name for name in request.columns if name not in self.keys)
         with closing(self.file.batches(replace(request, columns=own), kept)) as stored:
             for found, row in stored:
-                batch = self._with_keys(found, request.columns) if self.keys else found
+                batch = found if own == request.columns else self._with_keys(found, request.columns)
                 yield from located([batch], self.file.name, request.batch_rows, row)
         if self.parts is None:
             self.file.release()
