@@ -25,11 +25,13 @@ Batches = Generator[tuple[pa.RecordBatch, Origin]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The columns to read, those of them that must be numbers, and the most rows in a batch (None: by their bytes)."""
+    """The columns to read, those of them that must be numbers, the most rows in a batch (None: by their bytes), and the
+    columns whose text may come as dictionary arrays."""
 
     columns: tuple[str, ...]
     numeric: frozenset[str]
     batch_rows: int | None
+    coded: frozenset[str] = frozenset()
 
 
 class Source(ABC):
@@ -58,6 +60,7 @@ class Source(ABC):
     def __init__(self, batch_rows: int | None, most_rows: int | None = None) -> None:
         self._batch_rows = batch_rows
         self._most_rows = most_rows
+        self._coded: frozenset[str] = frozenset()
 
     def batches(self, columns: Sequence[str], numeric: Collection[str] = ()) -> Batches:
         """Iterate over batches that hold exactly `columns`, in that order; none is empty.
@@ -79,7 +82,8 @@ class Source(ABC):
         """
         # Checked here and not in the generator, so that the caller hears of it before anything is read.
         self._check(columns)
-        found = self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows or self._most_rows))
+        rows = self._batch_rows or self._most_rows
+        found = self._read(Request(tuple(columns), frozenset(numeric), rows, self._coded))
         return join_small(found) if self._batch_rows is None else found
 
     def _check(self, columns: Sequence[str]) -> None:
@@ -99,6 +103,18 @@ class Source(ABC):
             In the order of the rows; just this source where it cannot be cut.
         """
         return [self]
+
+    def coded(self, columns: Collection[str]) -> Source:
+        """The source whose batches may hold text of some columns as dictionary arrays, as Parquet stores what repeats.
+
+        They are read and sliced in a fraction of the time.
+
+        Parameters
+        ----------
+        columns : collection of str
+            Names of columns.
+        """
+        return self
 
     def by_file(self) -> Sequence[Source]:
         """The source as one source a file, in the order of the files; just this source where it is of none."""

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from source_files import COLUMNS, WRITERS, make_table, places, write_ipc, write_stream
 
+import fastrank as fr
 from fastrank.errors import MissingColumnError, SourceError
 from fastrank.sources import files, joining, open_source, parquet
 
@@ -267,3 +268,51 @@ def test_small_batches_of_files_are_joined(tmp_path, monkeypatch):
     assert next(stream)[0].num_rows == 4
     with pytest.raises(SourceError, match=r"k=11/a\.parquet"):
         next(stream)
+
+
+# Text that repeats
+
+
+@pytest.mark.parametrize("options", [{}, {"queries": "scattered"}, {"where": "country <> 'c1'"}, {"memory_limit": 1}])
+def test_text_that_is_only_sliced_by_is_read_as_it_is_stored(tmp_path, monkeypatch, options):
+    rng = np.random.default_rng(7)
+    table = make_table(0, 3000).append_column("q", pa.array(np.arange(3000) // 3))
+    if options.get("queries"):
+        table = table.take(pa.array(rng.permutation(3000)))
+    for i in range(3):
+        pq.write_table(table.slice(1000 * i, 1000), str(tmp_path / f"{i}.parquet"), row_group_size=300)
+    types = []
+    original = parquet.ParquetFile._read
+
+    def seen(self, *arguments):
+        for batch, row in original(self, *arguments):
+            types.append(batch.schema.field("country").type)
+            yield batch, row
+
+    monkeypatch.setattr(parquet.ParquetFile, "_read", seen)
+    roles = {"label": "label", "score": "score", "query": "q", "by": "country", **options}
+    found, expected = (
+        fr.evaluate(source, ["brier", "ndcg@2"], **roles, on_invalid="drop").table for source in (str(tmp_path), table)
+    )
+    assert found.schema == expected.schema
+    assert found.to_pylist() == expected.to_pylist()
+    assert set(types) == {pa.string() if "where" in options else pa.dictionary(pa.int32(), pa.string())}
+    batches = open_source(tmp_path).coded(["country"]).by_file()[1].shards(2)[0].batches(["country"])
+    assert pa.types.is_dictionary(next(batches)[0].schema.field(0).type)
+
+
+def test_lists_are_sliced_by_text_as_it_is_stored(tmp_path):
+    table = pa.table(
+        {"y": [[1, 0], [0, 1, 1]] * 5, "p": [[0.5, 0.2], [0.1, 0.3, 0.2]] * 5, "c": ["a", "b", None, "a", "a"] * 2}
+    )
+    pq.write_table(table, str(tmp_path / "a.parquet"), row_group_size=3)
+    roles = {"label": "y", "score": "p", "by": "c"}
+    found, expected = (fr.evaluate(source, ["mrr", "ndcg@2"], **roles).table for source in (str(tmp_path), table))
+    assert found.to_pylist() == expected.to_pylist()
+
+
+def test_text_of_files_of_several_formats_is_not_coded(tmp_path):
+    WRITERS["a.parquet"](make_table(0, 10), str(tmp_path / "a.parquet"))
+    WRITERS["a.arrow"](make_table(0, 10), str(tmp_path / "b.arrow"))
+    source = open_source([tmp_path / "a.parquet", tmp_path / "b.arrow"])
+    assert source.coded(["country"]) is source
