@@ -60,7 +60,7 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
         sequences.
     batch_rows : int, optional
         Most rows in a batch.  Default: from files, as many as have 16 MB, up to 1048576; from memory, 1048576; small
-        batches of files and streams are joined.
+        batches of files are joined.
     engine : "pyarrow" or "polars", optional
         What reads Parquet files.  Polars reads local files only, and has to be installed.
 

@@ -49,7 +49,7 @@ class Stream(Source):
     reads_once = True
 
     def __init__(self, reader: pa.RecordBatchReader, batch_rows: int | None) -> None:
-        super().__init__(batch_rows, TABLE_BATCH_ROWS)
+        super().__init__(batch_rows or TABLE_BATCH_ROWS)  # not joined: a stream may be live
         self.schema = reader.schema
         self._reader = reader
         self._is_spent = False
