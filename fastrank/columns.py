@@ -144,10 +144,8 @@ class Columns:
             try:
                 self._views[key] = domain.view(self.array(name))
             except Unfit as error:
-                kind, first = self.batch.schema.field(name).type, self.describe_row(0)
-                # Of several files, one may have another type.
-                place = f" from {first} on" if " of " in first else ""
-                raise ColumnTypeError(f"column {name!r} ({role}) is of type {kind}{place}; allowed: {error}") from None
+                kind = self.batch.schema.field(name).type
+                raise ColumnTypeError(f"column {name!r} ({role}) is of type {kind}; allowed: {error}") from None
             except Misfit as error:
                 where = self.describe_row(error.row)
                 raise InvalidValueError(

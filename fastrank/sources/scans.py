@@ -11,7 +11,7 @@ from fastrank.sources.polars import collect_batches, import_polars
 from fastrank.sources.tables import TABLE_BATCH_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -37,16 +37,50 @@ def open_scan(source: Any, batch_rows: int | None) -> Source | None:
 class Dataset(Source):
     """Batches of a `pyarrow.dataset.Dataset`, as its scanner gives them: filtered, cast and with its partitions.
 
-    Rows are numbered as they come; the files are told where there are some, but not which row is of which.
+    Rows are numbered as they come, over all files.
     """
 
-    def __init__(self, dataset: Any, batch_rows: int | None) -> None:
+    def __init__(self, dataset: Any, batch_rows: int | None, first_row: int = 0, *, threads: bool = True) -> None:
         super().__init__(batch_rows, TABLE_BATCH_ROWS)
         self.schema = dataset.schema
         self._dataset = dataset
+        self._first_row = first_row
+        self._threads = threads  # whether Arrow may use its own
+
+    def shards(self, count: int) -> Sequence[Source]:
+        """Files and row groups of Parquet that follow each other; just this source of other formats, or filtered."""
+        try:
+            with reading("the dataset"):
+                fragments = self._fragments(count)
+                rows = [sum(group.num_rows for group in fragment.row_groups) for fragment in fragments]
+        except SourceError:
+            return [self]  # told when its turn comes, after the rows before it
+        if len(fragments) < 2:
+            return [self]
+        size = -(-len(fragments) // count)
+        whole, shards, first = self._dataset, [], self._first_row
+        rest = whole.schema, whole.format, whole.filesystem, whole.partition_expression
+        for start in range(0, len(fragments), size):
+            part = type(whole)(fragments[start : start + size], *rest)
+            shards.append(Dataset(part, self._batch_rows, first, threads=False))
+            first += sum(rows[start : start + size])
+        return shards
+
+    def _fragments(self, count: int) -> list[Any]:
+        """What the dataset can be cut into, of Parquet."""
+        # What a filter leaves out is not told, and which rows it leaves is not known.
+        is_filtered = bool(getattr(self._dataset, "_scan_options", True))
+        if is_filtered or count < 2 or not hasattr(self._dataset, "filesystem"):
+            return []
+        fragments = list(self._dataset.get_fragments())
+        if not all(hasattr(fragment, "split_by_row_group") for fragment in fragments):
+            return []
+        if len(fragments) >= count:
+            return fragments
+        return [part for fragment in fragments for part in fragment.split_by_row_group()]
 
     def _read(self, request: Request) -> Batches:
-        return located(self._scanned(request), None, request.batch_rows)
+        return located(self._scanned(request), None, request.batch_rows, self._first_row)
 
     def _scanned(self, request: Request) -> Iterator[pa.RecordBatch]:
         with reading("the dataset"):
@@ -55,6 +89,7 @@ class Dataset(Source):
                 batch_size=request.batch_rows,
                 batch_readahead=BATCHES_AHEAD,
                 fragment_readahead=FRAGMENTS_AHEAD,
+                use_threads=self._threads,
             ).to_batches()
 
 

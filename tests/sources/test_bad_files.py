@@ -11,8 +11,7 @@ import pyarrow.parquet
 import pytest
 from source_files import COLUMNS, WRITERS, make_table, rows_of
 
-import fastrank as fr
-from fastrank.errors import ColumnTypeError, MissingColumnError, SourceError
+from fastrank.errors import MissingColumnError, SourceError
 from fastrank.sources import open_source
 
 
@@ -141,11 +140,3 @@ def test_files_are_closed_on_every_way_out(tmp_path, name):
     while name == "a.csv" and is_open() and time.monotonic() < until:
         time.sleep(0.01)
     assert not is_open()
-
-
-def test_another_type_in_a_later_file_is_named(tmp_path):
-    for i, values in enumerate([[0.1, 0.2], [0.3, 0.4], ["a", "b"]]):
-        pyarrow.parquet.write_table(pa.table({"y": [0, 1], "p": values}), str(tmp_path / f"{i}.parquet"))
-    named = r"column 'p' \(score\) is of type string from row 0 of .*2\.parquet on; allowed: integer, float"
-    with pytest.raises(ColumnTypeError, match=named):
-        fr.evaluate(str(tmp_path), "auc", label="y", score="p")

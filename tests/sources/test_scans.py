@@ -44,6 +44,44 @@ def test_datasets(tmp_path):
         list(open_source(data).batches(["score"]))
 
 
+def test_datasets_are_cut(tmp_path):
+    for k in range(3):
+        (tmp_path / f"k={k}").mkdir()
+        # The first file has a column of another type, which the dataset casts.
+        kind = pa.float64() if k == 0 else pa.float32()
+        table = make_table(100 * k, 100)
+        table = table.set_column(1, "score", table["score"].cast(kind))
+        pq.write_table(table, str(tmp_path / f"k={k}" / "a.parquet"), row_group_size=30)
+    data = dataset.dataset(str(tmp_path), partitioning="hive").replace_schema(
+        pa.schema([("label", pa.int8()), ("score", pa.float64()), ("k", pa.int32())])
+    )
+    source = open_source(data)
+
+    def rows(sources):
+        return [
+            (origin.row + i, *row.values())
+            for each in sources
+            for batch, origin in each.batches(["k", "score", "label"])
+            for i, row in enumerate(batch.to_pylist())
+        ]
+
+    expected = rows([source])
+    assert [row for row, *_ in expected] == list(range(300))
+    for count, shards in ((1, 1), (2, 2), (3, 3), (5, 4), (100, 12)):
+        assert len(source.shards(count)) == shards
+        assert rows(source.shards(count)) == expected
+    filtered = open_source(data.filter(pc.field("label") == 1))
+    assert list(filtered.shards(4)) == [filtered]
+    union = open_source(dataset.dataset([data, data]))
+    assert list(union.shards(4)) == [union]
+    assert len(rows_of(dataset.dataset([data, data]), ["k"])) == 600
+    (tmp_path / "k=1" / "a.parquet").write_bytes(b"no")
+    damaged = open_source(dataset.dataset(data.files, schema=data.schema))  # another one, that has no footer yet
+    assert list(damaged.shards(8)) == [damaged]
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    assert len(open_source(dataset.dataset(str(tmp_path / "x.csv"), format="csv")).shards(4)) == 1
+
+
 def test_lazy_frames(tmp_path):
     path = str(tmp_path / "a.parquet")
     table = make_table(0, 1000)
