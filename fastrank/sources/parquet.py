@@ -58,10 +58,11 @@ class ParquetFile(File):
     @property
     def metadata(self) -> Any:
         """The footer, which is read once until `release`."""
-        if self._metadata is None:
-            with self.reading(), self._open():
-                pass
-        return self._metadata
+        metadata = self._metadata  # which another thread may release
+        if metadata is None:
+            with self.reading(), self._open() as reader:
+                metadata = reader.metadata
+        return metadata
 
     def release(self) -> None:
         self._metadata = None

@@ -63,7 +63,7 @@ def import_polars(user: str) -> Any:
     try:
         import polars
     except ImportError as error:
-        raise ParameterError(f"{user} needs Polars: pip install polars") from error
+        raise ParameterError(f"{user} needs Polars: pip install 'fastrank-metrics[polars]'") from error
     if not hasattr(polars.LazyFrame, "collect_batches"):
         raise ParameterError(f"{user} needs a newer Polars than {polars.__version__}: pip install -U polars")
     return polars

@@ -174,5 +174,5 @@ def test_errors_of_the_polars_engine(tmp_path, monkeypatch):
         open_source(tmp_path / "a.csv", engine="polars")
     assert places(open_source(table, engine="pyarrow").batches(["score"])) == [(None, 0, 4000)]
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(ParameterError, match=r"engine='polars' needs Polars: pip install polars"):
+    with pytest.raises(ParameterError, match=r"engine='polars' needs Polars: pip install 'fastrank-metrics\[polars\]'"):
         open_source(path, engine="polars")
