@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from fastrank.errors import SourceError
+from fastrank.errors import FastrankError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,21 +32,21 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     target = Path(path).resolve()  # a link stays, and what it points to is replaced
     if target.exists() and not target.is_file():
-        raise SourceError(f"{target} cannot be written: it is no regular file")
+        raise WriteError(f"{target} cannot be written: it is no regular file")
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
-        raise SourceError(f"{target} cannot be written: {error.strerror}") from error
+        raise WriteError(f"{target} cannot be written: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
         Path(temporary).chmod(_mode(target))  # mkstemp makes private files
         Path(temporary).replace(target)
-    except OSError as error:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        raise SourceError(f"{target} cannot be written: {error.strerror or error}") from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        # What is written may come from a source, whose errors are its own.
+        if isinstance(error, OSError) and not isinstance(error, FastrankError):
+            raise WriteError(f"{target} cannot be written: {error.strerror or error}") from error
         raise
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "TrecFormatError",
     "UnknownMetricError",
     "UnknownResultError",
+    "WriteError",
     "did_you_mean",
     "near_names",
 ]
@@ -67,6 +68,10 @@ class EmptyInputError(FastrankError, ValueError):
 
 class SourceError(FastrankError, OSError):
     """A file cannot be found or read."""
+
+
+class WriteError(SourceError):
+    """A file cannot be written: the disk is full, say."""
 
 
 class TrecFormatError(FastrankError, ValueError):

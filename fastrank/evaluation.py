@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from numbers import Integral
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fastrank.answer import check_evaluated
-from fastrank.errors import InvalidValueError, ParameterError, QueryOrderError, StateMismatchError
+from fastrank.errors import InvalidValueError, ParameterError
 from fastrank.evaluator import Evaluator
+from fastrank.feeding import feed_source, processors
+from fastrank.files_apart import feed_files
 from fastrank.metrics.base import ROLES
-from fastrank.negatives import binary_columns
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
-from fastrank.replay import Replay
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.sources import open_source
+from fastrank.states_dir import StatesDir
+from fastrank.stats import Meter
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from fastrank.metrics.base import Metric
     from fastrank.result import Result
     from fastrank.sources import Source
-    from fastrank.sources.base import Batches
+    from fastrank.stats import SkippedFile
 
 __all__ = ["compute", "evaluate", "feed", "run", "thread_count"]
+
+MANY_ROWS = 4_000_000  # in memory: from here on a second thread pays
 
 
 @overload
@@ -64,6 +66,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     threads: int | None = None,
     per_query: bool = False,
     engine: str | None = None,
+    on_bad_file: str = "error",
+    states_dir: str | os.PathLike[str] | None = None,
 ) -> Result | QueryValues:
     """Evaluates metrics over a source in one pass.
 
@@ -113,24 +117,35 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         Bytes of rows to keep in memory for that, of batches that cannot be read again, and of the states of scores
         (`auc` and its kin) together; what is past it goes to a temporary file without a name.
     threads : int, optional
-        Most threads to use for rows in memory; default: as many as there are processors where a metric is of ranked
-        lists, else one.  The result does not depend on it.
+        Most threads that read and evaluate side by side; default: as many as there are processors, but one for less
+        than 4 million rows in memory where no metric is of ranked lists.  Streams, which can be read once only, and
+        metrics that depend on the order of the source (`ties="input"`) take one.  The result does not depend on it.
     per_query : bool
         Give the value of each query instead, of ranking metrics: a stream of record batches (`QueryValues`), which has
         the Result when it has been read.
     engine : "pyarrow" or "polars", optional
         What reads Parquet files.  Polars, which has to be installed, is often faster; it reads local files.
+    on_bad_file : "error" or "skip"
+        What to do with a file that cannot be read to its end, or lacks a column, or has one of another type.  Skip: no
+        row of it counts, the others are evaluated, and `result.skipped_files` says which it was and why.  Rows with
+        invalid values are no bad file: see `on_invalid`.
+    states_dir : str or path-like, optional
+        A folder for the state of each file, written when the file is done.  Another run with the same folder and the
+        same arguments does not read it again, unless the size or the time of modification of the file has changed; so
+        a run that was killed goes on where it was, to the same bits.  A query that comes back is an error then;
+        `queries="scattered"` takes it, and keeps all rows of the columns that its metrics read in the states.
 
     Returns
     -------
     Result or QueryValues
-        `result["auc"]`, `result["auc", {"country": "DE"}]`, `result.table`.
+        `result["auc"]`, `result["auc", {"country": "DE"}]`, `result.table`; `result.stats` says what it took.
 
     Raises
     ------
     FastrankError
-        Of these: SourceError (unreadable), MissingColumnError, ColumnTypeError, InvalidValueError (with column, row,
-        value, what is allowed), QueryOrderError, EmptyInputError, UnknownMetricError, ParameterError.
+        Of these: SourceError (unreadable), WriteError (a full disk), MissingColumnError, ColumnTypeError,
+        InvalidValueError (with column, row, value, what is allowed), QueryOrderError, EmptyInputError,
+        UnknownMetricError, ParameterError.
 
     Examples
     --------
@@ -168,9 +183,18 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     opener = open_source if qrels is None else open_run
     opened = opener(source, batch_rows=batch_rows, engine=engine)
     if per_query:
-        _thread_count(threads, evaluator)  # its batches come in order, from one
+        thread_count(threads)  # its batches come in order, from one
+        if on_bad_file != "error" or states_dir is not None:
+            raise ParameterError("per_query=True gives values as they are read: leave out on_bad_file= and states_dir=")
         return QueryValues(opened, evaluator)
-    return run(opened, evaluator, threads=threads, restart=queries is None)
+    return run(
+        opened,
+        evaluator,
+        threads=threads,
+        restart=queries is None,
+        on_bad_file=on_bad_file,
+        states_dir=states_dir,
+    )
 
 
 def run(
@@ -180,6 +204,8 @@ def run(
     *,
     threads: int | None = None,
     restart: bool = True,
+    on_bad_file: str = "error",
+    states_dir: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Feeds a source to an evaluator.
 
@@ -195,6 +221,8 @@ def run(
         Most threads to use; default: as for `evaluate`.
     restart : bool
         Whether to start anew with scattered queries where a query comes back.
+    on_bad_file, states_dir
+        As for `evaluate`.
 
     Returns
     -------
@@ -205,9 +233,17 @@ def run(
     EmptyInputError
         There was no row, or none was left.
     ParameterError
-        `threads` is no positive integer.
+        `threads` is no positive integer, or the source is not of files.
     """
-    return feed(source, evaluator, progress, threads=threads, restart=restart)[1]
+    return feed(
+        source,
+        evaluator,
+        progress,
+        threads=threads,
+        restart=restart,
+        on_bad_file=on_bad_file,
+        states_dir=states_dir,
+    )[1]
 
 
 def feed(
@@ -217,103 +253,59 @@ def feed(
     *,
     threads: int | None = None,
     restart: bool = True,
+    on_bad_file: str = "error",
+    states_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Evaluator, Result]:
     """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
-    whole, source = source, evaluator.plan.narrow(source)
-    shards = source.shards(_thread_count(threads, evaluator))
-    counter = _Counter(progress)
-    if len(shards) > 1:
-        try:
-            _feed_shards(shards, evaluator, counter)
-        except (QueryOrderError, StateMismatchError, InvalidValueError) as error:
-            if isinstance(error, InvalidValueError) and not binary_columns(evaluator.plan.distinct_row_sets):
-                raise
-            # One thread tells which row it is, where it is not to start anew: a shard does not know that a query, or
-            # the other label of negative rows, stands in another.
-            counter.reset()
-            evaluator = evaluator.twin(queries="scattered") if restart else evaluator.twin()
-            _feed(source.batches(*evaluator.columns(source.schema)), evaluator, counter)
+    if on_bad_file not in ("error", "skip"):
+        raise ParameterError(f'on_bad_file={on_bad_file!r}; allowed: "error", "skip"')
+    count = _thread_count(threads, evaluator, source)
+    meter = Meter(progress)
+    skipped: tuple[SkippedFile, ...] = ()
+    narrow = evaluator.plan.narrow(source)
+    if on_bad_file == "skip" or states_dir is not None:
+        if not source.files or any(len(each.files) != 1 for each in source.by_file()):
+            raise ParameterError("on_bad_file= and states_dir= need a source of files: give their paths")
+        states = None if states_dir is None else StatesDir(states_dir, evaluator, source)
+        held, skipped = feed_files(
+            narrow, evaluator, meter, threads=count, restart=restart, skip=on_bad_file == "skip", states=states
+        )
+        result = _result(held, meter)
     else:
-        evaluator = _feed_again(source, evaluator, counter, restart=restart)
-    result = evaluator.result()
-    check_evaluated(result, counter.total or whole.rows or 0)  # all rows may be excluded without being read
-    return evaluator, result
+        held = feed_source(narrow, evaluator, meter, threads=count, restart=restart)
+        try:
+            result = _result(held, meter)
+        except InvalidValueError:
+            if meter.threads == 1:
+                raise
+            # A row that does not fit its query, parts of which were in several threads: one knows where it stood.
+            meter.reset()
+            held = feed_source(narrow, held.twin(memory_limit=evaluator.memory_limit), meter, restart=False)
+            result = _result(held, meter)
+    check_evaluated(result, meter.rows or source.rows or 0)  # all may be excluded, or in states, without being read
+    result.stats, result.skipped_files = meter.stats(source.bytes), skipped
+    return held, result
+
+
+def _result(evaluator: Evaluator, meter: Meter) -> Result:
+    with meter.timing("result"):
+        return evaluator.result()
 
 
 def thread_count(threads: int | None) -> int:
-    """What `threads` says of metrics of rows; ParameterError where it is no positive integer."""
+    """What `threads` says of metrics of rows in memory; ParameterError where it is no positive integer."""
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1):
         raise ParameterError(f"threads={threads!r}; allowed: an integer from 1, or None: one for each processor")
-    # Metrics of rows are as fast as memory; what they would gain, merging their states would cost.
     return 1 if threads is None else int(threads)
 
 
-def _thread_count(threads: int | None, evaluator: Evaluator) -> int:
+def _thread_count(threads: int | None, evaluator: Evaluator, source: Source) -> int:
     count = thread_count(threads)
-    if evaluator.plan.in_order:
+    if evaluator.plan.in_order or source.reads_once:
         return 1
-    return len(os.sched_getaffinity(0)) if threads is None and evaluator.plan.streams else count
-
-
-class _Counter:
-    """Counts rows, and tells of them."""
-
-    def __init__(self, progress: Callable[[int], None] | None) -> None:
-        self.total = 0
-        self._progress = progress
-        self._lock = Lock()
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self.total += count
-            if self._progress is not None:
-                self._progress(count)
-
-    def reset(self) -> None:
-        self.add(-self.total)
-
-
-def _feed(batches: Batches, evaluator: Evaluator, counter: _Counter) -> None:
-    """Gives the evaluator all batches."""
-    for batch, origin in batches:
-        evaluator.update(batch, describe_row=origin.describe)
-        counter.add(batch.num_rows)
-
-
-def _feed_again(source: Source, evaluator: Evaluator, counter: _Counter, *, restart: bool) -> Evaluator:
-    """Feeds the evaluator or, where a query comes back, another that takes rows from anywhere; returns that."""
-    limit = evaluator.memory_limit if restart and evaluator.plan.streams else 0
-    replay = Replay(source, *evaluator.columns(source.schema), limit)
-    try:
-        _feed(replay.batches(), evaluator, counter)
-    except QueryOrderError:
-        if not restart or not replay.possible:
-            raise
-    else:
-        return evaluator
-    counter.reset()
-    evaluator = evaluator.twin(queries="scattered")
-    _feed(replay.again(), evaluator, counter)
-    return evaluator
-
-
-def _feed_shards(shards: Sequence[Source], evaluator: Evaluator, counter: _Counter) -> None:
-    """Feeds the first shard to the evaluator and the others to twins of it, at once, and merges."""
-    evaluator.threads = len(shards)
-    share = max(1, evaluator.memory_limit // len(shards))
-    twins = [evaluator.twin(memory_limit=share) for _ in shards[1:]]
-    evaluator.plan.limit_scores(share)
-    with ThreadPoolExecutor(len(shards)) as pool:
-        jobs = [
-            pool.submit(_feed, shard.batches(*each.columns(shard.schema)), each, counter)
-            for shard, each in zip(shards, [evaluator, *twins], strict=True)
-        ]
-        # In the order of the shards, so that the error that is told is that of the first bad row.
-        for job in jobs:
-            job.result()
-    evaluator.plan.limit_scores(evaluator.memory_limit)
-    for twin in twins:
-        evaluator.merge(twin)
+    # Metrics of rows are as fast as memory: what a second thread gains of few rows, merging states costs.
+    pays = evaluator.plan.streams or source.files or (source.rows or 0) >= MANY_ROWS
+    return processors() if threads is None and pays else count
 
 
 def compute(metric: Metric, arrays: Mapping[str, Any]) -> float:

@@ -172,6 +172,21 @@ class Evaluator:
         return Evaluator(self._metrics, **{**self._arguments, **changes})
 
     @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What it was made with, beside the metrics."""
+        return self._arguments
+
+    def seam(self) -> None:
+        """Says that what comes next is another shard of the rows, of which others may hold those between."""
+        self._intake.seam()
+
+    def expect(self, others: Iterable[Evaluator]) -> None:
+        """Takes the labels of negative rows, 0 or -1, to be those that others have seen; StateMismatchError where they
+        mix."""
+        for other in others:
+            self._intake.expect(other._intake)
+
+    @property
     def plan(self) -> Plan:
         """What is evaluated, and from which columns."""
         return self._intake.plan

@@ -364,9 +364,9 @@ class QueryStream(Queries):
         return self._head, self._current
 
     def resume(self, position: tuple[int | None, int | None]) -> None:
-        """Goes on where a stream with the same open queries was."""
+        """Goes on where a stream with the same open queries was; at no query: with another shard."""
         self._head, self._current = position
-        self._foreign -= {query for query in position if query is not None}
+        self._foreign = set(self.open).difference(position)
 
     def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query that one side has finished has rows on the other side."""

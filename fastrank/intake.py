@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastrank.errors import FastrankError, StateMismatchError
+from fastrank.grouping import QueryStream
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
 from fastrank.wire import State, to_table
 
@@ -68,6 +69,18 @@ class Intake:
         for identity, stream in self.plan.streams.items():
             self._add_lists(identity, stream.update(prepared[identity]))
         self._broken = None
+
+    def seam(self) -> None:
+        """What is added from here on is another shard: its first query may be any that is open, or a new one."""
+        for stream in self.plan.streams.values():
+            # Scattered queries may have rows anywhere, and those of list columns are whole.
+            if isinstance(stream, QueryStream):
+                stream.resume((None, None))
+
+    def expect(self, other: Intake) -> None:
+        """Takes the labels of negative rows to be those that another has seen; StateMismatchError where they mix."""
+        labels = {*self._negatives, *other._negatives}
+        self._negatives = merge_negatives(self._negatives, other._negatives, labels)
 
     def settle(self) -> None:
         """Evaluates what waits, before others see the state."""

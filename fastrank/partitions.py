@@ -80,7 +80,7 @@ class Partitions:
         self.nbytes = 0
         self.schema: pa.Schema | None = None  # of the first batch
         self._find_ids = find_ids
-        self._memory_limit = memory_limit
+        self.memory_limit = memory_limit
         self._level = level
         self._counts = np.zeros(group.PARTS, np.int64)
         self._pending: list[pa.RecordBatch] = []
@@ -115,7 +115,7 @@ class Partitions:
             self._counts += np.diff(bounds)
             self._blocks.append(block)
             self._in_memory += block.batch.nbytes
-            if self._in_memory > self._memory_limit:
+            if self._in_memory > self.memory_limit:
                 self._write()
 
     def _write(self) -> None:
@@ -149,7 +149,7 @@ class Partitions:
         return self._level + 1 < group.LEVELS and (self._level == 0 or rows < self.rows)
 
     def _cut(self, part: int) -> Iterator[pa.RecordBatch]:
-        deeper = Partitions(self._find_ids, self._memory_limit, self._level + 1)
+        deeper = Partitions(self._find_ids, self.memory_limit, self._level + 1)
         for rows in self._pieces(part, part + 1):
             deeper.add(rows)
         yield from deeper.chunks()

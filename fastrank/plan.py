@@ -92,6 +92,13 @@ class Plan:
         for each in growing:
             each.memory_limit = memory_limit // len(growing)
 
+    def limit_memory(self, memory_limit: int) -> None:
+        """Changes the limit of scores and of each stream of scattered queries."""
+        self.limit_scores(memory_limit)
+        for stream in self.streams.values():
+            if isinstance(stream, ScatteredQueries):
+                stream.memory_limit = memory_limit
+
     def _add(
         self,
         request: Request,
@@ -150,6 +157,12 @@ class Plan:
     def in_order(self) -> bool:
         """Whether a metric depends on the order of the source, so that it has to be read from end to end."""
         return any(stream.in_order for stream in self.streams.values())
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether a row may be invalid for another row of its query."""
+        roles = {role for stream in self.streams.values() for role, _, _ in stream.row_set.roles}
+        return not roles.isdisjoint(("item", "rank", "query_weight"))
 
     @property
     def distinct_row_sets(self) -> list[RowSet]:

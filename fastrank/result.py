@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from fastrank.stats import SkippedFile, Stats
+
 __all__ = ["COLUMNS", "MetricValue", "Result"]
 
 
@@ -95,7 +97,17 @@ class Result(Tabular):
         The values of each slice.
     names : mapping of str to str
         The names of metrics by canonical spelling.
+
+    Attributes
+    ----------
+    stats : Stats or None
+        What the evaluation took: rows, bytes, seconds, memory; None where the rows came batch by batch.
+    skipped_files : tuple of SkippedFile
+        The files that could not be read (`on_bad_file="skip"`), with `path` and `reason`.
     """
+
+    stats: Stats | None = None
+    skipped_files: tuple[SkippedFile, ...] = ()
 
     def __init__(
         self,

@@ -53,13 +53,21 @@ class ScatteredQueries(Queries):
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
         super().__init__(row_set, column_names, depths)
-        self.memory_limit = memory_limit
         self._kept = Partitions(self._find_ids, memory_limit)
         self._next_row = 0
         self._first_rows: list[int] = []
         self._describers: list[Callable[[int], str]] = []
         self._own_shard = 0
         self._other_shards = 0
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes of rows to keep in memory."""
+        return self._kept.memory_limit
+
+    @memory_limit.setter
+    def memory_limit(self, memory_limit: int) -> None:
+        self._kept.memory_limit = memory_limit
 
     def _find_ids(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:
         return row_ids(batch.column(self.query_column))

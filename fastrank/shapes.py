@@ -238,7 +238,7 @@ class WholeLists(Queries):
         return None, None
 
     def resume(self, position: tuple[int | None, int | None]) -> None:
-        """Goes on where a stream was."""
+        """Nothing: each list is complete."""
 
     def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query is in both shards."""

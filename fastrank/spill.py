@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from fastrank.errors import SourceError
+from fastrank.errors import SourceError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SourceError(
+        raise WriteError(
             f"rows past memory_limit cannot be written to a temporary file in {tempfile.gettempdir()}: {error}; "
             "name a directory with room by TMPDIR, or raise memory_limit"
         ) from error

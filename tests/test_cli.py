@@ -299,7 +299,7 @@ def test_ctrl_c_gives_130_and_leaves_nothing(clicks: Path, tmp_path: Path, monke
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastrank.cli.run", interrupt)
+    monkeypatch.setattr(sys.modules["fastrank.cli.evaluate"], "feed", interrupt)
     done = invoke("evaluate", clicks, *ROLES, "-m", "auc", "-o", tmp_path / "out.csv")
     assert done.exit_code == 130
     assert "interrupted" in done.stderr

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import fastrank as fr
-from fastrank import evaluation
+from fastrank import feeding
 from fastrank.errors import InvalidValueError, ParameterError
 from fastrank.sources import tables
 
@@ -80,13 +80,13 @@ def test_bad_numbers_of_threads(rows: pa.Table, threads: object) -> None:
 
 
 def test_all_shards_together_keep_the_memory_limit(rows: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits: list[int] = []
-    feed = evaluation._feed
+    limits: set[int] = set()
+    feed = feeding._feed
 
-    def recorded(batches: Any, evaluator: fr.Evaluator, counter: Any) -> None:
-        limits.extend(each.memory_limit or 0 for _, each in evaluator.plan.row_accumulators)
-        feed(batches, evaluator, counter)
+    def recorded(batches: Any, evaluator: fr.Evaluator, *rest: Any) -> None:
+        limits.update(each.memory_limit or 0 for _, each in evaluator.plan.row_accumulators)
+        feed(batches, evaluator, *rest)
 
-    monkeypatch.setattr(evaluation, "_feed", recorded)
+    monkeypatch.setattr(feeding, "_feed", recorded)
     fr.evaluate(rows, ["auc", "ks(bits=12)"], label="clicked", score="p", memory_limit=9_000_000, threads=3)
-    assert limits == [1_500_000] * 6
+    assert limits == {1_500_000}

@@ -34,7 +34,7 @@ _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
-_EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay"}
+_EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"}
 _FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
@@ -69,7 +69,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": _STATES,
     "wire": _STATES,
     "tabular": _LEAF,
-    "result": _STATES | {"metrics", "tabular"},
+    "stats": set(),
+    "workers": _LEAF,
+    "result": _STATES | {"metrics", "tabular", "stats"},
     "class_weights": _KERNELS | {"domains", "metrics"},
     "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
@@ -80,6 +82,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "intake": _EVALUATOR,
     "evaluator": _EVALUATOR | {"intake"},
     "per_query": _EVALUATION,
+    "feeding": _EVALUATION,
+    "states_dir": _EVALUATION,
+    "files_apart": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
     "calibration": _BUILT_ON,

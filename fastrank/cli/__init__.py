@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
-import sys
-import warnings
-from contextlib import contextmanager
-from io import BytesIO, StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from fastrank.atomic import atomic_file
 from fastrank.cli.calibrate import calibrate
-from fastrank.cli.output import open_writer, progress
+from fastrank.cli.evaluate import evaluate
+from fastrank.cli.output import print_rich, result_writer
 from fastrank.drifts import drift as drift_of
 from fastrank.drifts.compare import MOST_CATEGORIES
-from fastrank.errors import FastrankError, TiesWarning
-from fastrank.evaluation import run
-from fastrank.evaluator import Evaluator
+from fastrank.errors import FastrankError
 from fastrank.metrics import definition_of, list_metrics, parse
 from fastrank.metrics.spelling import spell
-from fastrank.per_query import QueryValues
-from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
-from fastrank.sources import open_source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from fastrank.tabular import Tabular
 
 __all__ = ["main"]
 
-UNLIMITED = 10_000  # columns of text
 INTERRUPTED = 130  # what shells give for SIGINT
 
 
@@ -48,8 +31,8 @@ class _OneLineErrors(click.Group):
         except FastrankError as error:
             click.echo(f"fastrank: {error}", err=True)
             ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("fastrank: interrupted; nothing was written", err=True)
+        except KeyboardInterrupt as interrupt:
+            click.echo(f"fastrank: interrupted; {str(interrupt) or 'nothing was written'}", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -60,69 +43,7 @@ def main() -> None:
 
 
 main.add_command(calibrate)
-
-
-@main.command()
-@click.argument("source", nargs=-1, required=True)
-@click.option("-m", "--metric", "metrics", multiple=True, required=True, help="auc, ndcg@10, ... (again for more).")
-@click.option("--label", help="Column of labels or targets.")
-@click.option("--score", "scores", multiple=True, help="Column of scores; several for several models.")
-@click.option("--rank", help="Column of ranks from 1, in place of scores.")
-@click.option("--weight", help="Column of row weights.")
-@click.option("--class-weight", "class_weights", multiple=True, metavar="LABEL=WEIGHT",
-              help="Multiply the weight of rows of a label; again for more labels.")  # fmt: skip
-@click.option("--negative-downsampling", type=float, help="Share of negative rows that were kept: each weighs 1/share.")
-@click.option("--query", help="Column of query (user, session) ids.")
-@click.option("--query-weight", help="Column of query weights.")
-@click.option("--item", help="Column of item (document) ids.")
-@click.option("--qrels", help="Judgments (query, item, label) that label the rows by query and item.")
-@click.option("--ranking", help="Column of lists of ids, from the first rank down.")
-@click.option("--relevant", help="Column of lists of the ids that are relevant.")
-@click.option("--by", multiple=True, help="Slice column, or several as a,b; again for another grouping.")
-@click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
-@click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
-              help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
-@click.option("--queries", type=click.Choice(["adjacent", "scattered"]),
-              help="Where the rows of a query stand.  Default: adjacent, else the pass starts anew.")  # fmt: skip
-@click.option("--memory-limit", type=click.IntRange(1), default=DEFAULT_MEMORY_LIMIT, show_default=True,
-              help="Bytes of scattered rows and states of scores in memory; more go to a temporary file.")  # fmt: skip
-@click.option("--per-query", type=click.Path(dir_okay=False, path_type=Path),
-              help="File for the value of each query: .parquet, .arrow or .csv.")  # fmt: skip
-@click.option("--format", "format_", type=click.Choice(["table", "json", "csv", "parquet"]),
-              help="Of the output.  Default: by the suffix of --output, else a table.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write to.")
-def evaluate(
-    source: tuple[str, ...],
-    metrics: tuple[str, ...],
-    scores: tuple[str, ...],
-    class_weights: tuple[str, ...],
-    by: tuple[str, ...],
-    queries: str | None,
-    per_query: Path | None,
-    format_: str | None,
-    output: Path | None,
-    **roles: Any,
-) -> None:
-    """Evaluate metrics over SOURCE: files, globs or folders of Parquet, Arrow IPC or CSV."""
-    write = _writer(format_, output)
-    write_queries = None if per_query is None else _query_writer(per_query)
-    evaluator = Evaluator(
-        metrics,
-        score=scores[0] if len(scores) == 1 else list(scores) or None,
-        class_weight=dict(map(_class_weight, class_weights)) or None,
-        by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
-        queries=queries or "adjacent",
-        **roles,
-    )
-    opened = (open_run if roles["qrels"] else open_source)(source[0] if len(source) == 1 else list(source))
-    with progress(opened.rows) as advance, _warnings_in_one_line():
-        if write_queries is not None:
-            values = QueryValues(opened, evaluator, advance)
-            write_queries(values)
-            result = values.result()
-        else:
-            result = run(opened, evaluator, advance, restart=queries is None)
-    write(result)
+main.add_command(evaluate)
 
 
 @main.command("metrics")
@@ -146,7 +67,7 @@ def metrics_(name: str | None) -> None:
     for each in map(definition_of, list_metrics()):
         own = [name for name in each.parameters if name not in each.shared] + ["..."] * bool(each.shared)
         table.add_row(each.name, each.family, ", ".join(own), each.summary)
-    _print(table, folded=True)
+    print_rich(table, folded=True)
     click.echo("In Python, fastrank.metrics.mean_of(fn) is the mean of a function of your own.", err=True)
 
 
@@ -194,7 +115,7 @@ def drift(
     reference: str, current: str, columns: tuple[str, ...], format_: str | None, output: Path | None, **options: Any
 ) -> None:
     """How far the columns of CURRENT drifted from those of REFERENCE: files, globs or folders."""
-    write = _writer(format_, output)
+    write = result_writer(format_, output)
     write(drift_of(reference, current, list(columns) or None, **options))
 
 
@@ -236,110 +157,3 @@ def trec_eval(
             click.echo(lines, nl=False)
     if not no_summary:
         click.echo(evaluation.summary_lines(), nl=False)
-
-
-def _class_weight(text: str) -> tuple[float | str, float]:
-    """A label and its weight; a label that reads as a number is one, unless it stands in quotes."""
-    label, equals, weight = text.rpartition("=")
-    try:
-        number = float(weight)
-    except ValueError:
-        equals = ""
-    if not equals or not label:
-        raise click.UsageError(f"--class-weight {text}: a label and a weight, as in 1=5 or spam=0.5")
-    if len(label) > 1 and label[0] == label[-1] and label[0] in "'\"":
-        return label[1:-1], number
-    try:
-        return float(label), number
-    except ValueError:
-        return label, number
-
-
-def _print(table: Any, *, folded: bool = False) -> None:
-    """Prints a table; on a terminal its long cells may be `folded` to the width, so that columns stay columns."""
-    from rich.console import Console
-
-    if folded and sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    if sys.stdout.isatty():
-        # A name or a number that is cut off at the edge of a terminal is worse than a line that wraps.
-        Console(width=UNLIMITED, soft_wrap=True, highlight=False).print(table)
-        return
-    console = Console(file=StringIO(), width=UNLIMITED)
-    console.print(table)
-    for line in console.file.getvalue().splitlines():  # type: ignore[attr-defined]
-        click.echo(line.rstrip())
-
-
-def _writer(format_: str | None, output: Path | None) -> Callable[[Tabular], None]:
-    """How to write the result; refuses at once what can't work, not after an hour."""
-    if format_ is None:
-        suffix = output.suffix.lstrip(".").lower() if output is not None else "table"
-        format_ = suffix if suffix in ("json", "csv", "parquet") else "table"
-    if format_ == "parquet" and output is None:
-        raise click.UsageError("--format parquet writes a file: name it with --output")
-    if output is not None and not output.parent.is_dir():
-        raise click.UsageError(f"the folder of --output {output} does not exist")
-
-    def write(result: Tabular) -> None:
-        if output is None and format_ == "table":
-            _print(result.to_rich())
-            return
-        data = _encode(result, format_)
-        if output is None:
-            click.echo(data, nl=False)
-            return
-        with atomic_file(output) as file:
-            file.write(data)
-
-    return write
-
-
-def _query_writer(path: Path) -> Callable[[QueryValues], None]:
-    """How to write the values of queries, batch by batch."""
-    if path.suffix.lower() not in (".parquet", ".arrow", ".csv"):
-        raise click.UsageError(f"--per-query {path}: the file ends with .parquet, .arrow or .csv")
-    if not path.parent.is_dir():
-        raise click.UsageError(f"the folder of --per-query {path} does not exist")
-
-    def write(values: QueryValues) -> None:
-        with atomic_file(path) as file, open_writer(path.suffix.lower(), file, values.schema) as writer:
-            for batch in values:
-                writer.write_batch(batch)
-
-    return write
-
-
-def _encode(result: Tabular, format_: str) -> bytes:
-    if format_ == "table":
-        return f"{result.to_text()}\n".encode()
-    if format_ == "json":
-        rows = [{name: _plain(value) for name, value in row.items()} for row in result.table.to_pylist()]
-        return (json.dumps(rows, indent=1) + "\n").encode()
-    sink = BytesIO()
-    if format_ == "csv":
-        import pyarrow.csv
-
-        pyarrow.csv.write_csv(result.table, sink)
-    else:
-        import pyarrow.parquet
-
-        pyarrow.parquet.write_table(result.table, sink)
-    return sink.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: NaN and infinities are null, keys of other types are text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
-
-
-@contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", TiesWarning)
-        yield
-    for warning in caught:
-        click.echo(f"fastrank: {warning.message}", err=True)

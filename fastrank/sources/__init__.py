@@ -37,7 +37,7 @@ from fastrank.sources.paths import expand
 from fastrank.sources.scans import open_scan
 from fastrank.sources.tables import Stream, Table
 
-__all__ = ["Origin", "Source", "open_source"]
+__all__ = ["ENGINES", "Origin", "Source", "open_source"]
 
 OBJECTS = (
     "a path, a list of paths, a glob, a folder or a URI; a pyarrow Table, RecordBatch, RecordBatchReader or Dataset; "

@@ -14,6 +14,7 @@ import pyarrow as pa
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, SourceError, did_you_mean
 from fastrank.sources.joining import join_small
 from fastrank.sources.origin import Origin
+from fastrank.sources.paths import Place, Stamp
 
 if TYPE_CHECKING:
     from fastrank.where import Where
@@ -119,6 +120,16 @@ class Source(ABC):
     def by_file(self) -> Sequence[Source]:
         """The source as one source a file, in the order of the files; just this source where it is of none."""
         return [self]
+
+    def stamps(self) -> Sequence[Stamp]:
+        """What tells whether each of its files is the same as before, asked anew.
+
+        Raises
+        ------
+        SourceError
+            A file is not there any more.
+        """
+        return [Place(file).stamp() for file in self.files]
 
     def pruned(self, where: Sequence[Where]) -> Source:
         """The source without what is known, before it is read, to hold no row that meets all conditions.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.sources.base import Batches
-    from fastrank.sources.paths import Place
+    from fastrank.sources.paths import Place, Stamp
     from fastrank.where import Where
 
 __all__ = ["Files", "open_files"]
@@ -88,7 +88,9 @@ def open_files(places: Sequence[Place], batch_rows: int | None, engine: str) -> 
     """The source of some files; reads the schema of the first that can be read."""
     keys, lacking = partition_keys([place.name for place in places])
     pieces = [Piece(open_file(place, engine), each) for place, each in zip(places, keys, strict=True)]
-    return Files(pieces, _schema(pieces), batch_rows, lacking)
+    files = Files(pieces, batch_rows, lacking)
+    _ = files.schema
+    return files
 
 
 def _schema(pieces: Sequence[Piece]) -> pa.Schema:
@@ -109,14 +111,15 @@ class Files(Source):
     Folders called ``key=value`` give their files a column, which hides one of that name in the file, as in DuckDB.
     """
 
-    def __init__(
-        self, pieces: Sequence[Piece], schema: pa.Schema, batch_rows: int | None, lacking: Mapping[str, str]
-    ) -> None:
+    def __init__(self, pieces: Sequence[Piece], batch_rows: int | None, lacking: Mapping[str, str]) -> None:
         super().__init__(batch_rows)
-        self.schema = schema
         self.files = tuple(dict.fromkeys(piece.file.name for piece in pieces))
         self._pieces = pieces
         self._lacking = lacking
+
+    @cached_property
+    def schema(self) -> pa.Schema:  # of one of many files: only when its turn comes
+        return _schema(self._pieces)
 
     @cached_property
     def rows(self) -> int | None:  # type: ignore[override]  # every footer is read: only when asked for
@@ -161,7 +164,14 @@ class Files(Source):
                 yield unit, max(size // len(units), 1)
 
     def by_file(self) -> Sequence[Source]:
-        return [self._of([piece]) for piece in self._pieces]
+        # Each of its own schema: one that lacks a column does not speak for the others.
+        sources = [Files([piece], self._batch_rows, self._lacking) for piece in self._pieces]
+        for source in sources:
+            source._coded = self._coded
+        return sources
+
+    def stamps(self) -> Sequence[Stamp]:
+        return [piece.file.place.stamp() for piece in self._pieces]
 
     def pruned(self, where: Sequence[Where]) -> Source:
         for condition in where:
@@ -188,7 +198,8 @@ class Files(Source):
         return result
 
     def _of(self, pieces: Sequence[Piece]) -> Files:
-        result = Files(pieces, self.schema, self._batch_rows, self._lacking)
+        result = Files(pieces, self._batch_rows, self._lacking)
+        result.__dict__["schema"] = self.schema
         result._coded = self._coded
         return result
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastrank.errors import SourceError
 
@@ -38,6 +38,14 @@ READABLE = (
 )
 
 
+class Stamp(NamedTuple):
+    """The full path of a file, its bytes, and when it was modified, in nanoseconds."""
+
+    path: str
+    size: int
+    modified: int
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a file is.
@@ -66,6 +74,17 @@ class Place:
         except OSError:
             return None
         return None if size is None else int(size)
+
+    def stamp(self) -> Stamp:
+        """What tells whether it is the same file as before, asked anew; SourceError where it is not there."""
+        try:
+            if self.filesystem is None:
+                status = Path(self.name).stat()
+                return Stamp(str(Path(self.name).absolute()), status.st_size, status.st_mtime_ns)
+            info = self.filesystem.get_file_info(self.path)
+            return Stamp(self.name, int(info.size), int(info.mtime_ns))
+        except (OSError, TypeError) as error:  # what is not there has no size
+            raise SourceError(f"cannot read {self.name}: it is not there any more") from error
 
     def open(self) -> Any:
         """What Arrow's readers open: the path of a local file, else a file for random access."""
