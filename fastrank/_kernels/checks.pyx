@@ -1,4 +1,4 @@
-"""Domain checks of columns: does every value lie inside, and small integers as bytes."""
+"""Domain checks of columns: does every value lie inside, and small integers as bytes; and counts of rows."""
 
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -21,6 +21,9 @@ cdef extern from "checks.h" nogil:
     void to_small_u64(const uint64_t *, uint8_t *, int, long, int *)
     void to_small_f32(const float *, uint8_t *, int, long, int *)
     void to_small_f64(const double *, uint8_t *, int, long, int *)
+
+cdef extern from "slice_runs.h" nogil:
+    long fr_run_end(const int32_t *, long, long)
 
 ctypedef fused real:
     float
@@ -83,6 +86,25 @@ def count_positive(const double[::1] values):
         with nogil:
             c_count_positive(&values[0], values.shape[0], &count)
     return count
+
+
+def count_rows(const int32_t[::1] slices not None, const double[::1] weights, int64_t[::1] counts not None):
+    """Adds one to counts[slice] for each row; with weights, for each that weighs more than zero."""
+    cdef Py_ssize_t rows = slices.shape[0], start = 0, end
+    cdef int64_t count
+    if weights is not None and weights.shape[0] != rows:
+        raise ValueError("weights and slices differ in length")
+    while start < rows:
+        with nogil:
+            while start < rows and 0 <= slices[start] < counts.shape[0]:
+                end = fr_run_end(&slices[0], start, rows)
+                count = end - start
+                if weights is not None:
+                    c_count_positive(&weights[start], end - start, &count)
+                counts[slices[start]] += count
+                start = end
+        if start < rows:
+            raise ValueError(f"slice {slices[start]} lies outside the {counts.shape[0]} that there are")
 
 
 def to_small(const number[::1] values, int top):

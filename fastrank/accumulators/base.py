@@ -142,7 +142,7 @@ class Accumulator(ABC):
         if slices is None:
             self.state[name][0] += count
         else:
-            self.state[name][: self.slices] += np.bincount(slices, minlength=self.slices)
+            checks.count_rows(slices, None, self.state[name][: self.slices])
 
     def check_merge(self, other: Self) -> None:  # noqa: B027  (most take any)
         """StateMismatchError where another state does not fit, before anything is changed."""
@@ -198,10 +198,10 @@ class RowAccumulator(Accumulator):
     def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts the rows; one of weight zero is absent."""
         weights = rows.get("weight")
-        count = rows.count if weights is None else checks.count_positive(weights)
-        if slices is not None and count < rows.count:
-            slices = slices[weights > 0]
-        self._count("rows", slices, count)
+        if slices is not None:
+            checks.count_rows(slices, weights, self.rows[: self.slices])
+        else:
+            self.rows[0] += rows.count if weights is None else checks.count_positive(weights)
 
 
 class ListAccumulator(Accumulator):
