@@ -7,6 +7,8 @@ import numpy as np
 cdef extern from "checks.h" nogil:
     void any_outside_f32(const float *, float, float, long, int *)
     void any_outside_f64(const double *, double, double, long, int *)
+    void extent_f32(const int32_t *, int32_t *, int32_t *, long)
+    void extent_f64(const int64_t *, int64_t *, int64_t *, long)
     void c_any_above "any_above" (const uint8_t *, uint8_t, long, int *)
     void round_below_f32(const float *, double, double *, long)
     void round_below_f64(const double *, double, double *, long)
@@ -53,6 +55,27 @@ def any_outside(const real[::1] values, double low, double high):
         else:
             any_outside_f64(&values[0], low, high, values.shape[0], &found)
     return bool(found)
+
+
+def extent(values):
+    """(least, greatest) of float32 or float64 values that are not empty; one of them is NaN where a value is."""
+    cdef int32_t[2] narrow
+    cdef int64_t[2] wide
+    cdef const int32_t[::1] of_narrow
+    cdef const int64_t[::1] of_wide
+    if values.dtype == np.float32:
+        of_narrow = values.view(np.int32)
+        narrow[0], narrow[1] = 0x7FFFFFFF, -0x7FFFFFFF - 1
+        with nogil:
+            extent_f32(&of_narrow[0], &narrow[0], &narrow[1], of_narrow.shape[0])
+        ends = np.array([narrow[0], narrow[1]], np.int32).view(np.float32)
+    else:
+        of_wide = values.view(np.int64)
+        wide[0], wide[1] = 0x7FFFFFFFFFFFFFFF, -0x7FFFFFFFFFFFFFFF - 1
+        with nogil:
+            extent_f64(&of_wide[0], &wide[0], &wide[1], of_wide.shape[0])
+        ends = np.array([wide[0], wide[1]], np.int64).view(np.float64)
+    return float(ends[0]), float(ends[1])
 
 
 def any_above(const uint8_t[::1] values, uint8_t top):
