@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from fastrank.answer import answer
 from fastrank.atomic import atomic_file
 from fastrank.class_weights import ClassWeights
 from fastrank.columns import as_record_batch
-from fastrank.errors import FastrankError, ParameterError, StateMismatchError
-from fastrank.negatives import binary_columns, check_rows, merge_negatives
+from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.intake import Intake
 from fastrank.pairing import derive
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
 from fastrank.requests import Roles, bind, read_groupings, read_metrics
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
-from fastrank.wire import State, from_table, read_table, to_table
+from fastrank.wire import State, from_table, read_table
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from fastrank.accumulators.base import Accumulator, ListAccumulator
-    from fastrank.columns import Rows
     from fastrank.lists import Lists
     from fastrank.metrics.base import Metric
     from fastrank.requests import Identity
@@ -114,27 +111,24 @@ class Evaluator:
         }
         weights = ClassWeights.make(class_weight, negative_downsampling)
         self._roles = Roles.make(where, on_invalid, qrels, weights, score=score, **columns)
-        self._slices = Slices(read_groupings(by))
+        slices = Slices(read_groupings(by))
         self._arguments: dict[str, Any] = {
             **columns,
             "class_weight": class_weight if class_weight is None else dict(class_weight),
             "negative_downsampling": negative_downsampling,
             "score": list(self._roles.scores) or None,
-            "by": [list(grouping) for grouping in self._slices.groupings] or None,
+            "by": [list(grouping) for grouping in slices.groupings] or None,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
             "qrels": qrels,
             "queries": queries,
             "memory_limit": memory_limit,
         }
-        self._plan = Plan.make(self._metrics, self._roles, self._slices.column_names, queries, memory_limit)
+        plan = Plan.make(self._metrics, self._roles, slices.column_names, queries, memory_limit)
+        self._intake = Intake(plan, slices)
         self.memory_limit = memory_limit
         self.threads = 1  # that a result may use
         self._row = 0
-        self._negatives: dict[str, int] = {}  # by label column, 0 or -1
-        self._broken: str | None = None
-        # Told of the complete lists of each stream, after they were added.
-        self.watch: Callable[[Identity, Lists], None] | None = None
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """The columns that an update reads.
@@ -149,7 +143,7 @@ class Evaluator:
         (list of str, set of str)
             All of them, and those that play a numeric role.
         """
-        return self._plan.columns(schema)
+        return self.plan.columns(schema)
 
     def update(self, batch: Any, *, describe_row: Callable[[int], str] | None = None) -> None:
         """Adds the rows of a record batch.
@@ -167,29 +161,10 @@ class Evaluator:
             The batch does not fit.  Nothing of the batch was added then; but a list that a metric refuses (TiesError,
             or a rule that is "error") is found half-way, and leaves the evaluator unusable.
         """
-        self._check()
+        self._intake.check()
         batch = as_record_batch(batch)
         first = self._row
-        columns = self._plan.view(batch, first, describe_row or (lambda i: f"row {first + i}"))
-        rows_of, negatives = check_rows(self._plan.distinct_row_sets, columns, self._negatives)
-        codes = self._slices.codes(columns)
-        for row_set, of_rows in self._plan.row_accumulators:
-            of_rows.check_rows(rows_of[row_set])
-        prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self._plan.streams.items()}
-        self._broken, self._negatives = "an update failed half-way", negatives
-        for accumulator in self._plan.accumulators.values():
-            accumulator.grow(self._slices.count)
-        self._count_dropped(rows_of, codes)
-        codes_of = {
-            row_set: [None if code is None else rows.select(code) for code in codes]
-            for row_set, rows in rows_of.items()
-        }
-        for row_set, accumulator in self._plan.row_accumulators:
-            for code in codes_of[row_set]:
-                accumulator.update(rows_of[row_set], code)
-        for identity, stream in self._plan.streams.items():
-            self._add_lists(identity, stream.update(prepared[identity]))
-        self._broken = None
+        self._intake.add(batch, first, describe_row or (lambda i: f"row {first + i}"))
         self._row += batch.num_rows
 
     def twin(self, **changes: Any) -> Evaluator:
@@ -199,43 +174,7 @@ class Evaluator:
     @property
     def plan(self) -> Plan:
         """What is evaluated, and from which columns."""
-        return self._plan
-
-    def _settle(self) -> None:
-        """Evaluates what waits, before others see the state."""
-        self._check()
-        for identity, stream in self._plan.streams.items():
-            self._add_lists(identity, stream.drain())
-
-    def _add_lists(self, identity: Identity, complete: Iterable[Lists]) -> None:
-        for lists in complete:
-            self._update_lists(lists, self._plan.list_accumulators(identity))
-            if self.watch is not None:
-                self.watch(identity, lists)
-
-    def _check(self) -> None:
-        if self._broken is not None:
-            raise FastrankError(f"{self._broken}, so that this Evaluator holds part of a batch; make a new one")
-
-    def _count_dropped(self, rows_of: Mapping[Any, Rows], codes: Sequence[Any]) -> None:
-        for identity, accumulator in self._plan.accumulators.items():
-            dropped = rows_of[self._plan.row_sets[identity]].dropped
-            if dropped is not None:
-                for code in codes:
-                    accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
-
-    def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
-        rows = lists.heads or lists.rows
-        # Which slices queries without rows would be of, nobody knows.
-        codes = [] if lists.missing is not None else self._slices.codes(rows.columns)
-        for _, accumulator in accumulators:
-            accumulator.grow(self._slices.count)
-        splits = [lists.split(rows.select(code)) for code in codes if code is not None]
-        several = np.logical_or.reduce([split.queries for split in splits]) if splits else None
-        for _, accumulator in accumulators:
-            accumulator.update(lists, None, several)
-            for split in splits:
-                accumulator.update(split.lists, split.slices, split.several)
+        return self._intake.plan
 
     def merge(self, other: Evaluator | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
         """Adds the state of other rows.
@@ -260,35 +199,13 @@ class Evaluator:
         """
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
-        self._settle()
-        state = other._as_state() if isinstance(other, Evaluator) else from_table(read_table(other), self.memory_limit)
-        self._slices.check_merge(state.slices)
-        pairing = self._plan.pair(state.accumulators, missing)
-        kept = {self._plan.stream_of[i] for i in self._plan.stream_of if i not in pairing.lacking}
-        handed_over = {identity: state.streams.get(identity.text) for identity in kept}
-        for identity, queries in handed_over.items():
-            if queries is None:
-                raise StateMismatchError(f"the state is damaged: it lacks the column {identity.text}")
-            self._plan.streams[identity].check_merge(queries)
-        labels = binary_columns(self._plan.row_sets_without(set(pairing.lacking)))
-        negatives = merge_negatives(self._negatives, state.negatives, labels)
-        mine = {**self._plan.accumulators, **dict(pairing.coarsened.values())}
-        for identity, theirs in pairing.theirs.items():
-            mine[identity].check_merge(theirs)
-        self._plan.remove(set(pairing.lacking))
-        self._plan.coarsen(pairing.coarsened)
-        self._metrics = list(dict.fromkeys(request.metric for request in self._plan.requests))
-        self._broken, self._negatives = "a merge failed half-way", negatives
-        for name, kind in state.slices.types.items():
-            self._slices.set_type(name, kind)
-        numbers = np.array([self._slices.number(g, key) for g, key in state.slices.keys], np.intp)
-        for identity, queries in handed_over.items():
-            if queries is not None:
-                self._plan.streams[identity].merge(queries)
-        for identity, accumulator in self._plan.accumulators.items():
-            accumulator.grow(self._slices.count)
-            accumulator.merge(pairing.theirs[identity], numbers)
-        self._broken = None
+        self._intake.merge(self._read(other), missing)
+        self._metrics = list(dict.fromkeys(request.metric for request in self.plan.requests))
+
+    def _read(self, other: Evaluator | pa.Table | str | os.PathLike[str]) -> State:
+        if isinstance(other, Evaluator):
+            return other._intake.content()
+        return from_table(read_table(other), self.memory_limit)
 
     def state(self) -> pa.Table:
         """The state as a table: one row a slice, one column an accumulator.
@@ -298,22 +215,7 @@ class Evaluator:
         pyarrow.Table
             Merging states of shards in any order gives the same bits as evaluating all rows at once.
         """
-        self._settle()
-        accumulators = {}
-        for identity, accumulator in self._plan.accumulators.items():
-            accumulator.grow(self._slices.count)
-            accumulators[identity.text] = accumulator
-        streams = {identity.text: stream for identity, stream in self._plan.streams.items()}
-        return to_table(self._slices, accumulators, streams, self._negatives)
-
-    def _as_state(self) -> State:
-        self._settle()
-        return State(
-            self._slices,
-            {identity.text: accumulator for identity, accumulator in self._plan.accumulators.items()},
-            {identity.text: stream.hand_over() for identity, stream in self._plan.streams.items()},
-            self._negatives,
-        )
+        return self._intake.table()
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
         """Writes the state to an Arrow IPC file; the file appears whole or not at all.
@@ -344,11 +246,11 @@ class Evaluator:
         StateMismatchError
             The state does not hold what a metric reads.
         """
-        self._settle()
-        requests = self._plan.requests
+        self._intake.settle()
+        requests = self.plan.requests
         if metrics is not None:
             requests = [request for metric in read_metrics(metrics) for request, _ in bind(metric, self._roles)]
-        accumulators = self._closed()
+        accumulators = self._intake.closed()
         for request in requests:
             for identity in request.states.values():
                 found = accumulators.get(identity) or derive(identity, accumulators)
@@ -357,31 +259,20 @@ class Evaluator:
                         f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
                 accumulators[identity] = found
-        return answer(requests, accumulators, self._slices, self.threads)
-
-    def _closed(self) -> dict[Identity, Accumulator]:
-        """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
-        accumulators = dict(self._plan.accumulators)
-        copies: dict[Identity, list[tuple[Identity, ListAccumulator]]] = {}
-        for identity, lists in self.open_lists():
-            if identity not in copies:
-                copies[identity] = [(i, each.copy()) for i, each in self._plan.list_accumulators(identity)]
-                accumulators.update(copies[identity])
-            self._update_lists(lists, copies[identity])
-        for accumulator in accumulators.values():
-            accumulator.grow(self._slices.count)
-        return accumulators
+        return answer(requests, accumulators, self._intake.slices, self.threads)
 
     def open_lists(self) -> Iterator[tuple[Identity, Lists]]:
         """The lists of each stream that may go on, as if they were complete, and those of judged queries without
         rows."""
-        for identity, stream in self._plan.streams.items():
-            for lists in stream.last_lists():
-                yield identity, lists
+        return self._intake.open_lists()
+
+    def watch(self, tell: Callable[[Identity, Lists], None]) -> None:
+        """Has the complete lists of each stream told, after they were added."""
+        self._intake.watch = tell
 
     def __reduce__(self) -> tuple[Any, ...]:
-        positions = {identity.text: stream.position for identity, stream in self._plan.streams.items()}
-        return _restore, (self._metrics, self._arguments, self._row, self._plan.of_lists, positions, self.state())
+        positions = {identity.text: stream.position for identity, stream in self.plan.streams.items()}
+        return _restore, (self._metrics, self._arguments, self._row, self.plan.of_lists, positions, self.state())
 
 
 def _restore(
@@ -392,7 +283,7 @@ def _restore(
         evaluator.plan.use_shape(of_lists=of_lists)
     # It may lack what the metrics would read of columns that another state did not have.
     evaluator.merge(state, missing="drop")
-    for identity, stream in evaluator._plan.streams.items():
+    for identity, stream in evaluator.plan.streams.items():
         stream.resume(positions[identity.text])
     evaluator._row = row
     return evaluator

@@ -103,7 +103,7 @@ class QueryValues:
         evaluator, waiting = self._evaluator, []
         for stream in evaluator.plan.streams.values():
             stream.waits_for = 0  # values are given as soon as they are known
-        evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
+        evaluator.watch(lambda identity, lists: waiting.append(self._batch(identity, lists)))
         for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
             evaluator.update(batch, describe_row=origin.describe)
             self._read += batch.num_rows

@@ -34,7 +34,7 @@ _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
-_EVALUATION = _EVALUATOR | {"evaluator", "replay"}
+_EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay"}
 _FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
@@ -77,7 +77,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": _ARROW,
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
-    "evaluator": _EVALUATOR,
+    "intake": _EVALUATOR,
+    "evaluator": _EVALUATOR | {"intake"},
     "per_query": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
@@ -115,7 +116,7 @@ DOORS: dict[str, set[str] | None] = {
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
-        *("wire", "plan", "answer", "evaluator", "per_query", "result", "tabular", "drifts"),
+        *("wire", "plan", "answer", "evaluator", "intake", "per_query", "result", "tabular", "drifts"),
         *("calibration", "cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},
