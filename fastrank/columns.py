@@ -156,7 +156,6 @@ class Columns:
                 ) from None
         return self._views[key]
 
-
     def _between(self, name: str, domain: Domain) -> Column | None:
         """The floats of a column that lie between the ends of a domain: the same array for all domains, which is looked
         through once.  None where they do not, or the column is of others."""

@@ -354,9 +354,7 @@ NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 _KEYS = f"{_KEY}, or a list of one of these"
 
-REAL = Domain(
-    "real", NUMBER, "a finite number, neither null nor NaN", _finite, ends=(-LARGEST_NUMBER, LARGEST_NUMBER)
-)
+REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite, ends=(-LARGEST_NUMBER, LARGEST_NUMBER))
 SCORE = interval("score", "a number, neither null nor NaN", -np.inf, np.inf)
 RANK = Domain("rank", NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
 PROBABILITY = interval("probability", "a probability in [0, 1]", 0.0, 1.0)

@@ -5,8 +5,8 @@ float32 grid first, so that order is kept.  It has 2 words, (negatives, positive
 one each: integers of 128 bits in units of 2^-72.
 
 A table has the words of all cells, [cell][word].  `pages` uint8[cells >> PAGE_BITS], where it is given, marks which
-parts of a table were written to, the others take no memory; what adds to a table says how many it marked.  Few cells among many slices are keys, slice << bits | cell, that
-ascend, with the words of each.
+parts of a table were written to, the others take no memory; what adds to a table says how many it marked.  Few cells
+among many slices are keys, slice << bits | cell, that ascend, with the words of each.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

@@ -279,7 +279,9 @@ class SlicedCells:
         if self._sparing:
             return 0
         room = self.memory_limit // 2 - self._room()
-        return max(0, min(room // self.table_bytes, OVERCOMMITTED * self.memory_limit // self.table_bytes - self.tables))
+        return max(
+            0, min(room // self.table_bytes, OVERCOMMITTED * self.memory_limit // self.table_bytes - self.tables)
+        )
 
     def _slices_of_many_rows(self) -> list[int]:
         """The slices that get a table for the sake of speed, of those that have none."""
@@ -330,8 +332,8 @@ class SlicedCells:
                 kept.append((s, cells.astype(np.uint64), words))
         self.tables, self._used_pages, self._chunks, self._pages = 0, 0, [], []
         self._places.fill(-1)
-        for s, cells, words in kept:
-            self._add_to_table(self._make_table(s), cells, words)
+        for s, entries, words in kept:
+            self._add_to_table(self._make_table(s), entries, words)
         self.keys, self.words = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(self.keys, kind="stable")
         self.keys, self.words = self.keys[order], self.words[order]

@@ -94,7 +94,12 @@ def test_the_extent_of_values(dtype: Any) -> None:
 def test_rows_are_counted_by_slice(weighted: bool) -> None:
     rng = np.random.default_rng(0)
     sizes = [1, 15, 16, 17, 31, 32, 33, 1000, 2]
-    for slices in (np.repeat(np.arange(9), sizes), rng.integers(0, 9, 2000), np.zeros(0, int), np.repeat([8, 0, 8], 50)):
+    for slices in (
+        np.repeat(np.arange(9), sizes),
+        rng.integers(0, 9, 2000),
+        np.zeros(0, int),
+        np.repeat([8, 0, 8], 50),
+    ):
         weights = rng.integers(0, 2, slices.size).astype(np.float64)
         counts = np.full(10, 5)
         checks.count_rows(slices.astype(np.int32), weights if weighted else None, counts)

@@ -194,7 +194,9 @@ def by_slice(add: Any, columns: list[Any], slices: Any, count: int) -> Any:
 
 @settings(max_examples=40, deadline=None)
 @given(SPREADS, st.sampled_from(["plus", "minus", "both"]), st.integers(-300, 300), st.booleans(), st.integers(0, 999))
-def test_runs_of_slices_are_the_sums_of_each_slice(spread: int, signs: str, top: int, weighted: bool, seed: int) -> None:
+def test_runs_of_slices_are_the_sums_of_each_slice(
+    spread: int, signs: str, top: int, weighted: bool, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     sizes = rng.choice(RUNS, 8)
     slices = np.repeat(rng.permutation(8).astype(np.int32), sizes)
