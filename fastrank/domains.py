@@ -76,7 +76,8 @@ class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
 
     `whole` marks the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit
-    together.  Floats that are all known and lie between the `ends` fit as they stand.  Where `beside` is given, what a row may hold, or stands for, depends on another column of the row.
+    together.  Floats that are all known and lie between the `ends` fit as they stand.  Where `beside` is given, what a
+    row may hold, or stands for, depends on another column of the row.
     """
 
     name: str

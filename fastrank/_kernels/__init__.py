@@ -19,5 +19,6 @@
 | `isotonic`       | Cython      | the isotonic fit of labels on scores, and its values  | sweeps, calibration        |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
-(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`).
+(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`), runs of rows of one slice
+(`slice_runs.h`).
 """

@@ -25,8 +25,8 @@ WAITING_BYTES = 16 << 20
 # To sort a row costs several times what it costs to count it in a table: a slice gets one when a row for each so many
 # cells has come, as long as tables take at most half of the limit.
 CELLS_A_ROW = 64
-# How often the limit tables would fill if all their pages were used.  Scores of one kind, such as probabilities, use few
-# of the pages that all numbers have.
+# How often tables would fill the limit if all their pages were used.  Scores of one kind, such as probabilities, use
+# few of the pages that all numbers have.
 OVERCOMMITTED = 2
 
 
