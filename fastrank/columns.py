@@ -6,13 +6,15 @@ A *row set* is the part of a batch that some metrics see: the rows that pass `wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from fastrank._kernels import checks
 from fastrank.buffers import booleans, in_words, plain, to_arrow
-from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Misfit, Unfit, either, is_exact
+from fastrank.domains import LARGEST_EXACT_INTEGER, LARGEST_NUMBER, Column, Misfit, Unfit, either, floats, is_exact
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError
 from fastrank.ids import row_ids
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastrank.domains import Column, Domain
+    from fastrank.domains import Domain
     from fastrank.judgments import Judgments
     from fastrank.where import Where
 
@@ -114,6 +116,7 @@ class Columns:
         self.heads = heads
         self._views: dict[tuple[str, str], Column] = {}
         self._arrays: dict[str, pa.Array] = {}
+        self._extents: dict[str, tuple[NDArray[np.floating[Any]], float, float] | None] = {}
         self.derived: dict[object, Any] = {}
 
     def array(self, name: str) -> pa.Array:
@@ -142,7 +145,7 @@ class Columns:
         key = (name, domain.name)
         if key not in self._views:
             try:
-                self._views[key] = domain.view(self.array(name))
+                self._views[key] = self._between(name, domain) or domain.view(self.array(name))
             except Unfit as error:
                 kind = self.batch.schema.field(name).type
                 raise ColumnTypeError(f"column {name!r} ({role}) is of type {kind}; allowed: {error}") from None
@@ -152,6 +155,21 @@ class Columns:
                     f"column {name!r} ({role}): {where} holds {error.found}; allowed: {error.allowed}"
                 ) from None
         return self._views[key]
+
+    def _between(self, name: str, domain: Domain) -> Column | None:
+        """The floats of a column that lie between the ends of a domain: the same array for all domains, which is looked
+        through once.  None where they do not, or the column is of others."""
+        if domain.ends is None:
+            return None
+        if name not in self._extents:
+            array = self.array(name)
+            known = (pa.types.is_float32(array.type) or pa.types.is_float64(array.type)) and not array.null_count
+            values = floats(array).values if known and len(array) else None
+            self._extents[name] = None if values is None else (values, *checks.extent(values))
+        found = self._extents[name]
+        if found is not None and domain.ends[0] <= found[1] and found[2] <= domain.ends[1]:
+            return Column(found[0], None)
+        return None
 
 
 @dataclass(frozen=True)
@@ -166,6 +184,18 @@ class RowSet:
     where: tuple[Where, ...]
     drop_invalid: bool
     judgments: Judgments | None = None
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.roles, self.where, self.drop_invalid, self.judgments))
+
+    def __hash__(self) -> int:
+        """Asked for many times a batch, while it takes a hash of every text of every domain."""
+        return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Hashes of texts differ from process to process.
+        return {name: value for name, value in vars(self).items() if name != "_hash"}
 
     def domain(self, role: str) -> tuple[str, Domain]:
         """Column and domain of a role."""
@@ -244,12 +274,15 @@ class Rows:
         index: NDArray[np.intp] | None,
         dropped: NDArray[np.intp] | None,
         bounds: tuple[int, int] | None = None,
+        taken: dict[int, tuple[Any, Any]] | None = None,
     ) -> None:
         self.row_set = row_set
         self.columns = columns
         self.index = index
         self.dropped = dropped
         self.bounds = bounds
+        # By array of the batch: that array, and its part here; shared by rows of the same index.
+        self._taken = taken
         self._arrays: dict[str, Any] = {}
         total = columns.batch.num_rows if index is None else index.size
         self.count = total if bounds is None else bounds[1] - bounds[0]
@@ -287,6 +320,14 @@ class Rows:
 
     def select(self, values: Any) -> Any:
         """The part of an array of the whole batch that belongs to these rows."""
+        if self._taken is not None:
+            key = id(values)
+            if key not in self._taken:
+                self._taken[key] = values, self._take(values)
+            return self._taken[key][1]
+        return self._take(values)
+
+    def _take(self, values: Any) -> Any:
         if self.index is not None:
             values = values.take(self.index, 0) if isinstance(values, np.ndarray) else values.take(to_arrow(self.index))
         if self.bounds is not None:
@@ -310,9 +351,11 @@ class Rows:
         start, stop = self.bounds or (0, self.count)
         return np.arange(start, stop) if self.index is None else self.index[start:stop]
 
-    def reorder(self, order: NDArray[np.intp]) -> Rows:
-        """These rows in another order."""
-        return Rows(self.row_set, self.columns, self.positions[order], None)
+    def reorder(self, order: NDArray[np.intp], taken: dict[int, tuple[Any, Any]] | None = None) -> Rows:
+        """These rows in another order; `taken` is shared by those of other row sets with the same index and order, so
+        that each column is gathered once."""
+        index = order if self.index is None and self.bounds is None else self.positions[order]
+        return Rows(self.row_set, self.columns, index, None, taken=taken)
 
     def to_batch(self, names: list[str]) -> pa.RecordBatch:
         """A copy of these rows that keeps nothing else of the batch alive."""

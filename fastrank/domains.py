@@ -47,6 +47,7 @@ __all__ = [
 # Scores and targets are compared and summed as float64, which holds integers exactly up to here.
 LARGEST_EXACT_INTEGER = 2**53
 LARGEST_SMALL_GRADE = 31
+LARGEST_BYTE = 127  # of which signed and unsigned bytes are the same
 # The label of a row that nobody judged: below every grade.
 UNJUDGED = -np.inf
 # Weights and sums of numbers up to here stay within float64.
@@ -75,7 +76,8 @@ class Domain:
     """What a column may hold in a role; `reading` tells apart domains that give one value two meanings.
 
     `whole` marks the rows [rows, entries], in lists or in all columns that play the role, whose entries do not fit
-    together.  Where `beside` is given, what a row may hold, or stands for, depends on another column of the row.
+    together.  Floats that are all known and lie between the `ends` fit as they stand.  Where `beside` is given, what a
+    row may hold, or stands for, depends on another column of the row.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Domain:
     hint: str = ""
     reading: str = ""
     whole: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = field(default=None, compare=False, repr=False)
+    ends: tuple[float, float] | None = field(default=None, compare=False, repr=False)
     codings: bool = False  # whether negative rows have the label 0, or -1: see `fastrank.negatives`
     beside: Beside | None = field(default=None, compare=False, repr=False)
     classes: Domain | None = field(default=None, compare=False, repr=False)  # in its place where classes have weights
@@ -191,12 +194,14 @@ def _interval(low: float, high: float, or_zero: bool = False) -> Callable[[pa.Ar
 
 def interval(name: str, allowed: str, low: float, high: float, *, or_zero: bool = False) -> Domain:
     """Numbers from `low` to `high`, and 0 where that is allowed."""
-    return Domain(name, NUMBER, allowed, _interval(low, high, or_zero))
+    return Domain(name, NUMBER, allowed, _interval(low, high, or_zero), ends=(low, high))
 
 
 def _finite(array: pa.Array) -> Column:
     if (pa.types.is_integer(array.type) or pa.types.is_boolean(array.type)) and array.type.bit_width <= SMALL_BITS:
         values, invalid = numbers(array, NUMBER)
+        if values.dtype.itemsize == 1 and not checks.any_above(values.view(np.uint8), LARGEST_BYTE):
+            return Column(values.view(np.uint8), invalid)  # kernels read bytes as they stand
         return Column(values.astype(np.float32), invalid)
     values, invalid = floats(array)
     limit = min(float(np.finfo(values.dtype).max), LARGEST_NUMBER)
@@ -350,12 +355,12 @@ NUMBER = "integer, float, bool or decimal"
 _KEY = "integer, string, binary, bool, date, time, timestamp, decimal or dictionary"
 _KEYS = f"{_KEY}, or a list of one of these"
 
-REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite)
-SCORE = Domain("score", NUMBER, "a number, neither null nor NaN", _interval(-np.inf, np.inf))
+REAL = Domain("real", NUMBER, "a finite number, neither null nor NaN", _finite, ends=(-LARGEST_NUMBER, LARGEST_NUMBER))
+SCORE = interval("score", "a number, neither null nor NaN", -np.inf, np.inf)
 RANK = Domain("rank", NUMBER, "an integer from 1 to 2^53, or null where the row was judged but not retrieved", _rank)
-PROBABILITY = Domain("probability", NUMBER, "a probability in [0, 1]", _interval(0.0, 1.0))
+PROBABILITY = interval("probability", "a probability in [0, 1]", 0.0, 1.0)
 AMOUNT = Domain("amount", NUMBER, "a finite number from 0", _amount)
-PROPENSITY = Domain("propensity", NUMBER, "a probability above 0, up to 1", _interval(2.0**-1022, 1.0))
+PROPENSITY = interval("propensity", "a probability above 0, up to 1", 2.0**-1022, 1.0)
 WEIGHT = Domain(
     "weight",
     NUMBER,
@@ -363,6 +368,6 @@ WEIGHT = Domain(
     _weight,
     "if the weights are large, divide all weights by a constant: weighted means do not change",
 )
-SHARE = Domain("share", NUMBER, "a share above 0, up to 1", _interval(2.0**-1074, 1.0))
+SHARE = interval("share", "a share above 0, up to 1", 2.0**-1074, 1.0)
 ID = Domain("id", _KEY, "an id that is not null", _id)
 IDS = Domain("ids", _KEYS, "an id, a list of ids without nulls, or null where there is none", _ids)

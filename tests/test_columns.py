@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from helpers import same_result
 
 import fastrank as fr
 from fastrank import metrics as m
@@ -399,3 +400,23 @@ def test_filters_that_print_alike_are_kept_apart():
         result = fr.evaluate(table, metrics, **ROLES)
         assert result["first"] == fr.evaluate(table.filter(first), "auc", **ROLES)["auc"]
         assert result["second"] == fr.evaluate(table.filter(second), "auc", **ROLES)["auc"]
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.bool_()], ids=str)
+def test_small_integers_mean_what_floats_mean(kind: pa.DataType) -> None:
+    # As bytes, as bytes that are negative or past 127, and beside floats.
+    least, most = {pa.int8(): (-128, 127), pa.uint8(): (0, 255), pa.bool_(): (0, 1)}[kind]
+    metrics = ["mae", "mse", "pearson", "max_error", "wape", "mean_error", "smape", "r2", "calibration_ratio"]
+    for low, high in ((0, min(most, 100)), (least, most)):
+        values = np.random.default_rng(0).integers(low, high, 300, endpoint=True)
+        floats = pa.array(values.astype(np.float64))
+        small = pa.array(values).cast(kind)
+        other = pa.array(np.arange(300) % 7 / 4)
+        for y, p in ((small, other), (other, small), (small, small)):
+            wide = [floats if column is small else column for column in (y, p)]
+            for weight in (None, "w"):
+                found, expected = (
+                    fr.evaluate(pa.table({"y": a, "p": b, "w": other}), metrics, label="y", score="p", weight=weight)
+                    for a, b in ((y, p), wide)
+                )
+                same_result(found, expected)

@@ -9,6 +9,7 @@
 | `user_functions` | Numba       | a user's own functions over arrays                    | accumulators.functions     |
 | `cells`          | Cython      | counts by cell of the score's key                     | accumulators.binned        |
 | `bins`           | Cython      | sums of scores by bin                                 | accumulators.bins          |
+| `slices`         | Cython      | rows by slice; slices that become one                 | slices, accumulators       |
 | `runs`           | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`          | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`         | Cython      | measures of such lists                                | measures                   |
@@ -18,5 +19,6 @@
 | `isotonic`       | Cython      | the isotonic fit of labels on scores, and its values  | sweeps, calibration        |
 
 Headers hold what Cython cannot say: loops for several instruction sets (`dispatch.h`), integers of 128 bits and more
-(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`).
+(`exact_sum.h`, `wide.h`), elementary functions (`elementary.h`), losses (`losses.h`), runs of rows of one slice
+(`slice_runs.h`).
 """

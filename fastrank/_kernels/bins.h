@@ -16,6 +16,7 @@
 #define FR_BIN_ROWS 8192    /* rows between two emptyings, so that no sum of 64 bits overflows */
 #define FR_BIN_CELLS 1024   /* tables of at most so many cells have a copy to gather in */
 #define FR_BIN_COPIES 4     /* of which rows take turns: adding twice to one place in a row waits */
+#define FR_BIN_RUN 64       /* rows of a slice from which on gathering them is worth emptying them */
 #define FR_BIN_HIGH 50      /* scores are whole numbers of 2^-50, and what is left of them of 2^-100 */
 #define FR_BIN_LOW 100
 
@@ -78,7 +79,7 @@ FR_BODY void bin_search_body(const double *x, const fr_bins *bins, int32_t *inde
 }
 FR_CLONES(bin_search, (const double *x, const fr_bins *bins, int32_t *index, long n), (x, bins, index, n))
 
-/* cell = 2 * bin + label, past the cells of the slices before.  Only the lowest bit of a label is read. */
+/* cell = 2 * bin + label.  Only the lowest bit of a label is read. */
 FR_BODY void bin_cells_body(const uint8_t *label, int32_t *index, long n) {
     for (long i = 0; i < n; i++) index[i] = 2 * index[i] + (label[i] & 1);
 }
@@ -152,22 +153,30 @@ static inline void fr_gather_low(fr_bin_gathered *g, long cells, const int32_t *
     for (; i < n; i++) a[index[i]] += (int64_t)low[i];
 }
 
-/* Empties what was gathered into the counts of cells and the digits of bins. */
+/* Fetches what the emptying will add to, while rows are gathered: of many slices it is in no near cache. */
+static inline void fr_bin_fetch(long cells, const uint64_t *counts, const int64_t *digits) {
+    for (long cell = 0; cell < cells; cell += 2, digits += FR_DIGITS) {
+        __builtin_prefetch(&counts[cell], 1);
+        __builtin_prefetch(&digits[(1074 - FR_BIN_LOW) >> 5], 1);
+        __builtin_prefetch(&digits[((1074 - FR_BIN_HIGH) >> 5) + 2], 1);
+    }
+}
+
+/* Empties what was gathered into the counts of the cells of a slice and the digits of its bins. */
 static inline void fr_bin_drain(fr_bin_gathered *g, long cells, uint64_t *counts, int64_t *digits) {
-    for (long cell = 0; cell < cells; cell++) {
-        uint64_t high = 0, rows = 0;
+    for (long cell = 0; cell < cells; cell += 2, digits += FR_DIGITS) {
+        fr_bin_sum sum[2] = {{0, 0}, {0, 0}};
         int64_t low = 0;
-        for (int copy = 0; copy < FR_BIN_COPIES; copy++) {
-            high += g->sum[copy * cells + cell][0];
-            rows += g->sum[copy * cells + cell][1];
-        }
-        if (!rows) continue;
-        counts[cell] += rows;
-        fr_add_shifted(digits + cell / 2 * FR_DIGITS, high, 1074 - FR_BIN_HIGH, 0);
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++)
+            for (int label = 0; label < 2; label++) sum[label] += g->sum[copy * cells + cell + label];
+        if (!(sum[0][1] + sum[1][1])) continue;
+        counts[cell] += sum[0][1];
+        counts[cell + 1] += sum[1][1];
+        fr_add_shifted(digits, sum[0][0] + sum[1][0], 1074 - FR_BIN_HIGH, 0);
         if (!g->has_low) continue;
-        for (int copy = 0; copy < FR_BIN_COPIES; copy++) low += g->low[copy * cells + cell];
-        fr_add_shifted(digits + cell / 2 * FR_DIGITS, low < 0 ? -(uint64_t)low : (uint64_t)low, 1074 - FR_BIN_LOW,
-                       low < 0);
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++)
+            low += g->low[copy * cells + cell] + g->low[copy * cells + cell + 1];
+        fr_add_shifted(digits, low < 0 ? -(uint64_t)low : (uint64_t)low, 1074 - FR_BIN_LOW, low < 0);
     }
     memset(g->sum, 0, sizeof *g->sum * FR_BIN_COPIES * cells);
     if (g->has_low) memset(g->low, 0, sizeof *g->low * FR_BIN_COPIES * cells);

@@ -19,9 +19,12 @@ cdef extern from "wide.h" nogil:
 cdef extern from "cells.h" nogil:
     void any_foreign(const int32_t *, int64_t, long, int *)
 
+cdef extern from "slice_runs.h" nogil:
+    long fr_run_end(const int32_t *, long, long)
+
 cdef extern from "bins.h" nogil:
     enum:
-        FR_BIN_BLOCK, FR_BIN_ROWS, FR_BIN_CELLS, FR_DIGITS
+        FR_BIN_BLOCK, FR_BIN_ROWS, FR_BIN_CELLS, FR_BIN_RUN, FR_DIGITS
     ctypedef struct fr_bins:
         const double *edge
         long edges
@@ -33,6 +36,7 @@ cdef extern from "bins.h" nogil:
     void bin_cells(const uint8_t *, int32_t *, long)
     void fr_bin_rows(const double *, const fr_bins *, int32_t *, long)
     void fr_bin_gather(const double *, const int32_t *, long, fr_bin_gathered *, long, int64_t *)
+    void fr_bin_fetch(long, const uint64_t *, const int64_t *)
     void fr_bin_drain(fr_bin_gathered *, long, uint64_t *, int64_t *)
     void fr_add_term(int64_t *, double)
 
@@ -64,16 +68,17 @@ cdef class _Table:
     cdef uint64_t[:, :, ::1] counts
     cdef uint64_t[:, :, ::1] weights
     cdef int64_t[:, :, ::1] digits
-    cdef Py_ssize_t bins, cells
+    cdef Py_ssize_t cells
     cdef fr_bin_gathered *gathered
+    cdef Py_ssize_t slice, rows  # of what is gathered
 
-    def __cinit__(self, Bins bins, counts, weights, digits, bint sliced):
+    def __cinit__(self, Bins bins, counts, weights, digits):
         self.counts, self.weights, self.digits = counts, weights, digits
-        self.bins = bins.bins.edges + 1
+        cdef Py_ssize_t edges = bins.bins.edges + 1
         slices, self.gathered = counts.shape[0], NULL
-        self.cells = 2 * self.bins * (slices if sliced else 1)
+        self.cells, self.slice, self.rows = 2 * edges, 0, 0
         for table, width in ((counts, 2), (digits, FR_DIGITS), *(((weights, 4),) if weights is not None else ())):
-            if table.shape[0] != slices or table.shape[1] != self.bins or table.shape[2] != width:
+            if table.shape[0] != slices or table.shape[1] != edges or table.shape[2] != width:
                 raise ValueError(f"a table of {table.shape[0]} x {table.shape[1]} x {table.shape[2]}")
         if weights is None and self.cells <= FR_BIN_CELLS:
             self.gathered = <fr_bin_gathered *> calloc(1, sizeof(fr_bin_gathered))
@@ -83,22 +88,24 @@ cdef class _Table:
     def __dealloc__(self):
         free(self.gathered)
 
-    cdef void add(self, const double *x, const double *weight, const int32_t *cell, Py_ssize_t n) noexcept nogil:
-        """Adds rows one by one; those of weight 0 are absent."""
-        cdef uint64_t *counts = &self.counts[0, 0, 0]
+    cdef void add(
+        self, Py_ssize_t s, const double *x, const double *weight, const int32_t *cell, Py_ssize_t n
+    ) noexcept nogil:
+        """Adds rows of a slice one by one; those of weight 0 are absent."""
+        cdef uint64_t *counts = &self.counts[s, 0, 0]
         cdef int64_t *digits
         cdef uint64_t *words
         cdef uint64_t high, low
         cdef double product
         cdef Py_ssize_t i
         for i in range(n):
-            digits = &self.digits[0, 0, 0] + <Py_ssize_t> (cell[i] // 2) * FR_DIGITS
+            digits = &self.digits[s, cell[i] // 2, 0]
             if weight == NULL:
                 counts[cell[i]] += 1
                 fr_add_term(digits, x[i])
             elif weight[i] > 0:
                 counts[cell[i]] += 1
-                words = &self.weights[0, 0, 0] + 2 * <Py_ssize_t> cell[i]
+                words = &self.weights[s, 0, 0] + 2 * <Py_ssize_t> cell[i]
                 fr_weight_words(weight[i], &high, &low)
                 fr_add_weight(&words[0], &words[1], high, low)
                 # The product is exact as two terms: fma gives what its rounding lost.
@@ -106,9 +113,20 @@ cdef class _Table:
                 fr_add_term(digits, product)
                 fr_add_term(digits, fma(weight[i], x[i], -product))
 
+    cdef void gather(self, Py_ssize_t s, const double *x, const int32_t *cell, Py_ssize_t n) noexcept nogil:
+        """Adds rows of weight 1 of a slice together."""
+        if s != self.slice or self.rows + n > FR_BIN_ROWS:
+            self.drain()
+        if s != self.slice:
+            fr_bin_fetch(self.cells, &self.counts[s, 0, 0], &self.digits[s, 0, 0])
+        self.slice = s
+        self.rows += n
+        fr_bin_gather(x, cell, n, self.gathered, self.cells, &self.digits[s, 0, 0])
+
     cdef void drain(self) noexcept nogil:
-        if self.gathered != NULL:
-            fr_bin_drain(self.gathered, self.cells, &self.counts[0, 0, 0], &self.digits[0, 0, 0])
+        if self.rows:
+            fr_bin_drain(self.gathered, self.cells, &self.counts[self.slice, 0, 0], &self.digits[self.slice, 0, 0])
+            self.rows = 0
 
 
 def add_rows(
@@ -117,12 +135,12 @@ def add_rows(
 ):
     """Adds each row to the bin of its score in its slice, or in slice 0 where slices is None; `weights` is None where
     row_weights is."""
-    cdef Py_ssize_t rows = scores.shape[0], start = 0, n, i, gathered = 0
+    cdef Py_ssize_t rows = scores.shape[0], start = 0, n, i, end, s = 0
     cdef double x[FR_BIN_BLOCK]
     cdef int32_t cell[FR_BIN_BLOCK]
     cdef const double *weight = NULL
     cdef int foreign = 0
-    cdef _Table table = _Table(bins, counts, weights, digits, slices is not None)
+    cdef _Table table = _Table(bins, counts, weights, digits)
     if labels.shape[0] != rows or (slices is not None and slices.shape[0] != rows):
         raise ValueError("scores, labels and slices differ in length")
     if (row_weights is None) != (weights is None) or (row_weights is not None and row_weights.shape[0] != rows):
@@ -131,8 +149,8 @@ def add_rows(
         return
     if slices is not None:
         any_foreign(&slices[0], table.counts.shape[0], rows, &foreign)
-    if foreign or table.counts.shape[0] == 0 or table.cells > 1 << 30:
-        raise ValueError(f"a slice lies outside a table of {table.counts.shape[0]}, or this has too many cells")
+    if foreign or table.counts.shape[0] == 0:
+        raise ValueError(f"a slice lies outside a table of {table.counts.shape[0]}")
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_BIN_BLOCK, rows - start)
@@ -141,19 +159,17 @@ def add_rows(
             else:
                 memcpy(x, &scores[start], n * sizeof(double))
             fr_bin_rows(x, &bins.bins, cell, n)
-            if slices is not None:
-                for i in range(n):
-                    cell[i] += slices[start + i] * <int32_t> table.bins
             bin_cells(&labels[start], cell, n)
-            if table.gathered != NULL:
-                fr_bin_gather(x, cell, n, table.gathered, table.cells, &table.digits[0, 0, 0])
-                gathered += n
-                if gathered == FR_BIN_ROWS:
-                    table.drain()
-                    gathered = 0
-            else:
-                if row_weights is not None:
-                    weight = &row_weights[start]
-                table.add(x, weight, cell, n)
+            i, end = 0, n
+            while i < n:
+                if slices is not None:
+                    s, end = slices[start + i], fr_run_end(&slices[start], i, n)
+                if table.gathered != NULL and (slices is None or s == table.slice or end - i >= FR_BIN_RUN):
+                    table.gather(s, &x[i], &cell[i], end - i)
+                else:
+                    if row_weights is not None:
+                        weight = &row_weights[start + i]
+                    table.add(s, &x[i], weight, &cell[i], end - i)
+                i = end
             start += n
         table.drain()

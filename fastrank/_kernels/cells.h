@@ -7,9 +7,11 @@
 
 #include "dispatch.h"
 #include "keys.h"
+#include "slice_runs.h"
 #include "wide.h"
 
 #define FR_CELL_BLOCK 512 /* indices made at a time: they stay in the first-level cache */
+#define FR_PAGE_BITS 8    /* cells that are marked as used together: a page of memory, or two with weights */
 
 /* index = 2 * cell + label.  Only the lowest bit of a label is read: no label reaches past the cells. */
 FR_BODY void cell_index_f32_body(const float *x, const uint8_t *label, int shift, uint32_t *index, long n) {
@@ -37,66 +39,86 @@ FR_BODY void any_foreign_body(const int32_t *slice, int64_t slices, long n, int 
 }
 FR_CLONES(any_foreign, (const int32_t *slice, int64_t slices, long n, int *found), (slice, slices, n, found))
 
-static inline void fr_count_indices(const uint32_t *index, long n, uint64_t *words) {
-    for (long i = 0; i < n; i++) words[index[i]]++;
+/* Which pages of a table were written to, NULL where nobody asks, and how many more there are than before. */
+typedef struct {
+    uint8_t *used;
+    int64_t fresh;
+} fr_pages;
+
+static inline void fr_use_cell(fr_pages *pages, uint64_t cell) {
+    if (!pages->used || pages->used[cell >> FR_PAGE_BITS]) return;
+    pages->used[cell >> FR_PAGE_BITS] = 1;
+    pages->fresh++;
+}
+
+static inline int fr_may_hold(const uint8_t *used, long cell) { return !used || used[cell >> FR_PAGE_BITS]; }
+
+static inline void fr_count_indices(const uint32_t *index, long n, uint64_t *words, fr_pages *pages) {
+    for (long i = 0; i < n; i++)
+        if (!words[index[i]]++) fr_use_cell(pages, index[i] / 2);
 }
 
 static inline void fr_add_words(uint64_t *words, uint64_t high, uint64_t low) {
     fr_add_weight(&words[0], &words[1], high, low);
 }
 
-static inline void fr_weigh_indices(const uint32_t *index, const double *weight, long n, uint64_t *words) {
+static inline void fr_weigh_indices(const uint32_t *index, const double *weight, long n, uint64_t *words,
+                                    fr_pages *pages) {
     uint64_t high[FR_CELL_BLOCK], low[FR_CELL_BLOCK];
     weight_words(weight, high, low, n);
-    for (long i = 0; i < n; i++) fr_add_words(&words[2 * (uint64_t)index[i]], high[i], low[i]);
+    for (long i = 0; i < n; i++) {
+        fr_add_words(&words[2 * (uint64_t)index[i]], high[i], low[i]);
+        fr_use_cell(pages, index[i] / 2);
+    }
 }
 
 /* Where rows of slices go: place[s] is the number of the slice's table, or below 0 where it has none.  Tables stand one
-   after another in chunks of 2^chunk_bits cells. */
+   after another in chunks of 2^chunk_bits cells; used[] marks the pages of each chunk. */
 typedef struct {
     const int32_t *place;
     uint64_t **chunk;
+    uint8_t **used;
     int bits, chunk_bits;
+    int64_t fresh;
 } fr_tables;
 
-/* The first word of a slice's table; NULL where it has none. */
-static inline uint64_t *fr_table(const fr_tables *tables, int32_t slice, int width) {
+/* The first word of a slice's table, and its pages; NULL where it has none. */
+static inline uint64_t *fr_table(const fr_tables *tables, int32_t slice, int width, fr_pages *pages) {
     int32_t place = tables->place[slice];
-    uint64_t first = (uint64_t)place << tables->bits;
     if (place < 0) return 0;
-    return tables->chunk[first >> tables->chunk_bits] + (first & (((uint64_t)1 << tables->chunk_bits) - 1)) * width;
+    uint64_t first = (uint64_t)place << tables->bits, chunk = first >> tables->chunk_bits;
+    first &= ((uint64_t)1 << tables->chunk_bits) - 1;
+    pages->used = tables->used[chunk] + (first >> FR_PAGE_BITS);
+    pages->fresh = 0;
+    return tables->chunk[chunk] + first * width;
 }
 
 static inline uint64_t fr_slice_index(const fr_tables *tables, int32_t slice, uint32_t index) {
     return (uint64_t)slice << (tables->bits + 1) | index;
 }
 
-/* Counts rows of slices that have a table; the others' slices and indices go to `waiting`.  How many these are. */
-static inline long fr_deal_counts(const fr_tables *tables, const uint32_t *index, const int32_t *slice, long n,
-                                  uint64_t *waiting) {
+/* Counts, or weighs, rows of slices that have a table; the others' slices and indices, and their weights but for those
+   of zero, which are absent, go to `waiting`.  How many these are. */
+static inline long fr_deal(fr_tables *tables, const uint32_t *index, const int32_t *slice, const double *weight, long n,
+                           uint64_t *waiting, double *waiting_weight) {
     long left = 0;
-    for (long i = 0; i < n; i++) {
-        uint64_t *table = fr_table(tables, slice[i], 2);
-        if (table) table[index[i]]++;
-        else waiting[left++] = fr_slice_index(tables, slice[i], index[i]);
-    }
-    return left;
-}
-
-/* The same with weights; rows of weight zero are absent. */
-static inline long fr_deal_weights(const fr_tables *tables, const uint32_t *index, const int32_t *slice,
-                                   const double *weight, long n, uint64_t *waiting, double *waiting_weight) {
-    uint64_t high[FR_CELL_BLOCK], low[FR_CELL_BLOCK];
-    long left = 0;
-    weight_words(weight, high, low, n);
-    for (long i = 0; i < n; i++) {
-        uint64_t *table = fr_table(tables, slice[i], 4);
-        if (table) {
-            fr_add_words(&table[2 * (uint64_t)index[i]], high[i], low[i]);
-        } else if (weight[i] > 0) {
-            waiting[left] = fr_slice_index(tables, slice[i], index[i]);
-            waiting_weight[left++] = weight[i];
+    for (long start = 0, end; start < n; start = end) {
+        fr_pages pages;
+        uint64_t *table = fr_table(tables, slice[start], weight ? 4 : 2, &pages);
+        end = fr_run_end(slice, start, n);
+        /* Of many slices a table is in no near cache. */
+        for (long i = start; table && i < end; i++) __builtin_prefetch(&table[index[i] * (weight ? 2UL : 1UL)], 1);
+        if (!table) {
+            for (long i = start; i < end; i++) {
+                if (weight && !(weight[i] > 0)) continue;
+                if (weight) waiting_weight[left] = weight[i];
+                waiting[left++] = fr_slice_index(tables, slice[i], index[i]);
+            }
+            continue;
         }
+        if (weight) fr_weigh_indices(index + start, weight + start, end - start, table, &pages);
+        else fr_count_indices(index + start, end - start, table, &pages);
+        tables->fresh += pages.fresh;
     }
     return left;
 }
@@ -116,16 +138,26 @@ static inline int fr_is_used(const uint64_t *words, int width) {
     return (words[0] | words[1] | (width == 4 ? words[2] | words[3] : 0)) != 0;
 }
 
-/* Adds a table to another.  Memory of either that was never written to stays so. */
-static inline void fr_add_table(uint64_t *words, const uint64_t *more, int width, long cells) {
-    for (long i = 0; i < cells; i++, words += width, more += width)
-        if (fr_is_used(more, width)) fr_add_cell(words, more, width);
+/* Adds a table to another.  Pages of either that were never written to stay so. */
+static inline void fr_add_table(uint64_t *words, const uint64_t *more, const uint8_t *more_used, int width, long cells,
+                                fr_pages *pages) {
+    for (long i = 0; i < cells; i++) {
+        if (!fr_may_hold(more_used, i)) {
+            i |= (1 << FR_PAGE_BITS) - 1;
+        } else if (fr_is_used(more + i * width, width)) {
+            fr_add_cell(words + i * width, more + i * width, width);
+            fr_use_cell(pages, i);
+        }
+    }
 }
 
-static inline long fr_used_cells(const uint64_t *words, int width, long cells, uint32_t *used) {
+static inline long fr_used_cells(const uint64_t *words, const uint8_t *used_pages, int width, long cells,
+                                 uint32_t *used) {
     long n = 0;
-    for (long i = 0; i < cells; i++, words += width)
-        if (fr_is_used(words, width)) used[n++] = (uint32_t)i;
+    for (long i = 0; i < cells; i++) {
+        if (!fr_may_hold(used_pages, i)) i |= (1 << FR_PAGE_BITS) - 1;
+        else if (fr_is_used(words + i * width, width)) used[n++] = (uint32_t)i;
+    }
     return n;
 }
 

@@ -4,8 +4,9 @@ A cell is the top `bits` bits of the score's order-preserving float32 key; float
 float32 grid first, so that order is kept.  It has 2 words, (negatives, positives), or with weights 4, a high and a low
 one each: integers of 128 bits in units of 2^-72.
 
-A table has the words of all cells, [cell][word].  Few cells among many slices are keys, slice << bits | cell, that
-ascend, with the words of each.
+A table has the words of all cells, [cell][word].  `pages` uint8[cells >> PAGE_BITS], where it is given, marks which
+parts of a table were written to, the others take no memory; what adds to a table says how many it marked.  Few cells
+among many slices are keys, slice << bits | cell, that ascend, with the words of each.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -15,23 +16,27 @@ import numpy as np
 
 cdef extern from "cells.h" nogil:
     enum:
-        FR_CELL_BLOCK
+        FR_CELL_BLOCK, FR_PAGE_BITS
+    ctypedef struct fr_pages:
+        uint8_t *used
+        int64_t fresh
     ctypedef struct fr_tables:
         const int32_t *place
         uint64_t **chunk
+        uint8_t **used
         int bits
         int chunk_bits
+        int64_t fresh
     void cell_index_f32(const float *, const uint8_t *, int, uint32_t *, long)
     void cell_index_f64(const double *, const uint8_t *, int, uint32_t *, long)
     void any_foreign(const int32_t *, int64_t, long, int *)
-    void fr_count_indices(const uint32_t *, long, uint64_t *)
-    void fr_weigh_indices(const uint32_t *, const double *, long, uint64_t *)
-    long fr_deal_counts(const fr_tables *, const uint32_t *, const int32_t *, long, uint64_t *)
-    long fr_deal_weights(
-        const fr_tables *, const uint32_t *, const int32_t *, const double *, long, uint64_t *, double *)
+    void fr_count_indices(const uint32_t *, long, uint64_t *, fr_pages *)
+    void fr_weigh_indices(const uint32_t *, const double *, long, uint64_t *, fr_pages *)
+    long fr_deal(fr_tables *, const uint32_t *, const int32_t *, const double *, long, uint64_t *, double *)
     void fr_add_cell(uint64_t *, const uint64_t *, int)
-    void fr_add_table(uint64_t *, const uint64_t *, int, long)
-    long fr_used_cells(const uint64_t *, int, long, uint32_t *)
+    void fr_use_cell(fr_pages *, uint64_t)
+    void fr_add_table(uint64_t *, const uint64_t *, const uint8_t *, int, long, fr_pages *)
+    long fr_used_cells(const uint64_t *, const uint8_t *, int, long, uint32_t *)
     long fr_fold(const uint64_t *, const uint64_t *, int, int, long, uint64_t *, uint64_t *)
     long fr_tally(const uint64_t *, const double *, long, uint64_t *, uint64_t *)
     long fr_merge_cells(
@@ -45,6 +50,7 @@ LEAST_BITS = 12
 MOST_BITS = 26
 COUNT_WORDS = 2
 WEIGHT_WORDS = 4
+PAGE_BITS = FR_PAGE_BITS
 
 
 cdef check_rows(Py_ssize_t rows, Py_ssize_t labels, Py_ssize_t slices, Py_ssize_t weights, int bits):
@@ -75,136 +81,129 @@ cdef inline void index_block(
         cell_index_f64(scores, labels, 32 - bits, index, n)
 
 
+cdef uint8_t *pages_of(const uint8_t[::1] pages, Py_ssize_t cells) except? NULL:
+    """The marks of the pages of a table; NULL where there are none."""
+    if pages is None or cells == 0:
+        return NULL
+    if pages.shape[0] < (cells + (1 << FR_PAGE_BITS) - 1) >> FR_PAGE_BITS:
+        raise ValueError(f"a table of {cells} cells with {pages.shape[0]} pages")
+    return <uint8_t *> &pages[0]
+
+
 def count_cells(
     const real[::1] scores, const uint8_t[::1] labels not None, int bits, uint64_t[:, ::1] table not None,
+    uint8_t[::1] pages=None,
 ):
     """Adds one to table[cell][label] for each row."""
     cdef uint32_t index[FR_CELL_BLOCK]
     cdef Py_ssize_t rows = scores.shape[0], start = 0, n
+    cdef fr_pages marks
     check_rows(rows, labels.shape[0], rows, rows, bits)
     check_table(table, 1 << bits, COUNT_WORDS)
+    marks.used, marks.fresh = pages_of(pages, table.shape[0]), 0
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
             index_block(&scores[start], &labels[start], bits, index, n)
-            fr_count_indices(index, n, &table[0, 0])
+            fr_count_indices(index, n, &table[0, 0], &marks)
             start += n
+    return marks.fresh
 
 
 def weigh_cells(
     const real[::1] scores, const uint8_t[::1] labels not None, const double[::1] weights not None, int bits,
-    uint64_t[:, ::1] table not None,
+    uint64_t[:, ::1] table not None, uint8_t[::1] pages=None,
 ):
     """Adds weight * 2^72 to the high and the low word of table[cell][label] for each row."""
     cdef uint32_t index[FR_CELL_BLOCK]
     cdef Py_ssize_t rows = scores.shape[0], start = 0, n
+    cdef fr_pages marks
     check_rows(rows, labels.shape[0], rows, weights.shape[0], bits)
     check_table(table, 1 << bits, WEIGHT_WORDS)
+    marks.used, marks.fresh = pages_of(pages, table.shape[0]), 0
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
             index_block(&scores[start], &labels[start], bits, index, n)
-            fr_weigh_indices(index, &weights[start], n, &table[0, 0])
+            fr_weigh_indices(index, &weights[start], n, &table[0, 0], &marks)
             start += n
+    return marks.fresh
 
 
-cdef uint64_t **chunk_addresses(list chunks, Py_ssize_t cells, int width) except NULL:
-    """Where each chunk of tables begins; the caller frees it."""
-    cdef uint64_t[:, ::1] chunk
-    cdef uint64_t **addresses = <uint64_t **> malloc((len(chunks) + 1) * sizeof(uint64_t *))
-    if addresses == NULL:
-        raise MemoryError
-    try:
-        for c, each in enumerate(chunks):
-            chunk = each
-            check_table(chunk, cells, width)
-            addresses[c] = &chunk[0, 0]
-    except BaseException:
-        free(addresses)
-        raise
-    return addresses
+cdef class _Tables:
+    """The tables of slices as the kernels take them; frees the addresses of the chunks on every way out."""
+
+    cdef fr_tables tables
+    cdef const int32_t[::1] places
+
+    def __cinit__(
+        self, const int32_t[::1] slices, const int32_t[::1] places, list chunks, list pages, int bits, int chunk_bits,
+        int width,
+    ):
+        cdef uint64_t[:, ::1] chunk
+        cdef uint8_t[::1] marks
+        cdef int foreign = 0
+        cdef Py_ssize_t s, most = len(chunks) << max(0, chunk_bits - bits)
+        self.tables.chunk, self.tables.used = NULL, NULL
+        if not bits <= chunk_bits <= MOST_BITS:
+            raise ValueError(f"chunk_bits is {chunk_bits}; it must be {bits} to {MOST_BITS}")
+        for s in range(places.shape[0]):
+            if places[s] >= most:
+                raise ValueError(f"slice {s} has table {places[s]} of {most}")
+        if slices.shape[0] > 0:
+            with nogil:
+                any_foreign(&slices[0], places.shape[0], slices.shape[0], &foreign)
+            if foreign:
+                raise ValueError(f"a slice lies outside 0..{places.shape[0] - 1}")
+        self.places = places
+        self.tables.place = &places[0] if places.shape[0] > 0 else NULL
+        self.tables.bits, self.tables.chunk_bits, self.tables.fresh = bits, chunk_bits, 0
+        self.tables.chunk = <uint64_t **> malloc((len(chunks) + 1) * sizeof(uint64_t *))
+        self.tables.used = <uint8_t **> malloc((len(chunks) + 1) * sizeof(uint8_t *))
+        if self.tables.chunk == NULL or self.tables.used == NULL:
+            raise MemoryError
+        for c, (words, marked) in enumerate(zip(chunks, pages, strict=True)):
+            chunk, marks = words, marked
+            check_table(chunk, 1 << chunk_bits, width)
+            self.tables.chunk[c], self.tables.used[c] = &chunk[0, 0], pages_of(marks, 1 << chunk_bits)
+
+    def __dealloc__(self):
+        free(self.tables.chunk)
+        free(self.tables.used)
 
 
-cdef check_places(
-    const int32_t[::1] slices, const int32_t[::1] places, list chunks, int bits, int chunk_bits
+def deal_rows(
+    const real[::1] scores, const uint8_t[::1] labels not None, const double[::1] weights,
+    const int32_t[::1] slices not None, int bits, const int32_t[::1] places not None, list chunks not None,
+    list pages not None, int chunk_bits,
 ):
-    """Refuses what would reach past the end of an array."""
-    cdef int foreign = 0
-    cdef Py_ssize_t s, most = len(chunks) << max(0, chunk_bits - bits)
-    if not bits <= chunk_bits <= MOST_BITS:
-        raise ValueError(f"chunk_bits is {chunk_bits}; it must be {bits} to {MOST_BITS}")
-    for s in range(places.shape[0]):
-        if places[s] >= most:
-            raise ValueError(f"slice {s} has table {places[s]} of {most}")
-    if slices.shape[0] > 0:
-        with nogil:
-            any_foreign(&slices[0], places.shape[0], slices.shape[0], &foreign)
-        if foreign:
-            raise ValueError(f"a slice lies outside 0..{places.shape[0] - 1}")
+    """Counts, or weighs, rows of slices that have a table in it; gives slice << (bits + 1) | cell << 1 | label of the
+    others, their weights (None where there are none) but for rows of weight zero, and how many pages were marked.
 
-
-def deal_counts(
-    const real[::1] scores, const uint8_t[::1] labels not None, const int32_t[::1] slices not None, int bits,
-    const int32_t[::1] places not None, list chunks not None, int chunk_bits,
-):
-    """Counts rows of slices that have a table in it, and returns slice << (bits + 1) | cell << 1 | label of the others.
-
-    The table of slice s is number places[s] of those in the chunks, each of which has 2^chunk_bits cells; a slice
-    without one has a place below 0.
+    The table of slice s is number places[s] of those in the chunks, each of which has 2^chunk_bits cells and their
+    pages; a slice without one has a place below 0.
     """
     cdef uint32_t index[FR_CELL_BLOCK]
     cdef Py_ssize_t rows = scores.shape[0], start = 0, n, left = 0
-    cdef fr_tables tables
-    cdef uint64_t[::1] waiting
-    check_rows(rows, labels.shape[0], slices.shape[0], rows, bits)
-    check_places(slices, places, chunks, bits, chunk_bits)
-    out = np.empty(rows, np.uint64)
-    if rows == 0:
-        return out
-    waiting = out
-    tables.chunk = chunk_addresses(chunks, 1 << chunk_bits, COUNT_WORDS)
-    tables.place, tables.bits, tables.chunk_bits = &places[0], bits, chunk_bits
-    with nogil:
-        while start < rows:
-            n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
-            index_block(&scores[start], &labels[start], bits, index, n)
-            left += fr_deal_counts(&tables, index, &slices[start], n, &waiting[0] + left)
-            start += n
-        free(tables.chunk)
-    waiting = None
-    return first(out, left)
-
-
-def deal_weights(
-    const real[::1] scores, const uint8_t[::1] labels not None, const double[::1] weights not None,
-    const int32_t[::1] slices not None, int bits, const int32_t[::1] places not None, list chunks not None,
-    int chunk_bits,
-):
-    """The same for weights: (what stands for the other rows, their weights); rows of weight zero are left out."""
-    cdef uint32_t index[FR_CELL_BLOCK]
-    cdef Py_ssize_t rows = scores.shape[0], start = 0, n, left = 0
-    cdef fr_tables tables
     cdef uint64_t[::1] waiting
     cdef double[::1] waiting_weights
-    check_rows(rows, labels.shape[0], slices.shape[0], weights.shape[0], bits)
-    check_places(slices, places, chunks, bits, chunk_bits)
-    out, out_weights = np.empty(rows, np.uint64), np.empty(rows, np.float64)
-    if rows == 0:
-        return out, out_weights
+    cdef double *left_weight = NULL
+    cdef const double *weight = NULL
+    cdef _Tables tables
+    check_rows(rows, labels.shape[0], slices.shape[0], rows if weights is None else weights.shape[0], bits)
+    tables = _Tables(slices, places, chunks, pages, bits, chunk_bits, COUNT_WORDS if weights is None else WEIGHT_WORDS)
+    out, out_weights = np.empty(rows, np.uint64), np.empty(0 if weights is None else rows, np.float64)
     waiting, waiting_weights = out, out_weights
-    tables.chunk = chunk_addresses(chunks, 1 << chunk_bits, WEIGHT_WORDS)
-    tables.place, tables.bits, tables.chunk_bits = &places[0], bits, chunk_bits
     with nogil:
         while start < rows:
             n = min(<Py_ssize_t> FR_CELL_BLOCK, rows - start)
             index_block(&scores[start], &labels[start], bits, index, n)
-            left += fr_deal_weights(
-                &tables, index, &slices[start], &weights[start], n, &waiting[0] + left, &waiting_weights[0] + left
-            )
+            if weights is not None:
+                weight, left_weight = &weights[start], &waiting_weights[0] + left
+            left += fr_deal(&tables.tables, index, &slices[start], weight, n, &waiting[0] + left, left_weight)
             start += n
-        free(tables.chunk)
     waiting, waiting_weights = None, None
-    return first(out, left), first(out_weights, left)
+    return first(out, left), None if weights is None else first(out_weights, left), tables.tables.fresh
 
 
 cdef first(array, Py_ssize_t size):
@@ -275,33 +274,48 @@ def merge_cells(
     return first(keys, size), first(words, size)
 
 
-def add_table(uint64_t[:, ::1] table not None, const uint64_t[:, ::1] more not None):
+def add_table(
+    uint64_t[:, ::1] table not None, const uint64_t[:, ::1] more not None, uint8_t[::1] pages=None,
+    const uint8_t[::1] more_pages=None,
+):
     """Adds a table to another."""
+    cdef fr_pages marks
+    cdef const uint8_t *used = pages_of(more_pages, more.shape[0])
     check_table(more, table.shape[0], table.shape[1])
     if table.shape[1] not in (COUNT_WORDS, WEIGHT_WORDS):
         raise ValueError("a cell has neither 2 nor 4 words")
+    marks.used, marks.fresh = pages_of(pages, table.shape[0]), 0
     if table.shape[0] > 0:
         with nogil:
-            fr_add_table(&table[0, 0], &more[0, 0], table.shape[1], table.shape[0])
+            fr_add_table(&table[0, 0], &more[0, 0], used, table.shape[1], table.shape[0], &marks)
+    return marks.fresh
 
 
-def add_cells(uint64_t[:, ::1] table not None, const uint64_t[::1] cells not None, const uint64_t[:, ::1] words):
+def add_cells(
+    uint64_t[:, ::1] table not None, const uint64_t[::1] cells not None, const uint64_t[:, ::1] words,
+    uint8_t[::1] pages=None,
+):
     """Adds the words of some cells to a table."""
     cdef int width = check_words(cells, words)
     cdef Py_ssize_t i
+    cdef fr_pages marks
     check_table(table, table.shape[0], width)
+    marks.used, marks.fresh = pages_of(pages, table.shape[0]), 0
     for i in range(cells.shape[0]):
         if cells[i] >= <uint64_t> table.shape[0]:
             raise ValueError(f"cell {cells[i]} lies outside a table of {table.shape[0]}")
     with nogil:
         for i in range(cells.shape[0]):
             fr_add_cell(&table[cells[i], 0], &words[i, 0], width)
+            fr_use_cell(&marks, cells[i])
+    return marks.fresh
 
 
-def used_cells(const uint64_t[:, ::1] table not None):
+def used_cells(const uint64_t[:, ::1] table not None, const uint8_t[::1] pages=None):
     """The cells of a table that hold rows, ascending."""
     cdef Py_ssize_t size
     cdef uint32_t[::1] found
+    cdef const uint8_t *used_pages = pages_of(pages, table.shape[0])
     if table.shape[1] not in (COUNT_WORDS, WEIGHT_WORDS):
         raise ValueError("a cell has neither 2 nor 4 words")
     if table.shape[0] == 0:
@@ -309,6 +323,6 @@ def used_cells(const uint64_t[:, ::1] table not None):
     used = np.empty(table.shape[0], np.uint32)
     found = used
     with nogil:
-        size = fr_used_cells(&table[0, 0], table.shape[1], table.shape[0], &found[0])
+        size = fr_used_cells(&table[0, 0], used_pages, table.shape[1], table.shape[0], &found[0])
     found = None
     return first(used, size)

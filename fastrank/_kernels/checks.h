@@ -16,6 +16,23 @@
     FR_CLONES(any_outside_##suffix, (const real *x, real low, real high, long n, int *found),            \
               (x, low, high, n, found))
 
+/* The bits of the least and the greatest value, as integers that order as the values do.  A NaN lies past the infinity of
+   its sign. */
+#define FR_EXTENT(suffix, integer)                                                                       \
+    FR_BODY void extent_##suffix##_body(const integer *bits, integer *least, integer *most, long n) {    \
+        const integer all = (integer)~((uint64_t)1 << (8 * sizeof(integer) - 1));                        \
+        integer low = *least, high = *most;                                                              \
+        for (long i = 0; i < n; i++) {                                                                   \
+            integer key = bits[i] ^ (bits[i] < 0 ? all : 0);                                             \
+            low = key < low ? key : low;                                                                 \
+            high = key > high ? key : high;                                                              \
+        }                                                                                                \
+        *least = low ^ (low < 0 ? all : 0);                                                              \
+        *most = high ^ (high < 0 ? all : 0);                                                             \
+    }                                                                                                    \
+    FR_CLONES(extent_##suffix, (const integer *bits, integer *least, integer *most, long n),             \
+              (bits, least, most, n))
+
 FR_BODY void any_above_body(const uint8_t *x, uint8_t top, long n, int *found) {
     uint8_t above = 0;
     for (long i = 0; i < n; i++) above |= x[i] > top;
@@ -59,6 +76,8 @@ FR_CLONES(count_positive, (const double *x, long n, int64_t *count), (x, n, coun
 
 FR_ROUND_BELOW(f32, float)
 FR_ROUND_BELOW(f64, double)
+FR_EXTENT(f32, int32_t)
+FR_EXTENT(f64, int64_t)
 FR_OUTSIDE(f32, float)
 FR_OUTSIDE(f64, double)
 FR_SMALL(i8, int8_t)

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "slice_runs.h"
 
 #define FR_DIGITS 68
 #define FR_CELLS 4096
@@ -32,7 +33,6 @@ typedef struct {
 } fr_shape;
 
 typedef struct {
-    fr_shape shape;
     int used; /* whether there is something in the cells */
     struct {
         int64_t low, high;
@@ -64,13 +64,15 @@ static inline void fr_add_shifted(int64_t *digits, uint64_t m, int position, int
     digit[2] += c;
 }
 
-/* Adds one finite term; at most 2^30 of them between two carries. */
-static inline void fr_add_term(int64_t *digits, double term) {
+/* Adds one finite term; at most 2^30 of them between two carries.  The first of the three words that may change. */
+static inline int fr_add_term(int64_t *digits, double term) {
     int64_t bits, exponent;
     memcpy(&bits, &term, 8);
     exponent = (bits >> 52) & 0x7FF;
     uint64_t m = ((uint64_t)bits & ((1ULL << 52) - 1)) | ((uint64_t)(exponent != 0) << 52);
-    fr_add_shifted(digits, m, exponent ? (int)exponent - 1 : 0, bits < 0);
+    int position = exponent ? (int)exponent - 1 : 0;
+    fr_add_shifted(digits, m, position, bits < 0);
+    return position >> 5;
 }
 
 /* 1.5 * 2^exponent, for a normal result. */
@@ -169,13 +171,17 @@ static inline int fr_add_slices(const double *term, long n, fr_shape *shape, int
     return fits;
 }
 
-static inline void fr_carry(int64_t *digits) {
-    for (int j = 0; j < FR_DIGITS - 1; j++) {
+/* Carries from the word `first` on, where no word past `last` needs it before one is carried into it. */
+static inline void fr_carry_range(int64_t *digits, int first, int last) {
+    for (int j = first; j < FR_DIGITS - 1; j++) {
         int64_t carry = digits[j] >> 32; /* arithmetic shift: rounds down, so the digit left is never negative */
+        if (!carry && j >= last) return;
         digits[j] -= carry * ((int64_t)1 << 32);
         digits[j + 1] += carry;
     }
 }
+
+static inline void fr_carry(int64_t *digits) { fr_carry_range(digits, 0, FR_DIGITS); }
 
 /* Infinities and NaN have no digits: they are counted apart and taken out of the cells again. */
 enum { FR_POSITIVE_INFINITY, FR_NEGATIVE_INFINITY, FR_NAN, FR_SPECIALS };
@@ -225,8 +231,8 @@ FR_WIDEN(f32, float)
 static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) {
     uint64_t sum = 0;
     for (long i = 0; i < n; i++) sum += values[i];
-    fr_add_term(digits, (double)sum);
-    fr_carry(digits);
+    int first = fr_add_term(digits, (double)sum);
+    fr_carry_range(digits, first, first + 2);
 }
 
 /* A row of weight zero is absent, whatever its term. */
@@ -256,20 +262,43 @@ FR_BODY void multiply_exactly_body(const double *factor, double *term, double *r
 }
 FR_CLONES(multiply_exactly, (const double *factor, double *term, double *rest, long n), (factor, term, rest, n))
 
-/* One block of terms into the sum of its slice: by cells where all rows are of one slice, else term by
-   term.  Terms are multiplied by their weights first. */
-static inline void fr_add_block(double *term, const double *weight, const int32_t *slice, long n, fr_cells *cells,
-                                int64_t *digits, int64_t *special) {
+#define FR_LONG_RUN 12 /* from so many terms on, slicing them costs less than adding them one by one */
+
+/* Terms of one slice, whose digits are carried before and afterwards. */
+static inline void fr_add_run(const double *term, long n, fr_shape *shape, int64_t *digits, int64_t *special) {
+    if (n >= FR_LONG_RUN && fr_add_slices(term, n, shape, digits)) {
+        int top = shape->reach - FR_TOP_SLICE + 1074;
+        fr_carry_range(digits, (top - (FR_SLICES - 1) * FR_SLICE) >> 5, (top >> 5) + 2);
+        return;
+    }
+    int first = FR_DIGITS, last = 0;
+    for (long i = 0; i < n; i++) {
+        if (fr_is_special(term[i])) {
+            fr_count_special(term[i], special);
+        } else if (term[i] != 0.0) {
+            int word = fr_add_term(digits, term[i]);
+            first = word < first ? word : first;
+            last = word > last ? word : last;
+        }
+    }
+    fr_carry_range(digits, first, last + 2);
+}
+
+/* One block of terms, multiplied by their weights first, into the sums of their slices; where there are no slices, what
+   cannot be cut goes into the cells. */
+static inline void fr_add_block(double *term, const double *weight, const int32_t *slice, long n, fr_shape *shape,
+                                fr_cells *cells, int64_t *digits, int64_t *special) {
     if (weight) weigh(weight, term, n);
     if (!slice) {
-        if (fr_add_slices(term, n, &cells->shape, digits)) return;
+        if (fr_add_slices(term, n, shape, digits)) return;
         fr_fill_cells(term, n, cells);
         fr_move_specials(term, n, cells, special);
         return;
     }
-    for (long i = 0; i < n; i++) {
-        if (fr_is_special(term[i])) fr_count_special(term[i], special + FR_SPECIALS * (long)slice[i]);
-        else fr_add_term(digits + FR_DIGITS * (long)slice[i], term[i]);
+    for (long start = 0, end; start < n; start = end) {
+        end = fr_run_end(slice, start, n);
+        fr_add_run(term + start, end - start, shape, digits + FR_DIGITS * (long)slice[start],
+                   special + FR_SPECIALS * (long)slice[start]);
     }
 }
 

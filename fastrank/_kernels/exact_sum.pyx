@@ -1,7 +1,8 @@
 """Exact sums: float64 terms, products with weights, the terms of the binary losses.
 
-Every adder takes `digits` int64[slices, DIGITS] and `special` int64[slices, 3] and adds in place:
-term i goes to row `slices[i]`, or to row `at` where `slices` is None.
+Every adder takes `digits` int64[slices, DIGITS], which are carried, and `special` int64[slices, 3] and adds in place:
+term i goes to row `slices[i]`, or to row `at` where `slices` is None.  Runs of equal slices are added as a whole, so
+that codes which ascend cost little.
 """
 
 import numpy as np
@@ -13,9 +14,12 @@ from libc.string cimport memcpy
 cdef extern from "exact_sum.h" nogil:
     enum:
         FR_DIGITS, FR_SPECIALS, FR_BLOCK
+    ctypedef struct fr_shape:
+        pass
     ctypedef struct fr_cells:
         pass
-    void fr_add_block(double *, const double *, const int32_t *, long, fr_cells *, int64_t *, int64_t *)
+    void fr_add_block(
+        double *, const double *, const int32_t *, long, fr_shape *, fr_cells *, int64_t *, int64_t *)
     void fr_drain_cells(fr_cells *, int64_t *)
     void forget_absent(const double *, double *, long)
     void multiply(const double *, double *, long)
@@ -24,6 +28,9 @@ cdef extern from "exact_sum.h" nogil:
     void widen_f32(const float *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
+
+cdef extern from "slice_runs.h" nogil:
+    long fr_run_end(const int32_t *, long, long)
 
 cdef extern from "binary.h" nogil:
     void fr_log_losses_f32(const float *, const uint8_t *, const double *, const int32_t *, double, double *,
@@ -87,6 +94,7 @@ cdef enum Terms:
 cdef class _Sum:
     """Where the terms of one call go; frees its cells on every way out."""
 
+    cdef fr_shape shape
     cdef fr_cells *cells
     cdef int64_t[:, ::1] digits
     cdef int64_t[:, ::1] special
@@ -122,18 +130,13 @@ cdef class _Sum:
             self.add_weighted(term, weight, start, n)
 
     cdef void add_weighted(self, double *term, const double *weight, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
-        if self.cells != NULL:
-            fr_add_block(term, weight, NULL, n, self.cells, &self.digits[self.at, 0], &self.special[self.at, 0])
-        else:
-            fr_add_block(term, weight, &self.slices[start], n, NULL, &self.digits[0, 0], &self.special[0, 0])
+        cdef const int32_t *slice = &self.slices[start] if self.cells == NULL else NULL
+        cdef Py_ssize_t at = self.at if self.cells != NULL else 0
+        fr_add_block(term, weight, slice, n, &self.shape, self.cells, &self.digits[at, 0], &self.special[at, 0])
 
     cdef void close(self) noexcept nogil:
-        cdef Py_ssize_t s
         if self.cells != NULL:
             fr_drain_cells(self.cells, &self.digits[self.at, 0])
-        else:
-            for s in range(self.digits.shape[0]):
-                fr_carry(&self.digits[s, 0])
 
 
 cdef void _add(
@@ -169,15 +172,19 @@ cdef void _add(
 def add_values(const value[::1] values, weights, slices, digits, special, Py_ssize_t at=0):
     """Adds values, times weights where there are any."""
     cdef Py_ssize_t rows = values.shape[0]
-    cdef int64_t[:, ::1] sums = digits
-    if value is uint8_t:
-        if rows and weights is None and slices is None:
-            with nogil:
-                fr_add_bytes(&values[0], rows, &sums[at, 0])
-            return
+    cdef Py_ssize_t start = 0, end = rows
     cdef _Sum total = _Sum(digits, special, weights, slices, at, rows)
     if rows == 0:
         return
+    if value is uint8_t:
+        if weights is None:
+            with nogil:
+                while start < rows:
+                    if total.slices is not None:
+                        end, at = fr_run_end(&total.slices[0], start, rows), total.slices[start]
+                    fr_add_bytes(&values[start], end - start, &total.digits[at, 0])
+                    start = end
+            return
     with nogil:
         _add(VALUES, <value *> &values[0], NULL, 0.0, NULL, rows, total)
 

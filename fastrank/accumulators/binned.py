@@ -31,7 +31,8 @@ class ScoreHistogram(ScoreAccumulator):
     float32 grid; wider scores are rounded down to it.
 
     Memory: a table of 16 bytes a cell (32 with weights), at 20 bits 16 MiB, for all rows, and for slices of many rows
-    while tables take at most half of the limit; 48 bytes (80) for each cell that holds rows of other slices, at most as
+    while tables take at most half of the limit, of which only pages of 256 cells that hold rows take memory (at 16 bits
+    and probabilities, some 24 KiB a slice); 48 bytes (80) for each cell that holds rows of other slices, at most as
     much as a table.  Past the limit tables are given up for those; where that is still too much, it is an error.
     """
 
@@ -86,6 +87,10 @@ class ScoreHistogram(ScoreAccumulator):
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds the cells of all slices of another."""
         self._cells.merge(other._cells, numbers)
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes the cells of a slice hold nothing."""
+        self._cells.clear(s)
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The cells that hold rows, ascending."""

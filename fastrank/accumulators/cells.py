@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import mmap
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastrank._kernels import cells as kernels
+from fastrank._kernels import checks
 from fastrank.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -15,15 +17,39 @@ if TYPE_CHECKING:
 __all__ = ["SlicedCells"]
 
 DEFAULT_MEMORY_LIMIT = 2 << 30
-# Tables stand in chunks of at least this many cells, so that there are few chunks; what of them was never written to
-# takes no memory.
+# Tables stand in chunks of at least this many cells, so that there are few chunks.
 CHUNK_BITS = 20
 # Rows and cells wait, in all slices together, until they take this much, or half as much as the sorted cells: each then
 # takes part in a number of merges that grows with the logarithm of the number of rows only.
 WAITING_BYTES = 16 << 20
 # To sort a row costs several times what it costs to count it in a table: a slice gets one when a row for each so many
-# cells was sorted, as long as tables take at most half of the limit.
-CELLS_A_ROW = 16
+# cells has come, as long as tables take at most half of the limit.
+CELLS_A_ROW = 64
+# How often tables would fill the limit if all their pages were used.  Scores of one kind, such as probabilities, use
+# few of the pages that all numbers have.
+OVERCOMMITTED = 2
+
+
+class _Table(NamedTuple):
+    """The words of all cells of a slice, and which pages of them were written to."""
+
+    words: NDArray[np.uint64]
+    pages: NDArray[np.uint8]
+
+    @property
+    def used(self) -> NDArray[np.uint32]:
+        """The cells that hold rows."""
+        return kernels.used_cells(*self)
+
+
+def _untouched(cells: int, width: int) -> NDArray[np.uint64]:
+    """Words of 0 that take memory page by page, when they are written to: NumPy asks for huge pages, which would make a
+    few cells of each table take all of it."""
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, 8 * width * cells, **private)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.uint64).reshape(cells, width)
 
 
 class SlicedCells:
@@ -43,10 +69,12 @@ class SlicedCells:
         self._waiting_rows: list[tuple[NDArray[Any], ...]] = []
         self._waiting_cells: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
         self._waiting_bytes = 0
-        self._sorted_rows = np.zeros(0, np.int64)  # by slice
+        self._rows = np.zeros(0, np.int64)  # by slice, those that came while some slice had no table
         self.tables = 0
+        self._used_pages = 0
         self._places = np.zeros(0, np.int32)  # number of the table, by slice; below 0: none
         self._chunks: list[NDArray[np.uint64]] = []
+        self._pages: list[NDArray[np.uint8]] = []
         self._sparing = False  # whether tables were given up to stay within the limit
         self._read: tuple[int, NDArray[np.uint32], NDArray[np.uint64]] | None = None
 
@@ -55,8 +83,13 @@ class SlicedCells:
 
     @property
     def table_bytes(self) -> int:
-        """Room that the table of a slice takes."""
+        """Room that the table of a slice takes where all of its pages are used."""
         return (8 * self.width) << self.bits
+
+    @property
+    def page_bytes(self) -> int:
+        """Room that a page of a table takes."""
+        return (8 * self.width) << kernels.PAGE_BITS
 
     @property
     def cell_bytes(self) -> int:
@@ -69,38 +102,41 @@ class SlicedCells:
         if len(self._places) < slices:
             more = max(slices, 2 * len(self._places)) - len(self._places)
             self._places = np.concatenate((self._places, np.full(more, -1, np.int32)))
-            self._sorted_rows = np.concatenate((self._sorted_rows, np.zeros(more, np.int64)))
+            self._rows = np.concatenate((self._rows, np.zeros(more, np.int64)))
 
     @property
     def _chunk_bits(self) -> int:
         return max(self.bits, CHUNK_BITS)
 
-    def _table_at(self, place: int) -> NDArray[np.uint64]:
+    def _table_at(self, place: int) -> _Table:
         chunk, first = divmod(place << self.bits, 1 << self._chunk_bits)
-        return self._chunks[chunk][first : first + (1 << self.bits)]
+        end = first + (1 << self.bits)
+        pages = slice(first >> kernels.PAGE_BITS, end >> kernels.PAGE_BITS)
+        return _Table(self._chunks[chunk][first:end], self._pages[chunk][pages])
 
-    def _table(self, s: int) -> NDArray[np.uint64] | None:
+    def _table(self, s: int) -> _Table | None:
         """The table of slice s, None where it has none."""
         place = int(self._places[s])
         return None if place < 0 else self._table_at(place)
 
-    def _slices_with_tables(self) -> list[tuple[int, NDArray[np.uint64]]]:
+    def _slices_with_tables(self) -> list[tuple[int, _Table]]:
         slices = np.flatnonzero(self._places[: self.slices] >= 0)
         return [
             (s, self._table_at(place)) for s, place in zip(slices.tolist(), self._places[slices].tolist(), strict=True)
         ]
 
-    def _make_table(self, s: int) -> NDArray[np.uint64]:
+    def _make_table(self, s: int) -> _Table:
         if self.tables << self.bits >= len(self._chunks) << self._chunk_bits:
-            self._chunks.append(np.zeros((1 << self._chunk_bits, self.width), np.uint64))
+            self._chunks.append(_untouched(1 << self._chunk_bits, self.width))
+            self._pages.append(np.zeros(1 << (self._chunk_bits - kernels.PAGE_BITS), np.uint8))
         self._places[s] = self.tables
         self.tables += 1
         return self._table_at(self.tables - 1)
 
-    def _table_for_all(self, s: int) -> NDArray[np.uint64] | None:
+    def _table_for_all(self, s: int) -> _Table | None:
         """The table of a slice that gets all rows, made where it is within the limit."""
         table = self._table(s)
-        if table is None and not self._sparing and (self.tables + 1) * self.table_bytes <= self.memory_limit:
+        if table is None and not self._sparing and self._room() + self.table_bytes <= self.memory_limit:
             table = self._make_table(s)
             self._move_to_tables([])
         return table
@@ -117,17 +153,21 @@ class SlicedCells:
         table = self._table_for_all(0) if slices is None else None
         if table is not None:
             if weights is None:
-                kernels.count_cells(scores, labels, self.bits, table)
+                self._used_pages += kernels.count_cells(scores, labels, self.bits, *table)
             else:
-                kernels.weigh_cells(scores, labels, weights, self.bits, table)
+                self._used_pages += kernels.weigh_cells(scores, labels, weights, self.bits, *table)
             return
         if slices is None:
             slices = np.zeros(len(labels), np.int32)
-        tables = self.bits, self._places[: self.slices], self._chunks, self._chunk_bits
-        if weights is None:
-            self._wait_rows(kernels.deal_counts(scores, labels, slices, *tables))
-        else:
-            self._wait_rows(*kernels.deal_weights(scores, labels, weights, slices, *tables))
+        elif self.tables < self.slices:
+            checks.count_rows(slices, None, self._rows[: self.slices])
+            self._move_to_tables(self._slices_of_many_rows())
+        tables = self.bits, self._places[: self.slices], self._chunks, self._pages, self._chunk_bits
+        keys, left, fresh = kernels.deal_rows(scores, labels, weights, slices, *tables)
+        self._used_pages += fresh
+        self._wait_rows(keys, *(() if left is None else (left,)))
+        if self._room() > self._most_room():
+            self.settle()
 
     def _wait_rows(self, *rows: NDArray[Any]) -> None:
         if rows[0].size:
@@ -146,9 +186,12 @@ class SlicedCells:
         self._read = None
         table = self._table(s)
         if table is not None:
-            kernels.add_cells(table, cells, words)
+            self._add_to_table(table, cells, words)
         else:
             self._wait_cells(np.uint64(s << self.bits) | cells, words)
+
+    def _add_to_table(self, table: _Table, cells: NDArray[np.uint64], words: NDArray[np.uint64]) -> None:
+        self._used_pages += kernels.add_cells(table.words, cells, words, table.pages)
 
     def _wait_cells(self, keys: NDArray[np.uint64], words: NDArray[np.uint64]) -> None:
         if keys.size:
@@ -156,25 +199,42 @@ class SlicedCells:
             self._wait(keys.size * self.cell_bytes)
 
     def merge(self, other: SlicedCells, numbers: NDArray[np.intp]) -> None:
-        """Adds those of another, whose slice s is this one's slice numbers[s]."""
+        """Adds those of another, whose slice s is part of this one's slice numbers[s], if that is not below 0."""
         self._read = None
         other.settle()
-        for s, theirs in other._slices_with_tables():
+        # Where the other is this one, what it holds may move from tables to sorted cells, or back, on the way.
+        tables, keys, words = other._slices_with_tables(), other.keys, other.words
+        for s, theirs in tables:
             number = int(numbers[s])
+            if number < 0:
+                continue
             mine = self._table(number)
             if mine is None and (number == 0 or self._tables_left() > 0):
                 mine = self._table_for_all(number)
             if mine is not None:
-                kernels.add_table(mine, theirs)
+                self._used_pages += kernels.add_table(mine.words, theirs.words, mine.pages, theirs.pages)
             else:
-                cells, words = other.of(s)
-                self._wait_cells(np.uint64(number << self.bits) | cells, words)
-        if other.keys.size:
-            mask = np.uint64((1 << self.bits) - 1)
-            slices = numbers.astype(np.uint64)[(other.keys >> np.uint64(self.bits)).astype(np.intp)]
-            keys = slices << np.uint64(self.bits) | other.keys & mask
+                cells = theirs.used
+                self._wait_cells(np.uint64(number << self.bits) | cells, theirs.words[cells])
+        slices = numbers[(keys >> np.uint64(self.bits)).astype(np.intp)]
+        if (slices < 0).any():
+            kept = slices >= 0
+            slices, keys, words = slices[kept], keys[kept], words[kept]
+        if keys.size:
+            keys = slices.astype(np.uint64) << np.uint64(self.bits) | keys & np.uint64((1 << self.bits) - 1)
             order = np.argsort(keys, kind="stable")
-            self._wait_cells(keys[order], other.words[order])
+            self._wait_cells(*kernels.fold_cells(keys[order], words[order], 0))
+
+    def clear(self, s: int) -> None:
+        """Makes a slice hold nothing."""
+        self.settle()
+        self._read = None
+        table = self._table(s)
+        if table is not None:
+            table.words.reshape(len(table.pages), -1)[table.pages != 0] = 0
+        first, stop = self._borders(s)
+        self.keys = np.delete(self.keys, slice(first, stop))
+        self.words = np.delete(self.words, slice(first, stop), axis=0)
 
     def settle(self) -> None:
         """Brings what waits among the sorted cells or into tables; ParameterError where it is past the limit."""
@@ -199,8 +259,6 @@ class SlicedCells:
                 keys, weights = keys[order], [weights[0][order]]
             else:
                 keys.sort()
-            slices = np.bincount((keys >> np.uint64(self.bits + 1)).astype(np.intp), minlength=len(self._sorted_rows))
-            self._sorted_rows += slices
             self._waiting_cells.append(kernels.tally(keys, weights[0] if weights else None))
         if len(self._waiting_cells) > 1:
             keys, words = (np.concatenate(column) for column in zip(*self._waiting_cells, strict=True))
@@ -218,20 +276,28 @@ class SlicedCells:
 
     def _tables_left(self) -> int:
         """How many tables more may be made for the sake of speed."""
-        return 0 if self._sparing else max(0, self.memory_limit // 2 // self.table_bytes - self.tables)
+        if self._sparing:
+            return 0
+        room = self.memory_limit // 2 - self._room()
+        return max(
+            0, min(room // self.table_bytes, OVERCOMMITTED * self.memory_limit // self.table_bytes - self.tables)
+        )
+
+    def _slices_of_many_rows(self) -> list[int]:
+        """The slices that get a table for the sake of speed, of those that have none."""
+        many = (self._places[: self.slices] < 0) & (self._rows[: self.slices] >= (1 << self.bits) // CELLS_A_ROW)
+        chosen = np.flatnonzero(many)
+        found: list[int] = chosen[np.argsort(-self._rows[chosen], kind="stable")][: self._tables_left()].tolist()
+        return found
 
     def _arrange(self) -> None:
-        """Makes tables of slices, and gives up tables, as it is better."""
+        """Makes tables of slices where they take less room than the sorted cells."""
         _, used = self._used()
-        without = self._places[: self.slices] < 0
-        full = without & (used * self.cell_bytes >= self.table_bytes)
-        many = without & ~full & (self._sorted_rows[: self.slices] >= (1 << self.bits) // CELLS_A_ROW)
-        chosen = np.flatnonzero(many)
-        chosen = chosen[np.argsort(-self._sorted_rows[chosen], kind="stable")][: self._tables_left()]
-        self._move_to_tables([*np.flatnonzero(full).tolist(), *chosen.tolist()])
+        full = (self._places[: self.slices] < 0) & (used * self.cell_bytes >= self.table_bytes)
+        self._move_to_tables(np.flatnonzero(full).tolist())
 
     def _room(self) -> int:
-        return self.tables * self.table_bytes + self.keys.size * self.cell_bytes
+        return self._used_pages * self.page_bytes + self.keys.size * self.cell_bytes
 
     def _most_room(self) -> int:
         """The limit, but for what waits where slices have no tables."""
@@ -241,13 +307,16 @@ class SlicedCells:
         """Makes tables, and moves the sorted cells of all slices that have one there."""
         for s in new:
             self._make_table(s)
-        borders, _ = self._used()
+        if not self.keys.size:
+            return
+        borders, used = self._used()
         mask = np.uint64((1 << self.bits) - 1)
         moved = np.zeros(self.keys.size, np.bool_)
         for s, table in self._slices_with_tables():
-            part = slice(borders[s], borders[s + 1])
-            kernels.add_cells(table, self.keys[part] & mask, self.words[part])
-            moved[part] = True
+            if used[s]:
+                part = slice(borders[s], borders[s + 1])
+                self._add_to_table(table, self.keys[part] & mask, self.words[part])
+                moved[part] = True
         if moved.any():
             self.keys, self.words = self.keys[~moved], self.words[~moved]
 
@@ -257,14 +326,14 @@ class SlicedCells:
         parts, kept = [(self.keys, self.words)], []
         for s, table in self._slices_with_tables():
             cells, words = self._cells_of(s)
-            if cells.size * self.cell_bytes < self.table_bytes:
+            if cells.size * self.cell_bytes < int(table.pages.sum()) * self.page_bytes:
                 parts.append((np.uint64(s << self.bits) | cells, words))
             else:
-                kept.append((s, table))
-        self.tables, self._chunks = 0, []
+                kept.append((s, cells.astype(np.uint64), words))
+        self.tables, self._used_pages, self._chunks, self._pages = 0, 0, [], []
         self._places.fill(-1)
-        for s, table in kept:
-            self._make_table(s)[:] = table
+        for s, entries, words in kept:
+            self._add_to_table(self._make_table(s), entries, words)
         self.keys, self.words = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(self.keys, kind="stable")
         self.keys, self.words = self.keys[order], self.words[order]
@@ -276,13 +345,18 @@ class SlicedCells:
             self._read = (s, *self._cells_of(s))
         return self._read[1:]
 
+    def _borders(self, s: int) -> tuple[int, int]:
+        """Where the sorted cells of a slice begin and end."""
+        ends = np.array([s, s + 1], np.uint64) << np.uint64(self.bits)
+        first, stop = np.searchsorted(self.keys, ends).tolist()
+        return first, stop
+
     def _cells_of(self, s: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         table = self._table(s)
         if table is not None:
-            used = kernels.used_cells(table)
-            return used, table[used]
-        ends = np.array([s, s + 1], np.uint64) << np.uint64(self.bits)
-        first, stop = np.searchsorted(self.keys, ends).tolist()
+            used = table.used
+            return used, table.words[used]
+        first, stop = self._borders(s)
         return (self.keys[first:stop] & np.uint64((1 << self.bits) - 1)).astype(np.uint32), self.words[first:stop]
 
     def folded(self, bits: int) -> SlicedCells:

@@ -42,8 +42,9 @@ class LargestError(RowAccumulator):
         weights = rows.get("weight")
         if weights is not None:
             sizes[weights == 0] = -np.inf
-        if slices is not None:
-            np.maximum.at(self.largest, slices, sizes)
+        if slices is not None and rows.count:
+            starts = np.flatnonzero(np.concatenate(([True], slices[1:] != slices[:-1])))
+            np.maximum.at(self.largest, slices[starts], np.maximum.reduceat(sizes, starts))
         elif rows.count:
             self.largest[0] = max(self.largest[0], sizes.max())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrank._kernels import slices as kernels
 from fastrank.accumulators.distinct import DistinctScores
 from fastrank.accumulators.generations import widened
 from fastrank.accumulators.scores import ScoreAccumulator
@@ -31,6 +32,9 @@ LEAST_WAITING, MOST_WAITING = 8, 4
 MOST_WAITING_BYTES = 2 << 30
 # Runs in memory past this part of the limit go to a file.
 MOST_SORTED = 2
+# Rows of several slices wait side by side until there are so many a slice: to hand over a few at a time would cost more
+# than to sort them.
+ROWS_A_SLICE = 1 << 13
 # A state of so many bytes is given whatever the limit.
 SMALL_STATE = 1 << 20
 
@@ -42,7 +46,7 @@ class ScoreRuns(ScoreAccumulator):
     Memory grows with the number of distinct scores, within memory_limit, past which they go to a temporary file: 6
     bytes each for float32 where a score stands for up to 255 rows of a class, 10 for float64 (up to 36 and 40 with
     weights); and 2 bytes for each row that waits to be sorted (8 for float64; 8 more for a weight).  A slice takes some
-    2 KiB besides.
+    2 KiB besides, and rows of several slices 9 bytes or more until they are handed over to these.
     """
 
     kind = "score_runs"
@@ -51,6 +55,8 @@ class ScoreRuns(ScoreAccumulator):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._slices: list[DistinctScores] = []
+        self._mixed: list[Arrays] = []  # rows of several slices: the columns, and the slice of each
+        self._mixed_rows = 0
 
     @property
     def ragged(self) -> dict[str, DTypeLike]:  # type: ignore[override]
@@ -73,12 +79,37 @@ class ScoreRuns(ScoreAccumulator):
         first = 0 if slices is None else int(slices[0])
         if slices is None or (slices == first).all():
             self._slices[first].add(columns)
-        else:
-            order = np.argsort(slices, kind="stable")
-            numbers, starts = np.unique(slices[order], return_index=True)
-            for number, part in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
-                self._slices[number].add(tuple(column[part] for column in columns))
-        self._make_room()
+            self._make_room()
+            return
+        if self._mixed and self._mixed[0][0].dtype != columns[0].dtype:
+            self._part()
+        self._mixed.append(tuple(column.copy() for column in (*columns, slices)))
+        self._mixed_rows += rows.count
+        if self._mixed_rows >= ROWS_A_SLICE * self.slices or self._mixed_bytes > self.memory_limit // LEAST_WAITING:
+            self._part()
+            self._make_room()
+
+    @property
+    def _mixed_bytes(self) -> int:
+        return sum(column.nbytes for columns in self._mixed for column in columns)
+
+    def _part(self) -> None:
+        """Hands the rows of several slices over to these."""
+        if not self._mixed:
+            return
+        *columns, slices = (np.concatenate(parts) for parts in zip(*self._mixed, strict=True))
+        self._mixed, self._mixed_rows = [], 0
+        order, slices = kernels.sort_by_slice(slices) or (None, slices)
+        if order is not None:
+            columns = [column[order] for column in columns]
+        starts = [0, *(np.flatnonzero(slices[1:] != slices[:-1]) + 1).tolist()]
+        for start, stop in zip(starts, [*starts[1:], slices.size], strict=True):
+            self._slices[slices[start]].add(tuple(column[start:stop] for column in columns))
+
+    def _of(self, s: int) -> DistinctScores:
+        """What slice s holds."""
+        self._part()
+        return self._slices[s]
 
     def _make_room(self) -> None:
         """Sorts what waits where that is enough, and moves runs to files where they are too many."""
@@ -98,20 +129,34 @@ class ScoreRuns(ScoreAccumulator):
 
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Takes in what all slices of another hold."""
-        for s in range(other.slices):
-            self._slices[numbers[s]].merge(other._slices[s])
+        self._part()
+        other._part()
+        added, often = 0, self.memory_limit // LEAST_WAITING
+        for s in np.flatnonzero(numbers >= 0).tolist():
+            theirs = other._slices[s]
+            self._slices[numbers[s]].merge(theirs)
+            added += theirs.waiting_bytes + theirs.sorted_bytes
+            if added > often:
+                added = 0
+                self._make_room()
         if self._slices:
             self._make_room()
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes a slice hold no scores."""
+        self._part()
+        self._slices[s] = DistinctScores(self.weighted)
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The runs of a slice."""
         width = 8 * len(self.ragged)
-        if self._slices[s].spilled and self._slices[s].size * width > max(self.memory_limit, SMALL_STATE):
+        held = self._of(s)
+        if held.spilled and held.size * width > max(self.memory_limit, SMALL_STATE):
             raise FastrankError(
-                f"the state would hold {self._slices[s].size * width} bytes of distinct scores, more than "
+                f"the state would hold {held.size * width} bytes of distinct scores, more than "
                 f"memory_limit={self.memory_limit}: raise it, or take auc(bits=...), whose state has a fixed size"
             )
-        (blocks,) = self._slices[s].blocks()
+        (blocks,) = held.blocks()
         parts = [widened((block.keys, *block.negatives, *block.positives)) for block in blocks]
         if not parts:
             return {name: np.empty(0, dtype) for name, dtype in self.ragged.items()}
@@ -121,12 +166,12 @@ class ScoreRuns(ScoreAccumulator):
         """Merges runs."""
         if not self.weighted and any((arrays[name] < 0).any() for name in ("negatives", "positives")):
             raise ValueError("a count is negative")
-        self._slices[s].take(tuple(np.ascontiguousarray(arrays[name]) for name in self.ragged))
+        self._of(s).take(tuple(np.ascontiguousarray(arrays[name]) for name in self.ragged))
 
     def totals(self, s: int) -> Totals:
         """The weight of each class in slice s."""
-        return self._slices[s].totals
+        return self._of(s).totals
 
     def blocks(self, s: int, count: int = 1) -> Sequence[Iterator[Block]]:
         """The distinct scores of slice s, in up to `count` parts."""
-        return self._slices[s].blocks(count)
+        return self._of(s).blocks(count)

@@ -54,6 +54,11 @@ def limited(limit: int, *batches: pa.RecordBatch, **options: Any) -> Evaluator:
     return helpers.fed(made, batches)
 
 
+def less_than_a_table(weighted: bool) -> int:
+    """A limit below what a table of 14 bits may take."""
+    return ((32 if weighted else 16) << 14) - 1
+
+
 def tables_of(of: Evaluator) -> int:
     of.state()
     return histogram(of)._cells.tables
@@ -66,14 +71,14 @@ def parts_of(batch: pa.RecordBatch, count: int) -> list[pa.RecordBatch]:
 @WEIGHTED
 def test_tables_and_sorted_cells_are_one_state(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = rows(3000)
-    # All slices and the overall one have tables; only that one; none.
+    # All slices and the overall one have tables; only that one and a slice of half of the rows; none.
     monkeypatch.setattr(cells, "CELLS_A_ROW", 1 << 20)
     dense = evaluator(*parts_of(batch, 4), weighted=weighted)
     assert tables_of(dense) == 6
-    monkeypatch.setattr(cells, "CELLS_A_ROW", 1)
+    monkeypatch.setattr(cells, "CELLS_A_ROW", 16)
     mixed = evaluator(*parts_of(batch, 3), weighted=weighted)
-    assert tables_of(mixed) == 1
-    sparse = limited(400_000, *parts_of(batch, 5), weighted=weighted)
+    assert tables_of(mixed) == 2
+    sparse = limited(less_than_a_table(weighted), *parts_of(batch, 5), weighted=weighted)
     assert tables_of(sparse) == 0
     for other in (mixed, sparse):
         same_state(dense, other)
@@ -95,8 +100,8 @@ def test_tables_and_sorted_cells_merge(weighted: bool, monkeypatch: pytest.Monke
     for order in permutations(range(3)):
         made = []
         for kind, j in enumerate(order):
-            monkeypatch.setattr(cells, "CELLS_A_ROW", (1, 1 << 20, 1 << 20)[kind])
-            limit = 300_000 if kind == 1 else 1 << 30
+            monkeypatch.setattr(cells, "CELLS_A_ROW", (64, 1 << 20, 1 << 20)[kind])
+            limit = less_than_a_table(weighted) if kind == 1 else 1 << 30
             made.append(limited(limit, shards[j], weighted=weighted))
         assert [tables_of(each) > 0 for each in made] == [True, False, True]
         states = [each.state() for each in made]
@@ -105,7 +110,7 @@ def test_tables_and_sorted_cells_merge(weighted: bool, monkeypatch: pytest.Monke
 
 
 def test_a_slice_becomes_a_table_where_that_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table.
+    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table, and then one of all rows.
     def of(count: int) -> Evaluator:
         scores = (np.arange(0x3F800000 >> 20, (0x3F800000 >> 20) + count // 2, dtype=np.uint32) << 20).view(np.float32)
         both = np.concatenate((scores, -scores))
@@ -113,7 +118,7 @@ def test_a_slice_becomes_a_table_where_that_is_smaller(monkeypatch: pytest.Monke
         return evaluator(pa.RecordBatch.from_pydict({n: pa.array(x.tolist()) for n, x in batch.items()}), bits=12)
 
     monkeypatch.setattr(cells, "CELLS_A_ROW", 1)
-    assert (tables_of(of(1364)), tables_of(of(1366))) == (1, 2)
+    assert (tables_of(of(1364)), tables_of(of(1366))) == (0, 2)
 
 
 def test_rows_wait_and_are_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +127,20 @@ def test_rows_wait_and_are_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> 
     whole = evaluator(batch, bits=20, weighted=True)
     monkeypatch.setattr(cells, "WAITING_BYTES", 1)
     same_state(evaluator(*parts_of(batch, 50), bits=20, weighted=True), whole)
+
+
+def test_tables_take_the_pages_that_are_used() -> None:
+    # Probabilities of four octaves: 8 cells of each of 40 slices, which lie in three pages of the 256 of a table.
+    count, slices = 80_000, 40
+    batch = pa.RecordBatch.from_pydict({
+        "y": np.arange(count) % 2, "p": np.arange(count) % 8 / 8 + 1 / 16, "c": np.arange(count) // (count // slices)
+    })  # fmt: skip
+    of = limited(16 << 20, batch, batch, bits=16)  # half of it holds 8 tables whose pages are all used
+    held = histogram(of)._cells
+    assert tables_of(of) > 8
+    assert held._used_pages <= 3 * tables_of(of)
+    assert held._used_pages == sum(int(pages.sum()) for pages in held._pages)
+    same_state(of, limited(16 << 20, *parts_of(batch, 7), *parts_of(batch, 3), bits=16))
 
 
 @WEIGHTED
@@ -140,11 +159,16 @@ def test_past_the_limit_is_an_error(weighted: bool) -> None:
 
 
 def test_tables_are_given_up_for_slices_that_come_later() -> None:
-    first, more = rows(1000, 1, slices=1), rows(4000, 2, slices=3000)
+    def powers(exponents: Any, slices: Any) -> pa.RecordBatch:
+        return pa.RecordBatch.from_pydict({"y": exponents % 2, "p": np.ldexp(1.0, exponents), "c": slices})
+
+    # Scores that lie in 100 pages of the tables of a slice and of all rows; with 18000 cells of other slices these fit
+    # as cells only.
+    first = powers(np.tile(np.arange(-100, 100), 10), np.zeros(2000, np.int64))
+    more = powers(np.arange(18000) % 3, np.arange(18000) // 3)
     table = histogram(evaluator(bits=16))._cells.table_bytes
-    # The table of the overall row fits; with the cells of 3000 slices it does not.
-    late = limited(table * 3 // 2, first, bits=16)
-    assert tables_of(late) == 1
+    late = limited(2 * table, first, bits=16)
+    assert tables_of(late) == 2
     assert tables_of(helpers.fed(late, [more])) == 0
     same_state(late, evaluator(first, more, bits=16))
 

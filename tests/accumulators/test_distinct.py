@@ -223,6 +223,32 @@ def test_slices_share_files():
         check(twin._slices[s], [rows_of[s]] * 3)
 
 
+@pytest.mark.parametrize("a_slice", [1, 30, 1 << 20])
+@pytest.mark.parametrize("ascending", [False, True])
+def test_rows_of_several_slices_wait_side_by_side(monkeypatch, a_slice, ascending):
+    monkeypatch.setattr(exact, "ROWS_A_SLICE", a_slice)
+    rng = np.random.default_rng(0)
+    state, twin = ScoreRuns(), ScoreRuns()
+    rows_of: dict[int, list] = {s: [] for s in range(4)}
+    for of in (state, twin):
+        of.grow(5)
+    for seed in range(6):
+        rows = make(100, seed, np.float64 if seed == 3 else np.float32, False)
+        slices = rng.integers(0, 1 if seed == 2 else 4, 100).astype(np.int32)
+        slices = np.sort(slices) if ascending else slices
+        state.update(SomeRows(*rows), slices)
+        for s in range(4):
+            rows_of[s].append(tuple(column[slices == s] for column in rows))
+        for column in rows:
+            column[:] = 0  # whose memory is used again
+    assert (state._mixed_rows > 0) == (a_slice > 100)
+    twin.merge(state, np.arange(5))
+    for of in (state, twin):
+        assert of.totals(4).negatives == of.totals(4).positives == 0
+        for s in range(4):
+            check(of._slices[s], rows_of[s])
+
+
 def test_rows_that_wait_are_few_enough_to_be_counted_in_32_bits(monkeypatch):
     monkeypatch.setattr(exact, "MOST_WAITING_BYTES", 500)
     state = ScoreRuns()

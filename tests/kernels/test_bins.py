@@ -118,9 +118,12 @@ def test_rows_equal_their_sums_however_they_come(count, seed, dtype, widths, str
             each.setflags(write=False)
     found = summed(*columns, edges, widths, strict, there, parts=1 + seed % 3)
     check(found, expected(*columns, edges, strict), count)
-    order = rng.permutation(count)
-    again = summed(*(None if c is None else c[order] for c in columns), edges, widths, strict, there)
-    assert all(a is b is None or np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+    orders = [rng.permutation(count)]
+    if numbers is not None:  # rows of a slice are taken together where they are adjacent
+        orders += [np.argsort(numbers, kind="stable"), np.argsort(numbers // 2, kind="stable")]
+    for order in orders:
+        again = summed(*(None if c is None else c[order] for c in columns), edges, widths, strict, there)
+        assert all(a is b is None or np.array_equal(a, b) for a, b in zip(found, again, strict=True))
 
 
 def test_many_rows_of_one_score_do_not_overflow():
@@ -129,6 +132,18 @@ def test_many_rows_of_one_score_do_not_overflow():
     counts, _, digits = summed(scores, np.ones(scores.size, np.uint8), None, None, [0.5], 2, False)
     assert counts.tolist() == [[[0, 0], [0, scores.size]]]
     assert total_of(digits[0, 1]) == scores.size - Fraction(1, 2**53)
+
+
+def test_long_runs_of_many_slices():
+    rng = np.random.default_rng(0)
+    slices = np.repeat(np.arange(40, dtype=np.int32), rng.choice([1, 63, 64, 65, 511, 512, 513, 9000], 40))
+    scores, labels = rng.random(slices.size), rng.integers(0, 2, slices.size).astype(np.uint8)
+    edges = [i / 15 for i in range(1, 15)]
+    found = summed(scores, labels, None, slices, edges, 15, False, 40, parts=3)
+    for s in range(40):
+        alone = summed(scores[slices == s], labels[slices == s], None, None, edges, 15, False)
+        assert np.array_equal(found[0][s], alone[0][0])
+        assert np.array_equal(found[2][s], alone[2][0])
 
 
 def test_what_does_not_fit_is_refused():

@@ -60,8 +60,9 @@ def count(scores: Any, labels: Any, bits: int = BITS, slices: Any = None, size: 
         table = np.zeros((1 << bits, 2), np.uint64)
         kernels.count_cells(scores, labels, bits, table)
         return table.ravel().astype(np.int64)
-    places, chunks = some_tables(size, bits, 2)
-    waiting = kernels.deal_counts(scores, labels, slices, bits, places, chunks, CHUNK)
+    places, chunks, pages = some_tables(size, bits, 2)
+    waiting, _, fresh = kernels.deal_rows(scores, labels, None, slices, bits, places, chunks, pages, CHUNK)
+    assert_pages(chunks, pages, fresh)
     assert np.array_equal(np.sort(slices[places[slices] < 0]), np.sort(waiting >> np.uint64(bits + 1)))
     return together(places, chunks, bits, *kernels.tally(np.sort(waiting), None)).ravel().astype(np.int64)
 
@@ -71,8 +72,9 @@ def weigh(scores: Any, labels: Any, weights: Any, bits: int = BITS, slices: Any 
         words = np.zeros((1 << bits, 4), np.uint64)
         kernels.weigh_cells(scores, labels, weights, bits, words)
     else:
-        places, chunks = some_tables(size, bits, 4)
-        waiting, left = kernels.deal_weights(scores, labels, weights, slices, bits, places, chunks, CHUNK)
+        places, chunks, pages = some_tables(size, bits, 4)
+        waiting, left, fresh = kernels.deal_rows(scores, labels, weights, slices, bits, places, chunks, pages, CHUNK)
+        assert_pages(chunks, pages, fresh)
         assert waiting.size == np.count_nonzero((places[slices] < 0) & (weights > 0))
         order = np.argsort(waiting)
         words = together(places, chunks, bits, *kernels.tally(waiting[order], left[order]))
@@ -84,7 +86,16 @@ def some_tables(size: int, bits: int, width: int) -> Any:
     """Tables, numbered backwards, of slices 0, 2, 4, ..."""
     places = np.full(size, -1, np.int32)
     places[::2] = np.arange(len(places[::2]))[::-1]
-    return places, [np.zeros((1 << CHUNK, width), np.uint64) for _ in range(1 + (size << bits >> CHUNK))]
+    count = 1 + (size << bits >> CHUNK)
+    chunks = [np.zeros((1 << CHUNK, width), np.uint64) for _ in range(count)]
+    return places, chunks, [np.zeros(1 << (CHUNK - kernels.PAGE_BITS), np.uint8) for _ in range(count)]
+
+
+def assert_pages(chunks: Any, pages: Any, fresh: int) -> None:
+    """Every page that holds something is marked, once."""
+    assert fresh == sum(int(marks.sum()) for marks in pages)
+    for words, marks in zip(chunks, pages, strict=True):
+        assert not words.reshape(len(marks), -1)[marks == 0].any()
 
 
 def together(places: Any, chunks: Any, bits: int, keys: Any, words: Any) -> Any:
@@ -273,23 +284,25 @@ def test_what_would_reach_past_an_array_is_refused() -> None:
         kernels.count_cells(scores, labels[1:], BITS, counts)
     with pytest.raises(ValueError, match="length"):
         kernels.weigh_cells(scores, labels, weights[1:], BITS, words)
-    places, chunks = some_tables(3, BITS, 2)
+    places, chunks, pages = some_tables(3, BITS, 2)
     weighed = [np.zeros((1 << CHUNK, 4), np.uint64)]
     with pytest.raises(ValueError, match="length"):
-        kernels.deal_counts(scores, labels, slices[1:], BITS, places, chunks, CHUNK)
+        kernels.deal_rows(scores, labels, None, slices[1:], BITS, places, chunks, pages, CHUNK)
     with pytest.raises(ValueError, match="length"):
-        kernels.deal_weights(scores, labels, weights[1:], slices, BITS, places, weighed, CHUNK)
+        kernels.deal_rows(scores, labels, weights[1:], slices, BITS, places, weighed, pages, CHUNK)
     with pytest.raises(ValueError, match=r"outside 0\.\.1"):
-        kernels.deal_counts(scores, labels, slices, BITS, places[:2], chunks, CHUNK)
+        kernels.deal_rows(scores, labels, None, slices, BITS, places[:2], chunks, pages, CHUNK)
     with pytest.raises(ValueError, match=r"outside 0\.\.2"):
-        kernels.deal_weights(scores, labels, weights, slices - np.int32(1), BITS, places, weighed, CHUNK)
+        kernels.deal_rows(scores, labels, weights, slices - np.int32(1), BITS, places, weighed, pages, CHUNK)
     with pytest.raises(ValueError, match="slice 2 has table 256 of 256"):
-        kernels.deal_counts(scores, labels, slices, BITS, np.array([0, 1, 256], np.int32), chunks, CHUNK)
+        kernels.deal_rows(scores, labels, None, slices, BITS, np.array([0, 1, 256], np.int32), chunks, pages, CHUNK)
     for chunk_bits in (BITS - 1, 27):
         with pytest.raises(ValueError, match="chunk_bits"):
-            kernels.deal_counts(scores, labels, slices, BITS, places - np.int32(9), chunks, chunk_bits)
+            kernels.deal_rows(scores, labels, None, slices, BITS, places - np.int32(9), chunks, pages, chunk_bits)
     with pytest.raises(ValueError, match="table"):
-        kernels.deal_counts(scores, labels, slices, BITS, places, weighed, CHUNK)
+        kernels.deal_rows(scores, labels, None, slices, BITS, places, weighed, pages, CHUNK)
+    with pytest.raises(ValueError, match="a table of 4096 cells with 15 pages"):
+        kernels.count_cells(scores, labels, BITS, counts, np.zeros(15, np.uint8))
     with pytest.raises(ValueError, match="lies outside a table"):
         kernels.add_cells(counts, np.array([1 << BITS], np.uint64), np.ones((1, 2), np.uint64))
     with pytest.raises(ValueError, match="table"):
@@ -367,6 +380,22 @@ def test_tables_add_up(data: Any, width: int) -> None:
     used = kernels.used_cells(mine)
     assert used.dtype == np.uint32
     same((used.astype(np.uint64), mine[used]), total, width)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_pages_that_are_not_marked_are_passed_over(width: int) -> None:
+    cells, words = np.array([0, 255, 256, 4095], np.uint64), np.ones((4, width), np.uint64)
+    mine, other = (np.zeros((4096, width), np.uint64) for _ in range(2))
+    marks, others = np.zeros(16, np.uint8), np.zeros(16, np.uint8)
+    assert kernels.add_cells(other, cells, words, others) == 3
+    assert others.tolist() == [1, 1, *[0] * 13, 1]
+    assert kernels.add_table(mine, other, marks, others) == 3
+    assert kernels.add_table(mine, other, marks, others) == 0
+    assert np.array_equal(mine, 2 * other)
+    assert np.array_equal(marks, others)
+    others[1] = 0
+    assert kernels.used_cells(other, others).tolist() == [0, 255, 4095]
+    assert kernels.used_cells(other).tolist() == cells.tolist()
 
 
 def test_folding_is_binning_anew() -> None:

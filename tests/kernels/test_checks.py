@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -74,3 +75,41 @@ def test_small_values_are_rounded_to_units(values: Any) -> None:
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0**-72, 5.0]), max_size=70))
 def test_positive_values_are_counted(values: list[float]) -> None:
     assert checks.count_positive(np.array(values, np.float64)) == sum(x > 0 for x in values)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_extent_of_values(dtype: Any) -> None:
+    for values in ([0.5], [0.25, -3.0, 7.0], [-2.0, -1.0], [math.inf, 1.0], [-0.0, 0.0], [5e-324, -math.inf]):
+        for tile in (1, 40):
+            column = np.tile(np.array(values, dtype), tile)
+            assert checks.extent(column) == (column.min(), column.max())
+    for nan in (math.nan, -math.nan):
+        for place in (0, 17, 99):
+            column = np.linspace(-1, 1, 100).astype(dtype)
+            column[place] = nan
+            assert any(map(math.isnan, checks.extent(column)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_are_counted_by_slice(weighted: bool) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [1, 15, 16, 17, 31, 32, 33, 1000, 2]
+    for slices in (
+        np.repeat(np.arange(9), sizes),
+        rng.integers(0, 9, 2000),
+        np.zeros(0, int),
+        np.repeat([8, 0, 8], 50),
+    ):
+        weights = rng.integers(0, 2, slices.size).astype(np.float64)
+        counts = np.full(10, 5)
+        checks.count_rows(slices.astype(np.int32), weights if weighted else None, counts)
+        present = slices[weights > 0] if weighted else slices
+        assert np.array_equal(counts, 5 + np.bincount(present, minlength=10))
+
+
+def test_slices_that_do_not_exist_are_not_counted() -> None:
+    for foreign in (-1, 4, 2**31 - 1):
+        with pytest.raises(ValueError, match=rf"slice {foreign} lies outside the 4"):
+            checks.count_rows(np.array([0, 0, foreign], np.int32), None, np.zeros(4, np.int64))
+    with pytest.raises(ValueError, match="length"):
+        checks.count_rows(np.zeros(3, np.int32), np.zeros(2), np.zeros(4, np.int64))

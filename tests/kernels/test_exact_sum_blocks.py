@@ -180,3 +180,55 @@ def test_every_instruction_set_gives_the_same_bits() -> None:
         )
         found.add(done.stdout)
     assert len(found) == 1
+
+
+RUNS = [1, 2, 11, 12, 13, 15, 16, 17, 100, BLOCK - 1, BLOCK, BLOCK + 1, 5000]
+
+
+def by_slice(add: Any, columns: list[Any], slices: Any, count: int) -> Any:
+    """The digits and special terms of all slices."""
+    found = zeros(count)
+    add(columns, slices, *found)
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(SPREADS, st.sampled_from(["plus", "minus", "both"]), st.integers(-300, 300), st.booleans(), st.integers(0, 999))
+def test_runs_of_slices_are_the_sums_of_each_slice(
+    spread: int, signs: str, top: int, weighted: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.choice(RUNS, 8)
+    slices = np.repeat(rng.permutation(8).astype(np.int32), sizes)
+    values = terms(slices.size, top, spread, signs, seed)
+    values[rng.random(values.size) < 0.02] = rng.choice([0.0, -0.0, 1.0, -math.inf, math.inf, math.nan])
+    labels = rng.integers(0, 2, slices.size).astype(np.uint8)
+    scores = rng.random(slices.size).astype(np.float32)
+    weights = rng.choice([0.0, 0.25, 3.0], slices.size) if weighted else None
+
+    def losses(columns: list[Any], codes: Any, digits: Any, special: Any) -> None:
+        _, y, p, w = columns
+        clipped = np.zeros(len(digits), np.int64)
+        exact_sum.add_log_loss(p, y, 2.0**-10, w, codes, digits, special, clipped)
+        digits[:, 0] += clipped  # compared with them
+
+    adders = [
+        lambda c, codes, *to: exact_sum.add_values(c[0], c[3], codes, *to),
+        lambda c, codes, *to: exact_sum.add_values(c[1], c[3], codes, *to),
+        losses,
+        lambda c, codes, *to: exact_sum.add_brier(c[2], c[1], c[3], codes, *to),
+        lambda c, codes, *to: exact_sum.add_loss("pinball", [0.1, 0.9], c[1], c[2], c[3], codes, *to),
+        lambda c, codes, *to: exact_sum.add_products(c[2].astype(np.float64), c[1], c[3], codes, *to),
+    ]
+    columns = [values, labels, scores, weights]
+    mixed = rng.permutation(slices.size)
+    shuffled = [None if c is None else c[mixed] for c in columns]
+    for add in adders:
+        found = by_slice(add, columns, slices, 9)
+        for one, two in zip(found, by_slice(add, shuffled, slices[mixed], 9), strict=True):
+            assert np.array_equal(one, two)
+        assert not found[0][8].any()
+        for s in range(8):
+            alone = by_slice(add, [None if c is None else c[slices == s] for c in columns], None, 1)
+            assert np.array_equal(found[0][s], alone[0][0])
+            assert np.array_equal(found[1][s], alone[1][0])
