@@ -234,7 +234,7 @@ def test_others_are_one_slice(most: int) -> None:
     assert ("slices" in found.table.column_names) == bool(past)
     for row in shown:
         row["a"] = 99 if row.pop("slices", None) == len(past) and past else row["a"]
-    exact = [name for name in ("a", "metric", "value", "rows", "undefined")]
+    exact = ["a", "metric", "value", "rows", "undefined"]
     per_row = [[repr(row[name]) for name in exact] for row in shown if row["metric"] != "mrr"]
     assert per_row == [[repr(row[name]) for name in exact] for row in expected if row["metric"] != "mrr"]
     if past:
