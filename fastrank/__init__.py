@@ -12,6 +12,7 @@ from fastrank.evaluator import Evaluator
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
+from fastrank.time_windows import Window, window
 
 if TYPE_CHECKING:
     from typing import Any
@@ -23,10 +24,12 @@ __all__ = [
     "Metric",
     "QueryValues",
     "Result",
+    "Window",
     "drift",
     "evaluate",
     "list_metrics",
     "metrics",
+    "window",
 ]
 
 

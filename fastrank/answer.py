@@ -31,13 +31,14 @@ def answer(
     """The values of metrics in all slices that have rows."""
     _tell_of_ties(requests, accumulators)
     sweeps = _sweeps(requests)
+    answers = [_Answer(request, accumulators) for request in requests]
     values = {}
     whole = {request.states[state] for request in requests for state in request.metric.overall.values()}
     overall = {identity: accumulators[identity].at(0) for identity in whole}
     for s in slices.display_order():
         held = {identity: _held(accumulators[identity], s, sweeps[identity], threads) for identity in sweeps}
         try:
-            values[s] = [_metric_value(request, accumulators, held, overall, s) for request in requests]
+            values[s] = [each.value(held, overall, s) for each in answers]
         except InvalidValueError as error:
             raise InvalidValueError(f"{error}{slices.in_words(s)}") from None
     # A slice of which where= excludes every row is none.
@@ -47,7 +48,8 @@ def answer(
     keys = pa.table({name: slices.column(name, shown) for name in slices.column_names})
     groupings = [slices.groupings[g - 1] if g else () for g, _ in (slices.keys[s] for s in shown)]
     names = {request.metric.canonical: request.metric.name for request in requests}
-    return Result(keys, groupings, [values[s] for s in shown], names)
+    others = {i: slices.others[s] for i, s in enumerate(shown) if s in slices.others}
+    return Result(keys, groupings, [values[s] for s in shown], names, others)
 
 
 def check_evaluated(result: Result, read: int) -> None:
@@ -76,40 +78,44 @@ def _held(accumulator: Accumulator, s: int, sweeps: Iterable[Sweep], threads: in
     return accumulator.sweep(s, sweeps, threads) if isinstance(accumulator, ScoreAccumulator) else accumulator.at(s)
 
 
-def _metric_value(
-    request: Request,
-    accumulators: Mapping[Identity, Accumulator],
-    held: Mapping[Identity, Any],
-    overall: Mapping[Identity, Any],
-    s: int,
-) -> MetricValue:
-    asked = request.metric.sweeps
-    value: Value = request.metric.finalize(
-        {
-            name: held[identity][asked[name]] if name in asked else held[identity]
-            for name, identity in request.states.items()
-        }
-        | {name: overall[request.states[state]] for name, state in request.metric.overall.items()}
-    )
-    first = accumulators[next(iter(request.states.values()))]
-    counts = first.counts(s) if isinstance(first, ListAccumulator) else {}
-    return MetricValue(
-        metric=request.metric.name,
-        model=request.model,
-        value=value.value,
-        bound_lower=value.lower,
-        bound_upper=value.upper,
-        exact=value.lower == value.upper,
-        ci_lower=value.ci_lower,
-        ci_upper=value.ci_upper,
-        rows=int(first.rows[s]),
-        rows_dropped=int(first.rows_dropped[s]),
-        rows_clipped=value.clipped,
-        rows_skipped=value.skipped,
-        **{name: counts.get(name) for name in LIST_COUNTS},
-        undefined=int(value.undefined or math.isnan(value.value)),
-        curve=value.curve,
-    )
+class _Answer:
+    """The values of a request in many slices; what is the same in all of them is looked up once."""
+
+    def __init__(self, request: Request, accumulators: Mapping[Identity, Accumulator]) -> None:
+        metric = request.metric
+        asked = metric.sweeps
+        self._finalize = metric.finalize
+        self._name, self._model = metric.name, request.model
+        self._states = [(name, identity, asked.get(name)) for name, identity in request.states.items()]
+        self._overall = {name: request.states[state] for name, state in metric.overall.items()}
+        self._first = accumulators[next(iter(request.states.values()))]
+        self._no_counts = dict.fromkeys(LIST_COUNTS)
+
+    def value(self, held: Mapping[Identity, Any], overall: Mapping[Identity, Any], s: int) -> MetricValue:
+        """The value in slice s."""
+        states = {name: held[i] if asked is None else held[i][asked] for name, i, asked in self._states}
+        states.update((name, overall[i]) for name, i in self._overall.items())
+        value: Value = self._finalize(states)
+        first, counts = self._first, self._no_counts
+        if isinstance(first, ListAccumulator):
+            counts = {**counts, **first.counts(s)}
+        return MetricValue(
+            metric=self._name,
+            model=self._model,
+            value=value.value,
+            bound_lower=value.lower,
+            bound_upper=value.upper,
+            exact=value.lower == value.upper,
+            ci_lower=value.ci_lower,
+            ci_upper=value.ci_upper,
+            rows=int(first.rows[s]),
+            rows_dropped=int(first.rows_dropped[s]),
+            rows_clipped=value.clipped,
+            rows_skipped=value.skipped,
+            undefined=int(value.undefined or math.isnan(value.value)),
+            curve=value.curve,
+            **counts,
+        )
 
 
 def _tell_of_ties(requests: Iterable[Request], accumulators: Mapping[Identity, Accumulator]) -> None:

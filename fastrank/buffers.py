@@ -61,9 +61,11 @@ def null_mask(array: pa.Array) -> NDArray[np.bool_] | None:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The array without dictionary, extension type or view layout, which few of Arrow's functions take."""
+    """The array without dictionary, runs, extension type or view layout, which few of Arrow's functions take."""
     if isinstance(array.type, pa.BaseExtensionType):
         array = array.storage
+    if pa.types.is_run_end_encoded(array.type):
+        array = pc.run_end_decode(array)
     if pa.types.is_dictionary(array.type):
         array = plain(array.dictionary).take(array.indices)
     if pa.types.is_string_view(array.type):

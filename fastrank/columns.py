@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastrank.judgments import Judgments
     from fastrank.where import Where
 
-__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "as_record_batch", "find_rows", "join_batches"]
+__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "Taken", "as_record_batch", "find_rows", "join_batches"]
 
 
 def as_record_batch(batch: Any) -> pa.RecordBatch:
@@ -264,6 +264,10 @@ def find_rows(row_sets: Sequence[RowSet], columns: Columns) -> tuple[dict[RowSet
     return {row_set: rows for row_set, (rows, _) in found.items()}, problems
 
 
+class Taken(dict[int, tuple[Any, Any]]):
+    """Parts of arrays by the identity of the array, which is kept, too."""
+
+
 class Rows:
     """Rows of a row set in one batch: typed arrays by role, all of length `count`."""
 
@@ -274,14 +278,14 @@ class Rows:
         index: NDArray[np.intp] | None,
         dropped: NDArray[np.intp] | None,
         bounds: tuple[int, int] | None = None,
-        taken: dict[int, tuple[Any, Any]] | None = None,
+        taken: Taken | None = None,
     ) -> None:
         self.row_set = row_set
         self.columns = columns
         self.index = index
         self.dropped = dropped
         self.bounds = bounds
-        # By array of the batch: that array, and its part here; shared by rows of the same index.
+        # Shared by rows of the same index.
         self._taken = taken
         self._arrays: dict[str, Any] = {}
         total = columns.batch.num_rows if index is None else index.size
@@ -351,7 +355,7 @@ class Rows:
         start, stop = self.bounds or (0, self.count)
         return np.arange(start, stop) if self.index is None else self.index[start:stop]
 
-    def reorder(self, order: NDArray[np.intp], taken: dict[int, tuple[Any, Any]] | None = None) -> Rows:
+    def reorder(self, order: NDArray[np.intp], taken: Taken | None = None) -> Rows:
         """These rows in another order; `taken` is shared by those of other row sets with the same index and order, so
         that each column is gathered once."""
         index = order if self.index is None and self.bounds is None else self.positions[order]

@@ -15,6 +15,7 @@ from fastrank.metrics.base import ROLES
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
+from fastrank.slices import DEFAULT_MAX_SLICES
 from fastrank.sources import open_source
 from fastrank.states_dir import StatesDir
 from fastrank.stats import Meter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fastrank.result import Result
     from fastrank.sources import Source
     from fastrank.stats import SkippedFile
+    from fastrank.time_windows import By
 
 __all__ = ["compute", "evaluate", "feed", "run", "thread_count"]
 
@@ -56,7 +58,9 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     item: str | None = None,
     ranking: str | None = None,
     relevant: str | None = None,
-    by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
+    by: By = None,
+    max_slices: int = DEFAULT_MAX_SLICES,
+    other_slices: bool = False,
     where: Any = None,
     on_invalid: str = "raise",
     qrels: Any = None,
@@ -95,8 +99,15 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     ranking, relevant : str, optional
         In place of label, score and item: columns of lists, a row a query, of ids from the first rank down, and of the
         ids that are relevant.
-    by : str, list of str, or list of lists of str, optional
-        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
+    by : str, Window, list of these, or list of lists of them, optional
+        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.  `fastrank.window` makes one
+        of a column of time.
+    max_slices : int
+        How many slices a grouping may have; more are an error, or see `other_slices`.
+    other_slices : bool
+        Let a grouping have any number of slices, and give the max_slices with the most rows and one that adds up all
+        its others: its keys are null, and the column `slices`, null for every other row of the table, says how many
+        these are.  The state keeps all of them, in memory too, so that results of merged states are those of all rows.
     where : str or pyarrow.compute.Expression, optional
         Only rows that meet the condition count; files and row groups that cannot hold one are not read.  With `qrels`,
         a judged query of which it excludes all rows is missing.
@@ -174,6 +185,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         ranking=ranking,
         relevant=relevant,
         by=by,
+        max_slices=max_slices,
+        other_slices=other_slices,
         where=where,
         on_invalid=on_invalid,
         qrels=qrels,

@@ -11,13 +11,14 @@ from fastrank.atomic import atomic_file
 from fastrank.class_weights import ClassWeights
 from fastrank.columns import as_record_batch
 from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.folding import fold_slices
 from fastrank.intake import Intake
 from fastrank.pairing import derive
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
 from fastrank.requests import Roles, bind, read_groupings, read_metrics
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
-from fastrank.slices import Slices
+from fastrank.slices import DEFAULT_MAX_SLICES, Slices
 from fastrank.wire import State, from_table, read_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from fastrank.metrics.base import Metric
     from fastrank.requests import Identity
     from fastrank.result import Result
+    from fastrank.time_windows import By
 
 __all__ = ["Evaluator"]
 
@@ -41,8 +43,8 @@ class Evaluator:
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
     label, score, rank, weight, class_weight, negative_downsampling, query, query_weight, item, ranking, relevant
         Columns in their roles, and weights by class: see `fastrank.evaluate`.
-    by : str, list of str, or list of lists of str, optional
-        Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
+    by, max_slices, other_slices
+        Slice columns, windows of time, and how many slices there may be: see `fastrank.evaluate`.
     where : str or pyarrow.compute.Expression, optional
         Only rows that meet the condition count, e.g. `"clicked = 1 and country <> 'DE'"`.
     on_invalid : "raise" or "drop"
@@ -87,7 +89,9 @@ class Evaluator:
         item: str | None = None,
         ranking: str | None = None,
         relevant: str | None = None,
-        by: str | Sequence[str] | Sequence[Sequence[str]] | None = None,
+        by: By = None,
+        max_slices: int = DEFAULT_MAX_SLICES,
+        other_slices: bool = False,
         where: Any = None,
         on_invalid: str = "raise",
         qrels: Any = None,
@@ -111,20 +115,23 @@ class Evaluator:
         }
         weights = ClassWeights.make(class_weight, negative_downsampling)
         self._roles = Roles.make(where, on_invalid, qrels, weights, score=score, **columns)
-        slices = Slices(read_groupings(by))
+        groupings = read_groupings(by)
+        slices = Slices.of(groupings, None if _reads_others(max_slices, other_slices=other_slices) else max_slices)
         self._arguments: dict[str, Any] = {
             **columns,
             "class_weight": class_weight if class_weight is None else dict(class_weight),
             "negative_downsampling": negative_downsampling,
             "score": list(self._roles.scores) or None,
-            "by": [list(grouping) for grouping in slices.groupings] or None,
+            "by": groupings or None,
+            "max_slices": max_slices,
+            "other_slices": other_slices,
             "where": self._roles.where[0] if self._roles.where else None,
             "on_invalid": on_invalid,
             "qrels": qrels,
             "queries": queries,
             "memory_limit": memory_limit,
         }
-        plan = Plan.make(self._metrics, self._roles, slices.column_names, queries, memory_limit)
+        plan = Plan.make(self._metrics, self._roles, slices.source_columns, queries, memory_limit)
         self._intake = Intake(plan, slices)
         self.memory_limit = memory_limit
         self.threads = 1  # that a result may use
@@ -274,7 +281,10 @@ class Evaluator:
                         f"{request.metric.name} reads {identity.text}, which the state does not hold"
                     )
                 accumulators[identity] = found
-        return answer(requests, accumulators, self._intake.slices, self.threads)
+        slices = self._intake.slices
+        if self._arguments["other_slices"]:
+            slices, accumulators = fold_slices(slices, accumulators, self._arguments["max_slices"])
+        return answer(requests, accumulators, slices, self.threads)
 
     def open_lists(self) -> Iterator[tuple[Identity, Lists]]:
         """The lists of each stream that may go on, as if they were complete, and those of judged queries without
@@ -288,6 +298,15 @@ class Evaluator:
     def __reduce__(self) -> tuple[Any, ...]:
         positions = {identity.text: stream.position for identity, stream in self.plan.streams.items()}
         return _restore, (self._metrics, self._arguments, self._row, self.plan.of_lists, positions, self.state())
+
+
+def _reads_others(max_slices: int, *, other_slices: bool) -> bool:
+    """Whether slices past the limit are added up; ParameterError where the limit is none."""
+    if isinstance(max_slices, bool) or not isinstance(max_slices, int) or max_slices < 1:
+        raise ParameterError(f"max_slices={max_slices!r}; allowed: a number of slices, an integer from 1 on")
+    if not isinstance(other_slices, bool):
+        raise ParameterError(f"other_slices={other_slices!r}; allowed: True, False")
+    return other_slices
 
 
 def _restore(

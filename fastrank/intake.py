@@ -8,6 +8,7 @@ import numpy as np
 
 from fastrank._kernels import slices as kernels
 from fastrank.accumulators.base import RowAccumulator
+from fastrank.columns import Taken
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
@@ -55,7 +56,7 @@ class Intake:
         self.check()
         columns = self.plan.view(batch, first_row, describe_row)
         rows_of, negatives = check_rows(self.plan.distinct_row_sets, columns, self._negatives)
-        codes = self.slices.codes(columns)
+        codes = self.slices.codes(columns, rows_of.values())
         for row_set, of_rows in self.plan.row_accumulators:
             of_rows.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self.plan.streams.items()}
@@ -127,7 +128,7 @@ class Intake:
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
         rows = lists.heads or lists.rows
         # Which slices queries without rows would be of, nobody knows.
-        codes = [] if lists.missing is not None else self.slices.codes(rows.columns)
+        codes = [] if lists.missing is not None else self.slices.codes(rows.columns, [rows])
         for _, accumulator in accumulators:
             accumulator.grow(self.slices.count)
         splits = [lists.split(rows.select(code)) for code in codes if code is not None]
@@ -156,18 +157,14 @@ class Intake:
         self.plan.remove(set(pairing.lacking))
         self.plan.coarsen(pairing.coarsened)
         self._broken, self._negatives, self._derived = "a merge failed half-way", negatives, False
-        for name, kind in state.slices.types.items():
-            self.slices.set_type(name, kind)
-        numbers = np.array([self.slices.number(g, key) for g, key in state.slices.keys], np.intp)
+        numbers = self.slices.merge(state.slices)
         for identity, queries in handed_over.items():
             if queries is not None:
                 self.plan.streams[identity].merge(queries)
         finest = np.where(np.isin(numbers, self.slices.derived), -1, numbers)
         for identity, accumulator in self.plan.accumulators.items():
             accumulator.grow(self.slices.count)
-            accumulator.merge(
-                pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers
-            )
+            accumulator.merge(pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers)
         self._broken = None
 
     def table(self) -> pa.Table:
@@ -223,7 +220,7 @@ def _sort_by_slice(
         if rows.index is None and whole is not None:
             found, taken = whole
         else:
-            found, taken = kernels.sort_by_slice(rows.select(codes)), {}
+            found, taken = kernels.sort_by_slice(rows.select(codes)), Taken()
             whole = (found, taken) if rows.index is None else whole
         if found is None:
             result[row_set] = rows, rows.select(codes)

@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fastrank.columns import RowSet
 from fastrank.domains import ID, RANK, WEIGHT
 from fastrank.errors import ParameterError
 from fastrank.metrics.base import Metric, MetricFactory
 from fastrank.metrics.reading import parse
-from fastrank.result import COLUMNS
+from fastrank.result import COLUMNS, SLICE_COLUMNS
 from fastrank.shapes import LABELS, RANKS, ROW_NUMBERS
+from fastrank.time_windows import Window, name_of
 from fastrank.where import Where
 
 if TYPE_CHECKING:
@@ -265,8 +266,8 @@ def identify(accumulator: Accumulator, row_set: RowSet) -> Identity:
     return Identity(kind, version, parameters, inputs, tuple(where.identity for where in row_set.where), valid)
 
 
-def read_groupings(by: Any) -> list[list[str]]:
-    """Slice columns by grouping, from what a user gave."""
+def read_groupings(by: Any) -> list[list[str | Window]]:
+    """Slice columns by grouping, from what a user gave: names and windows."""
     if by is None:
         return []
     entries = list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
@@ -275,12 +276,16 @@ def read_groupings(by: Any) -> list[list[str]]:
         [entries] if flat else [list(entry) if isinstance(entry, list | tuple) else [entry] for entry in entries]
     )
     for grouping in groupings:
-        names = [name for name in grouping if isinstance(name, str)]
+        names = [name_of(column) for column in grouping if isinstance(column, str | Window)]
         if not grouping or len(names) != len(grouping) or len(set(names)) != len(names):
-            raise ParameterError(f"by={by!r}; allowed: names of columns, or lists of them, each once")
-        taken = set(names).intersection((*COLUMNS, "grouping"))
+            raise ParameterError(f"by={by!r}; allowed: names of columns, windows, or lists of them, each once")
+        taken = set(names).intersection((*COLUMNS, *SLICE_COLUMNS))
         if taken:
             raise ParameterError(f"by={by!r}: {sorted(taken)[0]!r} is the name of a column of the result; rename it")
-    if len({frozenset(grouping) for grouping in groupings}) != len(groupings):
+    if len({frozenset(map(name_of, grouping)) for grouping in groupings}) != len(groupings):
         raise ParameterError(f"by={by!r}: two groupings are the same")
-    return cast("list[list[str]]", groupings) if entries else []
+    columns: dict[str, str | Window] = {}
+    for column in (column for grouping in groupings for column in grouping):
+        if columns.setdefault(name_of(column), column) != column:
+            raise ParameterError(f"by={by!r}: two columns are called {name_of(column)!r}")
+    return groupings if entries else []

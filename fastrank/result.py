@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "MetricValue", "Result"]
 
 
-@dataclass(frozen=True)
-class MetricValue:
+class MetricValue(NamedTuple):
     """A metric in a slice.  Fields but `curve` are columns of the result's table; None where they do not apply.
 
     `bound_lower` and `bound_upper` hold the value for any data, `ci_lower` and `ci_upper` (ci=) at a confidence level.
@@ -71,6 +69,8 @@ _TYPES = {
 
 
 COLUMNS = tuple(_TYPES)
+# What the table says of the slice of a row, beside its keys.
+SLICE_COLUMNS = ("grouping", "slices")
 # What is counted of ranked lists only.
 LIST_COUNTS = (
     "rows_unjudged",
@@ -97,6 +97,8 @@ class Result(Tabular):
         The values of each slice.
     names : mapping of str to str
         The names of metrics by canonical spelling.
+    others : mapping of int to int, optional
+        How many slices those stand for that add up others, by their place.
 
     Attributes
     ----------
@@ -115,9 +117,11 @@ class Result(Tabular):
         groupings: Sequence[Sequence[str]],
         values: Sequence[Sequence[MetricValue]],
         names: Mapping[str, str],
+        others: Mapping[int, int] | None = None,
     ) -> None:
         self._keys = keys
         self._names = dict(names)
+        self._others = dict(others or {})
         self._groupings = [tuple(grouping) for grouping in groupings]
         self._values = [list(entries) for entries in values]
 
@@ -192,7 +196,11 @@ class Result(Tabular):
     @cached_property
     def _places(self) -> dict[frozenset[tuple[str, Any]], int]:
         keys = self._key_values()
-        return {frozenset((name, keys[name][s]) for name in grouping): s for s, grouping in enumerate(self._groupings)}
+        return {
+            frozenset((name, keys[name][s]) for name in grouping): s
+            for s, grouping in enumerate(self._groupings)
+            if s not in self._others
+        }
 
     def _key_values(self) -> dict[str, list[Any]]:
         """The slice columns as Python values; as text where Python has none."""
@@ -204,7 +212,8 @@ class Result(Tabular):
         places = [s for s, values in enumerate(self._values) for _ in values]
         keys = {name: self._keys[name].take(places) for name in self._keys.column_names}
         data = self._data()
-        rest = {name: pa.array(data[name], _TYPES.get(name, pa.string())) for name in data if name not in keys}
+        types = {**_TYPES, "grouping": pa.string(), "slices": pa.int64()}
+        rest = {name: pa.array(data[name], types[name]) for name in data if name not in keys}
         return pa.table({**keys, **rest})
 
     @property
@@ -224,6 +233,8 @@ class Result(Tabular):
         if keys:
             # Without it, a slice of nulls would look like the overall row.
             data["grouping"] = [", ".join(self._groupings[s]) for s in places]
+        if self._others:
+            data["slices"] = [self._others.get(s) for s in places]
         several = any(entry.model is not None for entry in entries)
         names = [name for name in _TYPES if name != "model" or several]
         return {**data, **{name: [getattr(entry, name) for entry in entries] for name in names}}
@@ -256,20 +267,23 @@ class Result(Tabular):
         for name, entries in data.items():
             numeric = any(isinstance(entry, int | float) and not isinstance(entry, bool) for entry in entries)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-        grouping_of = [grouping for grouping, values in zip(self._groupings, self._values, strict=True) for _ in values]
-        for i, grouping in enumerate(grouping_of[:most]):
+        keys = set(self._keys.column_names)
+        slice_of = [s for s, values in enumerate(self._values) for _ in values]
+        for i, s in enumerate(slice_of[:most]):
             # A slice column that does not belong to the row's grouping is empty; null is a value.
-            blank = set(self._keys.column_names) - set(grouping)
-            table.add_row(*(Text("" if name in blank else _cell(name, entries[i])) for name, entries in data.items()))
-        if most is not None and len(grouping_of) > most:
-            table.caption = f"... and {len(grouping_of) - most:,} more rows: result.table has all"
+            fixed = dict.fromkeys(keys - set(self._groupings[s]), "")
+            if s in self._others:
+                fixed.update(dict.fromkeys(self._groupings[s], "other"))
+            table.add_row(*(Text(fixed.get(name, _cell(name, entries[i]))) for name, entries in data.items()))
+        if most is not None and len(slice_of) > most:
+            table.caption = f"... and {len(slice_of) - most:,} more rows: result.table has all"
             table.caption_justify = "left"
         return table
 
 
 def _cell(name: str, value: Any) -> str:
     if name not in _TYPES and value is None:
-        return "null"
+        return "" if name == "slices" else "null"
     # Numbers of a slice column are no counts: they stand as they are.
     is_plain = name not in _TYPES and isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_plain else cell_of(value)

@@ -367,7 +367,7 @@ def test_the_parameters_that_a_message_lists_are_those_that_are_taken():
         (
             "auc",
             {"by": [["user", "user"]]},
-            r"^by=\[\['user', 'user'\]\]; allowed: names of columns, or lists of them, each once$",
+            r"^by=\[\['user', 'user'\]\]; allowed: names of columns, windows, or lists of them, each once$",
         ),
         ("auc", {"on_invalid": "skip"}, '^on_invalid=\'skip\'; allowed: "raise", "drop"$'),
     ],

@@ -27,14 +27,28 @@ FACADE = "the facade"  # fastrank/__init__.py
 _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels", "functions"}
 _ARROW = _KERNELS | {"buffers"}
-_ROWS = _ARROW | {"domains", "classes", "labels", "columns", "ids", "judgments", "slices", "lists", "where"}
+_ROWS = _ARROW | {
+    "domains",
+    "classes",
+    "labels",
+    "columns",
+    "ids",
+    "judgments",
+    "slices",
+    "slice_columns",
+    "time_windows",
+    "lists",
+    "where",
+}
 _DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
-_EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"}
+_EVALUATION = _EVALUATOR | {
+    *("intake", "folding", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"),
+}
 _FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
@@ -55,7 +69,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "negatives": _ARROW | {"labels", "domains", "columns"},
     "judgments": _ARROW | {"domains"},
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
-    "slices": _ARROW | {"ids", "columns"},
+    "time_windows": _ARROW,
+    "slice_columns": _ARROW | {"ids"},
+    "slices": _ARROW | {"slice_columns", "columns", "time_windows"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns", "spill"},
@@ -80,7 +96,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
     "intake": _EVALUATOR,
-    "evaluator": _EVALUATOR | {"intake"},
+    "folding": _STATES,
+    "evaluator": _EVALUATOR | {"intake", "folding"},
     "per_query": _EVALUATION,
     "feeding": _EVALUATION,
     "states_dir": _EVALUATION,
@@ -117,6 +134,8 @@ DOORS: dict[str, set[str] | None] = {
             "columns",
             "ids",
             "slices",
+            "slice_columns",
+            "time_windows",
             "lists",
             "grouping",
         ),

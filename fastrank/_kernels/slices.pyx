@@ -1,6 +1,6 @@
 """Slices: the number of each value, rows in the order of their slices, and tables added slice by slice."""
 
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 import numpy as np
 
@@ -20,37 +20,70 @@ ctypedef fused integer:
     uint32_t
     uint64_t
 
-cdef enum:
-    BLOCK = 1024
+ctypedef fused time:
+    int32_t
+    int64_t
 
 
 def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None):
-    """(table[value - low] of each value, the first row whose value lies outside the table or at a number below 0; the
-    number of rows where there is none)."""
-    cdef Py_ssize_t i = 0, j, stop, n = values.shape[0]
+    """(table[value - low] of each value, or -1 where that lies outside; the first row that has a number below 0, -1
+    where none has)."""
+    cdef Py_ssize_t i, n = values.shape[0]
     cdef uint64_t size = table.shape[0], place
-    cdef int32_t found, worst
+    cdef int32_t found, worst = 0
     numbers_ = np.empty(n, np.int32)
     cdef int32_t[::1] numbers = numbers_
     with nogil:
-        while i < n:
-            # Whether one is missing is asked once a block, so that the loop has no exit.
-            stop = min(i + BLOCK, n)
-            worst = 0
-            for j in range(i, stop):
-                # Differences wrap: what lies below `low` is past the table, too.
-                place = <uint64_t> values[j] - <uint64_t> low
-                found = table[place] if place < size else -1
-                numbers[j] = found
-                worst |= found
-            if worst < 0:
-                for j in range(i, stop):
-                    if numbers[j] < 0:
-                        break
-                i = j
-                break
-            i = stop
+        for i in range(n):
+            # Differences wrap: what lies below `low` is past the table, too.
+            place = <uint64_t> values[i] - <uint64_t> low
+            found = table[place] if place < size else -1
+            numbers[i] = found
+            worst |= found
+        if worst >= 0:
+            i = -1
+        else:
+            for i in range(n):
+                if numbers[i] < 0:
+                    break
     return numbers_, i
+
+
+def count_stretches(const time[::1] times, int64_t width):
+    """(places, low, high): times lie in stretches low to high of this width, of which 0 begins at 0; places are counted
+    from `low` on.  None where they do not fit 31 bits."""
+    cdef Py_ssize_t i, n = times.shape[0]
+    cdef int64_t stretch, begin, low, high, first
+    cdef int32_t least
+    cdef bint fits = True
+    if n == 0 or width < 1:
+        raise ValueError("no times, or stretches of no width")
+    places_ = np.empty(n, np.int32)
+    cdef int32_t[::1] places = places_
+    first = low = high = stretch = floor(times[0], width)
+    begin = stretch * width
+    with nogil:
+        for i in range(n):
+            # Rows of a log mostly lie in the stretch of the row before: no division.
+            if not (0 <= <int64_t> times[i] - begin < width):
+                stretch = floor(times[i], width)
+                begin = stretch * width
+                low = min(low, stretch)
+                high = max(high, stretch)
+                if high - low > INT32_MAX:
+                    fits = False
+                    break
+            places[i] = <int32_t> (stretch - first)
+        if fits:
+            least = <int32_t> (low - first)
+            for i in range(n):
+                places[i] -= least
+    return (places_, low, high) if fits else None
+
+
+cdef inline int64_t floor(int64_t x, int64_t width) noexcept nogil:
+    cdef int64_t whole = x // width  # towards zero, as in C
+    return whole - 1 if whole * width > x else whole
 
 
 def sort_by_slice(const int32_t[::1] slices):
@@ -59,16 +92,19 @@ def sort_by_slice(const int32_t[::1] slices):
     cdef Py_ssize_t i, n = slices.shape[0]
     cdef int32_t least, most, s
     cdef int64_t at = 0, count
-    cdef bint ascends = True
+    cdef int32_t descents = 0
     if n == 0:
         return None
     least = most = slices[0]
     with nogil:
+        # Without an exit, so that it is vectorised.
         for i in range(1, n):
-            ascends = ascends and slices[i - 1] <= slices[i]
-            least = min(least, slices[i])
-            most = max(most, slices[i])
-    if ascends:
+            descents |= slices[i - 1] > slices[i]
+        if descents:
+            for i in range(1, n):
+                least = min(least, slices[i])
+                most = max(most, slices[i])
+    if not descents:
         return None
     if least < 0:
         raise ValueError("a slice is below 0")

@@ -25,12 +25,19 @@ _CLIPS: dict[str, tuple[int | None, int | None]] = {
     "true_class_log_loss": (None, 0),
     "focal": (0, 1),
 }
-UNIT = Fraction(1, 2**1074)
+UNIT_BITS = 1074  # digits count 2^-1074
 
 
 def digits_to_fraction(digits: NDArray[np.int64]) -> Fraction:
     """The value of the digits of an exact sum."""
-    return sum(int(digit) << (32 * j) for j, digit in enumerate(digits.tolist())) * UNIT
+    # Of each word the lower half, as one integer; what is above, of carried digits but the sign of the last, is rare.
+    total = int.from_bytes(digits.astype("<u4").tobytes(), "little")
+    above = digits >> 32
+    for j in np.flatnonzero(above).tolist():
+        total += int(above[j]) << (32 * (j + 1))
+    # In lowest terms before it is a fraction, which would look for more common factors than 2.
+    zeros = min((total & -total).bit_length() - 1, UNIT_BITS) if total else UNIT_BITS
+    return Fraction(total >> zeros, 1 << (UNIT_BITS - zeros))
 
 
 def special_value(special: NDArray[np.int64]) -> float | None:

@@ -18,7 +18,9 @@ from fastrank.evaluator import Evaluator
 from fastrank.per_query import QueryValues
 from fastrank.qrels import open_run
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
+from fastrank.slices import DEFAULT_MAX_SLICES
 from fastrank.sources import ENGINES, open_source
+from fastrank.time_windows import parse_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +48,11 @@ FILES_SKIPPED = 3  # the exit code that says so
 @click.option("--qrels", help="Judgments (query, item, label) that label the rows by query and item.")
 @click.option("--ranking", help="Column of lists of ids, from the first rank down.")
 @click.option("--relevant", help="Column of lists of the ids that are relevant.")
-@click.option("--by", multiple=True, help="Slice column, or several as a,b; again for another grouping.")
+@click.option("--by", multiple=True,
+              help="Slice column, or several as a,b; window(ts,1d) makes one of time; again for another grouping.")  # fmt: skip
+@click.option("--max-slices", type=click.IntRange(1), default=DEFAULT_MAX_SLICES, show_default=True,
+              help="Slices that a grouping may have.")  # fmt: skip
+@click.option("--other-slices", is_flag=True, help="Past --max-slices, add up those with the fewest rows.")
 @click.option("--where", help="Condition on rows, in SQL: \"country = 'DE' and p > 0.1\".")
 @click.option("--on-invalid", type=click.Choice(["raise", "drop"]), default="raise", show_default=True,
               help="Stop at an invalid row, or drop and count such rows.")  # fmt: skip
@@ -102,7 +108,7 @@ def evaluate(
         metrics,
         score=scores[0] if len(scores) == 1 else list(scores) or None,
         class_weight=dict(map(_class_weight, class_weights)) or None,
-        by=[[name.strip() for name in grouping.split(",")] for grouping in by] or None,
+        by=[parse_by(grouping) for grouping in by] or None,
         queries=queries or "adjacent",
         **roles,
     )

@@ -110,7 +110,7 @@ def test_tables_and_sorted_cells_merge(weighted: bool, monkeypatch: pytest.Monke
 
 
 def test_a_slice_becomes_a_table_where_that_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table, and then one of all rows.
+    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table, as all rows then do.
     def of(count: int) -> Evaluator:
         scores = (np.arange(0x3F800000 >> 20, (0x3F800000 >> 20) + count // 2, dtype=np.uint32) << 20).view(np.float32)
         both = np.concatenate((scores, -scores))
