@@ -49,7 +49,7 @@ FILES_SKIPPED = 3  # the exit code that says so
 @click.option("--ranking", help="Column of lists of ids, from the first rank down.")
 @click.option("--relevant", help="Column of lists of the ids that are relevant.")
 @click.option("--by", multiple=True,
-              help="Slice column, or several as a,b; window(ts,1d) makes one of time; again for another grouping.")  # fmt: skip
+              help="Slice column, or several: a,b; window(ts,1d) makes one of time; again for a grouping.")  # fmt: skip
 @click.option("--max-slices", type=click.IntRange(1), default=DEFAULT_MAX_SLICES, show_default=True,
               help="Slices that a grouping may have.")  # fmt: skip
 @click.option("--other-slices", is_flag=True, help="Past --max-slices, add up those with the fewest rows.")
