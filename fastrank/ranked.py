@@ -151,6 +151,21 @@ class RankedLists:
         result: Runs = self.derived["runs"]
         return result
 
+    def merged_runs(self) -> Runs:
+        """The runs, as few as possible, off which to read what is added up for labels other than 0: neighbouring tie
+        groups of label 0 may be one, and those at the end may lack."""
+        if self.labels.dtype != np.uint8 or "runs" in self.derived or self._tie_order()[0] != order.AVERAGE:
+            return self.runs()
+        if "merged" not in self.derived:
+            *runs, ideal_offsets, ideal_labels, ideal_counts, first_tied = order.rank_merged(
+                self.scores, self.labels, self.offsets, self._cut(self.depth)
+            )
+            self.derived["merged"], self.derived["first tied"] = Runs(*runs), first_tied
+            if self._all_judged_are_ranked:
+                self.derived["ideal"] = Ideal(ideal_offsets, ideal_labels, ideal_counts)
+        result: Runs = self.derived["merged"]
+        return result
+
     def value_runs(self, key: object, values: NDArray[np.float64]) -> Runs:
         """Runs in which a value of each row stands for its label."""
         if key not in self.derived:
@@ -197,7 +212,7 @@ class RankedLists:
     def ideal(self) -> Ideal:
         """The labels of all judged rows, retrieved or not."""
         if self._all_judged_are_ranked:
-            self.runs()
+            self.merged_runs()
         if "ideal" not in self.derived:
             self.derived["ideal"] = Ideal(*order.ideal_runs(self.judged_labels, self.judged_offsets))
         result: Ideal = self.derived["ideal"]
@@ -233,6 +248,9 @@ class RankedLists:
     def _count_tied(self, k: int) -> NDArray[np.uint8]:
         if TIES[self.rules.ties] != order.AVERAGE and not self._tied_rows().size:
             return np.zeros(self.count, np.uint8)
+        if "first tied" in self.derived:
+            result: NDArray[np.uint8] = (self.derived["first tied"] < (k or order.NO_RANK)).view(np.uint8)
+            return result
         groups = self._groups()
         if groups.labels.size == self.scores.size and groups.opens.all():
             # As many groups as rows.
