@@ -69,9 +69,8 @@ def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     array = plain_ids(array)
     integers = _integers(array)
     if integers is not None:
-        changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
-        starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
-        return starts, integers[starts].view(np.uint64)
+        starts, values = kernels.find_runs(integers)
+        return starts, values.view(np.uint64)
     encoded = pc.run_end_encode(_as_binary(array), run_end_type=pa.int64())
     ends = buffer_view(encoded.run_ends, np.int64)
     starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))

@@ -54,6 +54,11 @@ class Lists:
         """How many lists there are."""
         return self.offsets.size - 1
 
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many rows each list has."""
+        return np.diff(self.offsets)
+
     @property
     def scores(self) -> NDArray[np.floating]:
         """Scores, or ranks as scores; NaN where a row was not retrieved."""

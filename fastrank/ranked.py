@@ -120,6 +120,7 @@ class RankedLists:
         )
         return judged
 
+    @cached_property
     def missing(self) -> NDArray[np.bool_]:
         """Which judged lists have no retrieved row, not even one that was taken out because nobody judged it."""
         empty: NDArray[np.bool_] = self.sizes == 0
@@ -133,6 +134,7 @@ class RankedLists:
         result: NDArray[np.bool_] = empty & (counts == 0) & self.any_judged()
         return result
 
+    @cached_property
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
         """Which lists have rows, none of them judged; None where each list has a judged row."""
         labels = self.judged_labels
