@@ -17,8 +17,9 @@ import pyarrow as pa
 from fastrank.buffers import in_words
 from fastrank.columns import Columns, Rows, RowSet, join_batches
 from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
-from fastrank.ids import SeenIds, find_lists, plain_ids
+from fastrank.ids import find_lists, plain_ids
 from fastrank.lists import Lists, find_problem
+from fastrank.seen import SeenIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ class HandOver(NamedTuple):
 
     open: Mapping[int, list[Piece]]
     shards: Mapping[int, int]
-    seen: NDArray[np.uint64]
+    seen: SeenIds
 
 
 class ScatteredRows(NamedTuple):
@@ -194,13 +195,21 @@ class QueryStream(Queries):
     """Queries whose rows are adjacent.
 
     The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
+    `memory_limit` is how many bytes the ids of finished queries may take, where they do not ascend.
     """
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+    def __init__(
+        self,
+        row_set: RowSet,
+        column_names: Sequence[str],
+        depths: Mapping[ListRules, int],
+        memory_limit: int | None = None,
+    ) -> None:
         super().__init__(row_set, column_names, depths)
+        self.memory_limit = memory_limit
         self.open: dict[int, list[Piece]] = {}
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
-        self.seen = SeenIds()
+        self.seen = SeenIds(memory_limit)
         self._waiting: list[list[Piece]] = []
         self._waiting_rows = 0
         self._head: int | None = None
@@ -309,8 +318,7 @@ class QueryStream(Queries):
             repeated = np.ones(ids.size, np.bool_)
             repeated[np.unique(ids, return_index=True)[1]] = False
             back |= repeated
-        if self.seen.contains_any(ids):
-            back |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]
+        back |= self.seen.contains(ids)
         if back.any():
             raise self._returned(rows, int(starts[int(back.argmax())]))
 
@@ -356,7 +364,7 @@ class QueryStream(Queries):
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
-        return HandOver(self.open, self.shards, self.seen.values())
+        return HandOver(self.open, self.shards, self.seen)
 
     @property
     def position(self) -> tuple[int | None, int | None]:
@@ -374,8 +382,8 @@ class QueryStream(Queries):
             raise StateMismatchError(DIFFERENT_QUERIES)
         self._check_types_of_state(self._types_of_open(other))
         mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, other.open))
-        both_finished = self.seen.contains_any(other.seen)
-        if both_finished or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
+        both_finished = self.seen.meets(other.seen)
+        if both_finished or self.seen.contains_any(theirs) or other.seen.contains_any(mine):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
                 "it would be evaluated twice; split the source between queries"
@@ -384,7 +392,7 @@ class QueryStream(Queries):
     def merge(self, other: HandOver) -> None:
         """Takes in the open and the finished queries of another shard."""
         self._types.update(self._types_of_open(other))
-        self.seen.add(other.seen)
+        self.seen.merge(other.seen)
         self.shards.update(other.shards)
         for query, pieces in other.open.items():
             self.open.setdefault(query, []).extend(pieces)

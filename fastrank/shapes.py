@@ -17,8 +17,9 @@ from fastrank.buffers import buffer_view, in_words, plain, to_arrow
 from fastrank.columns import Columns, Heads, RowSet
 from fastrank.errors import ColumnTypeError, InvalidValueError, QueryOrderError, StateMismatchError
 from fastrank.grouping import HandOver, Queries, ScatteredRows
-from fastrank.ids import SeenIds, find_lists, plain_ids, row_ids
+from fastrank.ids import find_lists, plain_ids, row_ids
 from fastrank.lists import Lists, find_problem
+from fastrank.seen import SeenIds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -172,9 +173,15 @@ class PreparedLists(NamedTuple):
 class WholeLists(Queries):
     """The lists of one row set, each from one row of list columns; what `grouping.QueryStream` is for long rows."""
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+    def __init__(
+        self,
+        row_set: RowSet,
+        column_names: Sequence[str],
+        depths: Mapping[ListRules, int],
+        memory_limit: int | None = None,
+    ) -> None:
         super().__init__(row_set, column_names, depths)
-        self.seen = SeenIds()
+        self.seen = SeenIds(memory_limit)
 
     def prepare(self, rows: Rows) -> PreparedLists:
         """Finds the lists of a batch and checks them, before anything is changed."""
@@ -202,8 +209,7 @@ class WholeLists(Queries):
         starts, ids = find_lists(heads["query"])
         repeated = np.ones(heads.count, np.bool_)
         repeated[starts[np.unique(ids, return_index=True)[1]]] = False
-        if self.seen.contains_any(ids):
-            repeated[starts] |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]
+        repeated[starts] |= self.seen.contains(ids)
         if repeated.any():
             i = int(repeated.argmax())
             raise QueryOrderError(
@@ -230,7 +236,7 @@ class WholeLists(Queries):
 
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
-        return HandOver({}, {}, self.seen.values())
+        return HandOver({}, {}, self.seen)
 
     @property
     def position(self) -> tuple[int | None, int | None]:
@@ -242,7 +248,7 @@ class WholeLists(Queries):
 
     def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query is in both shards."""
-        if isinstance(other, ScatteredRows) or other.open or self.seen.contains_any(other.seen):
+        if isinstance(other, ScatteredRows) or other.open or self.seen.meets(other.seen):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query is in both states, or one of them is of long rows and "
                 "the other of lists, so that it could be evaluated twice; split the source between queries"
@@ -257,4 +263,4 @@ class WholeLists(Queries):
 
     def merge(self, other: Any) -> None:
         """Takes in the queries of another shard."""
-        self.seen.add(other.seen)
+        self.seen.merge(other.seen)

@@ -28,7 +28,7 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels", "functions"}
 _ARROW = _KERNELS | {"buffers"}
 _ROWS = _ARROW | {"domains", "classes", "labels", "columns", "ids", "judgments", "slices", "lists", "where"}
-_DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
+_DATA = _ROWS | {"seen", "grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
@@ -57,12 +57,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
-    "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
+    "seen": _KERNELS,
+    "grouping": _ARROW | {"seen", "ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns", "spill"},
     "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
     "rules": _KERNELS,
     "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
-    "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked", "rules"},
+    "shapes": _ARROW | {"seen", "columns", "ids", "lists", "grouping", "ranked", "rules"},
     "measures": _KERNELS | {"domains", "ids", "lists", "ranked", "rules"},
     "sweeps": _KERNELS,
     "accumulators": _LISTS,
