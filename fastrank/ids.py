@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,15 @@ __all__ = [
     "id_texts",
     "ordered_codes",
     "plain_ids",
+    "plain_type",
     "row_ids",
 ]
+
+
+@cache
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that plain ids have of a type."""
+    return plain_ids(pa.nulls(0, kind)).type
 
 
 def plain_ids(array: pa.Array) -> pa.Array:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastrank._kernels import checks, order, ranked
+from fastrank._kernels import order, ranked
 from fastrank.buffers import to_arrow
 from fastrank.domains import UNJUDGED
 from fastrank.errors import InvalidValueError, ParameterError, TiesError
@@ -159,12 +159,10 @@ class RankedLists:
         if self.labels.dtype != np.uint8 or "runs" in self.derived or self._tie_order()[0] != order.AVERAGE:
             return self.runs()
         if "merged" not in self.derived:
-            *runs, ideal_offsets, ideal_labels, ideal_counts, first_tied = order.rank_merged(
-                self.scores, self.labels, self.offsets, self._cut(self.depth)
-            )
-            self.derived["merged"], self.derived["first tied"] = Runs(*runs), first_tied
+            found = order.rank_merged(self.scores, self.labels, self.offsets, self._cut(self.depth))
+            self.derived["merged"], self.derived["first tied"] = Runs(*found[:4]), found[7]
             if self._all_judged_are_ranked:
-                self.derived["ideal"] = Ideal(ideal_offsets, ideal_labels, ideal_counts)
+                self.derived["ideal"] = Ideal(*found[4:7])
         result: Runs = self.derived["merged"]
         return result
 
@@ -344,7 +342,7 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         judged = (labels, offsets) if judged is None else judged
         labels = np.where(scores <= 0, labels.dtype.type(0), labels)
     keep = None
-    if checks.any_outside(scores, -np.inf, np.inf):
+    if lists.not_retrieved is not None:
         keep = ~np.isnan(scores)
     if rules.unjudged == "drop" and labels.dtype == np.float64:
         keep = labels >= 0 if keep is None else keep & (labels >= 0)

@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
     first: int
     last: int
-    count: int
+    size: int
     steps: NDArray[np.unsignedinteger] | None
 
     @staticmethod
@@ -46,8 +46,8 @@ class Block(NamedTuple):
     def ids(self) -> NDArray[np.int64]:
         """The ids."""
         if self.steps is None:
-            return np.arange(self.count) + self.first
-        ids = np.empty(self.count, np.uint64)
+            return np.arange(self.size) + self.first
+        ids = np.empty(self.size, np.uint64)
         ids[0] = self.first % 2**64
         np.cumsum(self.steps, dtype=np.uint64, out=ids[1:])
         ids[1:] += ids[0]
@@ -86,7 +86,7 @@ class SeenIds:
                 return
             self._flush()
             low, high = self._overlapping(int(signed[0]), int(signed[-1]))
-            if sum(block.count for block in self._blocks[low:high]) <= SCATTERED * ids.size:
+            if sum(block.size for block in self._blocks[low:high]) <= SCATTERED * ids.size:
                 for block in _blocks(signed):
                     self._insert(block)
                 return
@@ -110,7 +110,7 @@ class SeenIds:
     def __len__(self) -> int:
         if self._set is not None:
             return len(self._set)
-        return self._waiting + sum(block.count for block in self._blocks)
+        return self._waiting + sum(block.size for block in self._blocks)
 
     def contains(self, ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of the ids were added before."""
@@ -160,7 +160,7 @@ class SeenIds:
         words: list[NDArray[np.uint64]] = []
         for block in self._even_blocks() if ids is None else _blocks(ids):
             width = 0 if block.steps is None else block.steps.itemsize
-            words.append(np.array([block.first % 2**64, block.count | width << 32], np.uint64))
+            words.append(np.array([block.first % 2**64, block.size | width << 32], np.uint64))
             if block.steps is not None:
                 data = np.zeros(-(-block.steps.nbytes // 8), np.uint64)
                 data.view(np.uint8)[: block.steps.nbytes] = block.steps.view(np.uint8)
@@ -182,8 +182,10 @@ class SeenIds:
             if data.size < (count - 1) * width:
                 raise ValueError("a block of ids is cut off")
             steps = data.view(_WIDTHS[width]) if width else None
-            # Steps of 8 bytes may add up to more than 2^64.
-            span = count - 1 if steps is None else sum(steps.tolist()) if width == 8 else int(steps.sum(dtype=np.uint64))
+            span = count - 1
+            if steps is not None:
+                # Steps of 8 bytes may add up to more than 2^64.
+                span = sum(steps.tolist()) if width == 8 else int(steps.sum(dtype=np.uint64))
             if (result._last is not None and first <= result._last) or first + span >= 2**63:
                 raise ValueError("ids do not ascend")
             if steps is not None and not steps.all():
@@ -223,7 +225,7 @@ class SeenIds:
 
     def _put(self, low: int, high: int, blocks: list[Block]) -> None:
         """Puts blocks in place of low..high; a small one joins the one before it."""
-        if low and self._blocks[low - 1].count + blocks[0].count <= BLOCK:
+        if low and self._blocks[low - 1].size + blocks[0].size <= BLOCK:
             low -= 1
             blocks[0] = Block.of(np.concatenate([self._blocks[low].ids, blocks[0].ids]))
         self._blocks[low:high] = blocks

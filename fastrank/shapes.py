@@ -16,7 +16,7 @@ from fastrank._kernels import judge, order
 from fastrank.buffers import buffer_view, in_words, plain, to_arrow
 from fastrank.columns import Columns, Heads, RowSet
 from fastrank.errors import ColumnTypeError, InvalidValueError, QueryOrderError, StateMismatchError
-from fastrank.grouping import HandOver, Queries, ScatteredRows
+from fastrank.grouping import DEFAULT_MEMORY_LIMIT, HandOver, Queries, ScatteredRows
 from fastrank.ids import find_lists, plain_ids, row_ids
 from fastrank.lists import Lists, find_problem
 from fastrank.seen import SeenIds
@@ -178,9 +178,9 @@ class WholeLists(Queries):
         row_set: RowSet,
         column_names: Sequence[str],
         depths: Mapping[ListRules, int],
-        memory_limit: int | None = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
-        super().__init__(row_set, column_names, depths)
+        super().__init__(row_set, column_names, depths, memory_limit)
         self.seen = SeenIds(memory_limit)
 
     def prepare(self, rows: Rows) -> PreparedLists:

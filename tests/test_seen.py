@@ -145,5 +145,5 @@ def test_damaged_words_are_refused(name: str) -> None:
     ids.add(as_ids([5, 700, 900, 2_000, 2_001]))
     words = ids.packed()
     assert words.tolist() == [5, 5 | 2 << 32, 695 | 200 << 16 | 1100 << 32 | 1 << 48]
-    with pytest.raises(ValueError, match="ids|id "):
+    with pytest.raises(ValueError, match=r"ids|id "):
         SeenIds.unpacked(damaged(words)[name])

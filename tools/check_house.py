@@ -28,7 +28,7 @@ _LEAF = {"errors"}
 _KERNELS = _LEAF | {"_kernels", "functions"}
 _ARROW = _KERNELS | {"buffers"}
 _ROWS = _ARROW | {"domains", "classes", "labels", "columns", "ids", "judgments", "slices", "lists", "where"}
-_DATA = _ROWS | {"seen", "grouping", "partitions", "scattered", "spill"}
+_DATA = _ROWS | {"seen", "pieces", "grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
@@ -58,9 +58,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slices": _ARROW | {"ids", "columns"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "seen": _KERNELS,
-    "grouping": _ARROW | {"seen", "ids", "columns", "lists", "ranked", "rules"},
+    "pieces": _ARROW | {"seen"},
+    "grouping": _ARROW | {"seen", "pieces", "ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns", "spill"},
-    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
+    "scattered": _ARROW | {"pieces", "ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
     "rules": _KERNELS,
     "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
     "shapes": _ARROW | {"seen", "columns", "ids", "lists", "grouping", "ranked", "rules"},
@@ -113,6 +114,7 @@ DOORS: dict[str, set[str] | None] = {
             "ids",
             "slices",
             "lists",
+            "pieces",
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),

@@ -84,7 +84,7 @@ class _KeyedLists(ListAccumulator):
             ranked.check_order(self.kind, self.depth, by_row=True)
         self.add(ranked, np.zeros(lists.count, np.int32) if slices is None else slices)
         self._tally("rows", slices, lists.sizes)
-        self._tally("queries", slices, np.ones(lists.count, np.bool_))
+        self._tally("queries", slices, lists.ones)
         self._tally("queries_tied", slices, ranked.count_tied(self.depth))
         if split is not None:
             self._tally("queries_split", slices, split)

@@ -157,7 +157,7 @@ class MeasuredLists(ValuedLists):
             tallies["queries_missing"] = missing
             if self.missing_query == "skip":
                 absent = absent | missing
-        tallies["queries"] = np.ones(lists.count, np.bool_) if extra is None else ~extra
+        tallies["queries"] = lists.ones if extra is None else ~extra
         if absent.any():
             weights = np.where(absent, 0.0, 1.0 if weights is None else weights)
         return Counted(values, absent, weights, tallies)
@@ -233,7 +233,10 @@ def add_weights(
     weights: NDArray[np.float64] | None, count: int, slices: NDArray[np.int32] | None, digits: NDArray[np.int64]
 ) -> None:
     """Adds the weights of values, each 1 where there are none, to their sums."""
-    ones: NDArray[Any] = np.ones(count, np.uint8) if weights is None else weights
+    ones: NDArray[Any] | None = weights
+    if ones is None:
+        # The number of values is a term as exact as ones.
+        ones = np.array([count], np.float64) if slices is None else np.ones(count, np.uint8)
     exact_sum.add_values(ones, None, slices, digits, np.zeros((len(digits), exact_sum.SPECIALS), np.int64))
 
 

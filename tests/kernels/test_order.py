@@ -217,7 +217,33 @@ def test_find_tied_equals_plain_python(lists: list[list[Row]], dtype: Any) -> No
 
 # Lengths on both sides of every number of lanes, of the most rows that are counted or ordered by counting, and of the
 # radix sort.
-LENGTHS = [1, 11, 15, 16, 17, 23, 24, 40, 41, 47, 48, 64, 65, 96, 97, 100, 160, 161, 191, 192, 300, 1000, 2047, 2048, 5000]
+LENGTHS = [
+    1,
+    11,
+    15,
+    16,
+    17,
+    23,
+    24,
+    40,
+    41,
+    47,
+    48,
+    64,
+    65,
+    96,
+    97,
+    100,
+    160,
+    161,
+    191,
+    192,
+    300,
+    1000,
+    2047,
+    2048,
+    5000,
+]
 DEPTHS = [1, 2, 10, 12, 13, 26, 27, 52, 53, 100, 104, 105, 160, 200, 1000, 10_000]
 
 
