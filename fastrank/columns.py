@@ -199,7 +199,12 @@ class RowSet:
 
     def domain(self, role: str) -> tuple[str, Domain]:
         """Column and domain of a role."""
-        return next((column, domain) for name, column, domain in self.roles if name == role)
+        return self.by_role[role]
+
+    @cached_property
+    def by_role(self) -> dict[str, tuple[str, Domain]]:
+        """Column and domain of each role."""
+        return {role: (column, domain) for role, column, domain in reversed(self.roles)}
 
     def view(self, columns: Columns, role: str) -> tuple[Domain, Column]:
         """The column in a role, and the domain that says what it may hold, by the column beside it where it has one."""
@@ -293,7 +298,7 @@ class Rows:
 
     def has(self, role: str) -> bool:
         """Whether the row set has a column in this role."""
-        return any(name == role for name, _, _ in self.row_set.roles)
+        return role in self.row_set.by_role
 
     def __getitem__(self, role: str) -> Any:
         """The array of a role: NumPy, or Arrow for ids."""

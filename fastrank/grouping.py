@@ -12,60 +12,32 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from fastrank.buffers import in_words
 from fastrank.columns import Columns, Rows, RowSet, join_batches
 from fastrank.errors import ColumnTypeError, QueryOrderError, StateMismatchError
-from fastrank.ids import SeenIds, find_lists, plain_ids
+from fastrank.ids import find_lists, plain_type
 from fastrank.lists import Lists, find_problem
+from fastrank.pieces import HandOver, Piece, ScatteredRows
+from fastrank.seen import SeenIds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from fastrank.rules import ListRules
 
-__all__ = ["HandOver", "Piece", "Prepared", "Queries", "QueryStream", "ScatteredRows"]
+__all__ = ["DEFAULT_MEMORY_LIMIT", "HandOver", "Piece", "Prepared", "Queries", "QueryStream", "ScatteredRows"]
 
 # A query that a border of batches cuts is joined and evaluated with others of its like, once they have so many rows.
 WAITING_ROWS = 16_384
-OF_MERGED_STATE = "a row of a merged state"
+DEFAULT_MEMORY_LIMIT = 2 << 30
 DIFFERENT_QUERIES = (
     "one side takes the rows of a query to be adjacent, the other takes them from anywhere: make both with the same "
     'queries="adjacent" or queries="scattered"'
 )
-
-
-class Piece(NamedTuple):
-    """Rows of one query from one batch, and where they stood."""
-
-    batch: pa.RecordBatch
-    describe_row: Callable[[int], str]
-    positions: NDArray[np.intp]
-
-    @staticmethod
-    def of_state(batch: pa.RecordBatch) -> Piece:
-        """Rows of which the source is no longer known."""
-        return Piece(batch, lambda _: OF_MERGED_STATE, np.arange(batch.num_rows))
-
-
-class HandOver(NamedTuple):
-    """Queries that may go on in another shard: their rows, how many shards those are of, and the ids of finished
-    queries."""
-
-    open: Mapping[int, list[Piece]]
-    shards: Mapping[int, int]
-    seen: NDArray[np.uint64]
-
-
-class ScatteredRows(NamedTuple):
-    """The rows of queries that may have rows anywhere, with the number of their shard in the last column."""
-
-    batches: Iterable[pa.RecordBatch]
-    schema: pa.Schema | None  # None where there are no rows
-    shards: int
 
 
 class Prepared(NamedTuple):
@@ -81,7 +53,15 @@ class Prepared(NamedTuple):
 class Queries(ABC):
     """Cuts the rows of one row set into lists, one a query, across batches, shards and merges."""
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
+    def __init__(
+        self,
+        row_set: RowSet,
+        column_names: Sequence[str],
+        depths: Mapping[ListRules, int],
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ) -> None:
+        self.memory_limit = memory_limit
+        self.seen = SeenIds(memory_limit)  # ids of finished queries; none where queries are scattered
         self.waits_for = WAITING_ROWS  # 0: complete lists do not wait
         self.in_order = False  # whether a metric depends on the order of the source
         self.unique_items = False  # whether an item that stands twice in a query is an error
@@ -90,6 +70,10 @@ class Queries(ABC):
         self.depths = depths
         self.query_column = row_set.domain("query")[0]
         self._types: dict[str, pa.DataType] = {}  # of query and item, when known
+
+    def limit_memory(self, memory_limit: int) -> None:
+        """Changes how many bytes to keep of what grows with the rows."""
+        self.memory_limit = self.seen.memory_limit = memory_limit
 
     @abstractmethod
     def prepare(self, rows: Rows) -> Any:
@@ -110,7 +94,7 @@ class Queries(ABC):
     @property
     def finished(self) -> NDArray[np.uint64]:
         """The ids of queries that are no longer open."""
-        return np.empty(0, np.uint64)
+        return self.seen.values()
 
     def last_lists(self) -> Iterator[Lists]:
         """The open lists, and the queries of the judgments that have no row, as lists without rows."""
@@ -154,7 +138,7 @@ class Queries(ABC):
         return replace(self.row_set, where=())
 
     def _types_of(self, rows: Rows) -> dict[str, pa.DataType]:
-        return {role: plain_ids(rows[role].slice(0, 0)).type for role in ("query", "item") if rows.has(role)}
+        return {role: plain_type(rows[role].type) for role in ("query", "item") if rows.has(role)}
 
     def _check_types(self, rows: Rows) -> None:
         """Ids of several types could be equal without being told so."""
@@ -172,7 +156,7 @@ class Queries(ABC):
         if schema is None:
             return {}
         columns = [(role, column) for role, column, _ in self.row_set.roles if role in ("query", "item")]
-        return {role: plain_ids(pa.nulls(0, schema.field(name).type)).type for role, name in columns}
+        return {role: plain_type(schema.field(name).type) for role, name in columns}
 
     def _check_types_of_state(self, types: Mapping[str, pa.DataType]) -> None:
         for role, kind in types.items():
@@ -194,13 +178,19 @@ class QueryStream(Queries):
     """Queries whose rows are adjacent.
 
     The first and the last query of a shard may go on in another shard: their rows stay in `open`, by id.
+    `memory_limit` is how many bytes the ids of finished queries may take, where they do not ascend.
     """
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
-        super().__init__(row_set, column_names, depths)
+    def __init__(
+        self,
+        row_set: RowSet,
+        column_names: Sequence[str],
+        depths: Mapping[ListRules, int],
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ) -> None:
+        super().__init__(row_set, column_names, depths, memory_limit)
         self.open: dict[int, list[Piece]] = {}
         self.shards: Counter[int] = Counter()  # how many shards an open query has rows of
-        self.seen = SeenIds()
         self._waiting: list[list[Piece]] = []
         self._waiting_rows = 0
         self._head: int | None = None
@@ -301,16 +291,16 @@ class QueryStream(Queries):
 
     def _refuse_returning(self, rows: Rows, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
         """QueryOrderError for the lowest row whose query came before others that came before it."""
-        own = [query for query in (self._head, self._current) if query is not None]
-        back = np.isin(ids, np.array(own, np.uint64)) if own else np.zeros(ids.size, np.bool_)
+        back = np.zeros(ids.size, np.bool_)
+        for own in {self._head, self._current} - {None}:
+            back |= ids == own
         signed = ids.view(np.int64)
         if not (signed[1:] > signed[:-1]).all():
             # Ids that only grow cannot repeat: they need no sort.
             repeated = np.ones(ids.size, np.bool_)
             repeated[np.unique(ids, return_index=True)[1]] = False
             back |= repeated
-        if self.seen.contains_any(ids):
-            back |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]
+        back |= self.seen.contains(ids)
         if back.any():
             raise self._returned(rows, int(starts[int(back.argmax())]))
 
@@ -349,14 +339,9 @@ class QueryStream(Queries):
             raise problem.error(lists.rows)
         yield lists
 
-    @property
-    def finished(self) -> NDArray[np.uint64]:
-        """The ids of queries that are no longer open."""
-        return self.seen.values()
-
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
-        return HandOver(self.open, self.shards, self.seen.values())
+        return HandOver(self.open, self.shards, self.seen)
 
     @property
     def position(self) -> tuple[int | None, int | None]:
@@ -374,8 +359,8 @@ class QueryStream(Queries):
             raise StateMismatchError(DIFFERENT_QUERIES)
         self._check_types_of_state(self._types_of_open(other))
         mine, theirs = (np.array(sorted(queries), np.uint64) for queries in (self.open, other.open))
-        both_finished = self.seen.contains_any(other.seen)
-        if both_finished or self.seen.contains_any(theirs) or bool(np.isin(mine, other.seen).any()):
+        both_finished = self.seen.meets(other.seen)
+        if both_finished or self.seen.contains_any(theirs) or other.seen.contains_any(mine):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query has rows in both states, and not at their borders, so "
                 "it would be evaluated twice; split the source between queries"
@@ -384,7 +369,7 @@ class QueryStream(Queries):
     def merge(self, other: HandOver) -> None:
         """Takes in the open and the finished queries of another shard."""
         self._types.update(self._types_of_open(other))
-        self.seen.add(other.seen)
+        self.seen.merge(other.seen)
         self.shards.update(other.shards)
         for query, pieces in other.open.items():
             self.open.setdefault(query, []).extend(pieces)

@@ -1,8 +1,8 @@
-"""Ids of queries, items and slices: any type in one of few forms, runs of equal ids, integers of the same order, and
-the set of those that are finished."""
+"""Ids of queries, items and slices: any type in one of few forms, runs of equal ids, integers of the same order."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "SeenIds",
     "equality_codes",
     "find_lists",
     "id_spans",
     "id_texts",
     "ordered_codes",
     "plain_ids",
+    "plain_type",
     "row_ids",
 ]
+
+
+@cache
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that plain ids have of a type."""
+    return plain_ids(pa.nulls(0, kind)).type
 
 
 def plain_ids(array: pa.Array) -> pa.Array:
@@ -69,9 +75,8 @@ def find_lists(array: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     array = plain_ids(array)
     integers = _integers(array)
     if integers is not None:
-        changes = np.flatnonzero(integers[1:] != integers[:-1]) + 1
-        starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), changes))
-        return starts, integers[starts].view(np.uint64)
+        starts, values = kernels.find_runs(integers)
+        return starts, values.view(np.uint64)
     encoded = pc.run_end_encode(_as_binary(array), run_end_type=pa.int64())
     ends = buffer_view(encoded.run_ends, np.int64)
     starts = np.concatenate((np.zeros(min(1, len(array)), np.int64), ends[:-1]))
@@ -139,50 +144,3 @@ def id_spans(array: pa.Array, keep: NDArray[np.bool_]) -> tuple[NDArray[np.int64
     first[1:] = (rows[1:] != rows[:-1]) | (codes[1:] != codes[:-1])
     starts = np.concatenate(([0], np.cumsum(np.bincount(rows[first], minlength=len(array))))).astype(np.int64)
     return starts, codes[first].astype(np.int64)
-
-
-def _sorted_has_any(ascending: NDArray[np.int64], values: NDArray[np.int64]) -> bool:
-    places = np.minimum(np.searchsorted(ascending, values), ascending.size - 1)
-    return bool((ascending[places] == values).any())
-
-
-class SeenIds:
-    """The ids of finished queries.  Ids that only grow are kept as they came and cost one comparison;
-    the first that does not turns them into a hash set.  8 bytes a query (16 to 32 as a set)."""
-
-    def __init__(self) -> None:
-        self._ascending: list[NDArray[np.uint64]] = []
-        self._last: int | None = None
-        self._set: kernels.IdSet | None = None
-
-    def add(self, ids: NDArray[np.uint64]) -> int:
-        """Adds ids; returns the index of the first that was there already, or -1."""
-        if ids.size == 0:
-            return -1
-        if self._set is None:
-            signed = ids.view(np.int64)
-            if (self._last is None or int(signed[0]) > self._last) and bool((signed[1:] > signed[:-1]).all()):
-                self._ascending.append(ids)
-                self._last = int(signed[-1])
-                return -1
-            self._set = kernels.IdSet()
-            for chunk in self._ascending:
-                self._set.add(chunk)
-            self._ascending = []
-        return self._set.add(ids)
-
-    def contains_any(self, ids: NDArray[np.uint64]) -> bool:
-        """Whether one of the ids was added before."""
-        if self._set is not None:
-            return self._set.contains_any(ids)
-        if self._last is None:
-            return False
-        candidates = ids.view(np.int64)[ids.view(np.int64) <= self._last]
-        return any(_sorted_has_any(chunk.view(np.int64), candidates) for chunk in self._ascending if candidates.size)
-
-    def values(self) -> NDArray[np.uint64]:
-        """All ids, in ascending order of the unsigned integer."""
-        if self._set is not None:
-            return self._set.values()
-        # A stable sort is one pass over what ascends already, as all but negative integers do.
-        return np.sort(np.concatenate([np.empty(0, np.uint64), *self._ascending]), kind="stable")

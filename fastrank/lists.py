@@ -54,6 +54,23 @@ class Lists:
         """How many lists there are."""
         return self.offsets.size - 1
 
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many rows each list has."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def ones(self) -> NDArray[np.bool_]:
+        """What each list counts."""
+        ones = np.ones(self.count, np.bool_)
+        ones.flags.writeable = False
+        return ones
+
+    @cached_property
+    def not_retrieved(self) -> NDArray[np.bool_] | None:
+        """Which rows have no score; None where all have one."""
+        return np.isnan(self.scores) if checks.any_outside(self.scores, -np.inf, np.inf) else None
+
     @property
     def scores(self) -> NDArray[np.floating]:
         """Scores, or ranks as scores; NaN where a row was not retrieved."""
@@ -94,7 +111,7 @@ class Lists:
     def row_counts(self) -> dict[str, NDArray[np.int64]]:
         """How many rows of each list nobody judged, and how many were judged and not retrieved; what is there only."""
         labels, offsets = self.labels, self.offsets
-        absent = np.isnan(self.scores) if checks.any_outside(self.scores, -np.inf, np.inf) else None
+        absent = self.not_retrieved
         if self._judgments is None and absent is None and labels.dtype == np.uint8:
             return {}
         judged = labels > UNJUDGED

@@ -18,6 +18,7 @@ from fastrank.pairing import pair
 from fastrank.requests import Identity, bind
 from fastrank.scattered import ScatteredQueries
 from fastrank.shapes import MADE, ROW_NUMBERS, WholeLists, flatten, is_list
+from fastrank.wire import STREAM_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,8 +71,8 @@ class Plan:
             raise ParameterError(f'queries={queries!r}; allowed: "adjacent", "scattered"')
         if isinstance(memory_limit, bool) or not isinstance(memory_limit, Integral) or memory_limit < 0:
             raise ParameterError(f"memory_limit={memory_limit!r}; allowed: a number of bytes, an integer")
-        scattered = partial(ScatteredQueries, memory_limit=memory_limit)
-        plan = Plan(roles, tuple(by), scattered if queries == "scattered" else QueryStream)
+        kind = ScatteredQueries if queries == "scattered" else QueryStream
+        plan = Plan(roles, tuple(by), partial(kind, memory_limit=memory_limit))
         depths: dict[Identity, dict[ListRules, int]] = {}
         for metric in metrics:
             for request, accumulators in bind(metric, roles):
@@ -93,11 +94,10 @@ class Plan:
             each.memory_limit = memory_limit // len(growing)
 
     def limit_memory(self, memory_limit: int) -> None:
-        """Changes the limit of scores and of each stream of scattered queries."""
+        """Changes the limit of scores, and that of each stream of queries."""
         self.limit_scores(memory_limit)
         for stream in self.streams.values():
-            if isinstance(stream, ScatteredQueries):
-                stream.memory_limit = memory_limit
+            stream.limit_memory(memory_limit)
 
     def _add(
         self,
@@ -112,7 +112,7 @@ class Plan:
             self.row_sets[identity] = request.row_set
         if isinstance(accumulator, ListAccumulator):
             # Lists are the same for all metrics of the same columns and rows, whatever they measure.
-            stream = Identity("query_stream", 1, (), identity.inputs, identity.where, identity.valid)
+            stream = Identity("query_stream", STREAM_VERSION, (), identity.inputs, identity.where, identity.valid)
             depth = depths.setdefault(stream, {})
             rules, k = accumulator.list_rules, accumulator.depth
             known = depth.get(rules, k)
@@ -317,7 +317,7 @@ class Plan:
         self.of_lists = of_lists
         if of_lists:
             for identity, stream in self.streams.items():
-                whole = WholeLists(stream.row_set, stream.column_names, stream.depths)
+                whole = WholeLists(stream.row_set, stream.column_names, stream.depths, stream.memory_limit)
                 whole.in_order, whole.unique_items = stream.in_order, stream.unique_items
                 whole.take_over(stream.hand_over())
                 self.streams[identity] = whole

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastrank._kernels import checks, order, ranked
+from fastrank._kernels import order, ranked
 from fastrank.buffers import to_arrow
 from fastrank.domains import UNJUDGED
 from fastrank.errors import InvalidValueError, ParameterError, TiesError
@@ -120,6 +120,7 @@ class RankedLists:
         )
         return judged
 
+    @cached_property
     def missing(self) -> NDArray[np.bool_]:
         """Which judged lists have no retrieved row, not even one that was taken out because nobody judged it."""
         empty: NDArray[np.bool_] = self.sizes == 0
@@ -133,6 +134,7 @@ class RankedLists:
         result: NDArray[np.bool_] = empty & (counts == 0) & self.any_judged()
         return result
 
+    @cached_property
     def unjudged_lists(self) -> NDArray[np.bool_] | None:
         """Which lists have rows, none of them judged; None where each list has a judged row."""
         labels = self.judged_labels
@@ -149,6 +151,19 @@ class RankedLists:
             if self._all_judged_are_ranked:
                 self.derived["ideal"] = Ideal(ideal_offsets, ideal_labels, ideal_counts)
         result: Runs = self.derived["runs"]
+        return result
+
+    def merged_runs(self) -> Runs:
+        """The runs, as few as possible, off which to read what is added up for labels other than 0: neighbouring tie
+        groups of label 0 may be one, and those at the end may lack."""
+        if self.labels.dtype != np.uint8 or "runs" in self.derived or self._tie_order()[0] != order.AVERAGE:
+            return self.runs()
+        if "merged" not in self.derived:
+            found = order.rank_merged(self.scores, self.labels, self.offsets, self._cut(self.depth))
+            self.derived["merged"], self.derived["first tied"] = Runs(*found[:4]), found[7]
+            if self._all_judged_are_ranked:
+                self.derived["ideal"] = Ideal(*found[4:7])
+        result: Runs = self.derived["merged"]
         return result
 
     def value_runs(self, key: object, values: NDArray[np.float64]) -> Runs:
@@ -197,7 +212,7 @@ class RankedLists:
     def ideal(self) -> Ideal:
         """The labels of all judged rows, retrieved or not."""
         if self._all_judged_are_ranked:
-            self.runs()
+            self.merged_runs()
         if "ideal" not in self.derived:
             self.derived["ideal"] = Ideal(*order.ideal_runs(self.judged_labels, self.judged_offsets))
         result: Ideal = self.derived["ideal"]
@@ -233,6 +248,9 @@ class RankedLists:
     def _count_tied(self, k: int) -> NDArray[np.uint8]:
         if TIES[self.rules.ties] != order.AVERAGE and not self._tied_rows().size:
             return np.zeros(self.count, np.uint8)
+        if "first tied" in self.derived:
+            result: NDArray[np.uint8] = (self.derived["first tied"] < (k or order.NO_RANK)).view(np.uint8)
+            return result
         groups = self._groups()
         if groups.labels.size == self.scores.size and groups.opens.all():
             # As many groups as rows.
@@ -324,7 +342,7 @@ def _rank(lists: Lists, rules: ListRules, labels: NDArray[Any]) -> RankedLists:
         judged = (labels, offsets) if judged is None else judged
         labels = np.where(scores <= 0, labels.dtype.type(0), labels)
     keep = None
-    if checks.any_outside(scores, -np.inf, np.inf):
+    if lists.not_retrieved is not None:
         keep = ~np.isnan(scores)
     if rules.unjudged == "drop" and labels.dtype == np.float64:
         keep = labels >= 0 if keep is None else keep & (labels >= 0)

@@ -13,16 +13,15 @@ from fastrank.buffers import buffer_view, to_arrow
 from fastrank.columns import Columns, Rows, RowSet, join_batches
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import (
+    DEFAULT_MEMORY_LIMIT,
     DIFFERENT_QUERIES,
-    OF_MERGED_STATE,
-    HandOver,
     Prepared,
     Queries,
-    ScatteredRows,
 )
 from fastrank.ids import row_ids
 from fastrank.lists import Lists, find_problem
 from fastrank.partitions import Partitions, take_rows
+from fastrank.pieces import OF_MERGED_STATE, HandOver, ScatteredRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "ScatteredQueries"]
 
-DEFAULT_MEMORY_LIMIT = 2 << 30
 _NO_LISTS = (np.zeros(1, np.int64), np.empty(0, np.uint64))
 
 
@@ -52,7 +50,7 @@ class ScatteredQueries(Queries):
         depths: Mapping[ListRules, int],
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
-        super().__init__(row_set, column_names, depths)
+        super().__init__(row_set, column_names, depths, memory_limit)
         self._kept = Partitions(self._find_ids, memory_limit)
         self._next_row = 0
         self._first_rows: list[int] = []
@@ -60,13 +58,9 @@ class ScatteredQueries(Queries):
         self._own_shard = 0
         self._other_shards = 0
 
-    @property
-    def memory_limit(self) -> int:
-        """Bytes of rows to keep in memory."""
-        return self._kept.memory_limit
-
-    @memory_limit.setter
-    def memory_limit(self, memory_limit: int) -> None:
+    def limit_memory(self, memory_limit: int) -> None:
+        """Changes how many bytes of rows to keep in memory."""
+        super().limit_memory(memory_limit)
         self._kept.memory_limit = memory_limit
 
     def _find_ids(self, batch: pa.RecordBatch) -> NDArray[np.uint64]:

@@ -17,16 +17,15 @@ from fastrank.buffers import buffer_view, in_words, plain, to_arrow
 from fastrank.columns import Columns, Heads, RowSet
 from fastrank.errors import ColumnTypeError, InvalidValueError, QueryOrderError, StateMismatchError
 from fastrank.grouping import HandOver, Queries, ScatteredRows
-from fastrank.ids import SeenIds, find_lists, plain_ids, row_ids
+from fastrank.ids import find_lists, plain_ids, row_ids
 from fastrank.lists import Lists, find_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from fastrank.columns import Rows
-    from fastrank.rules import ListRules
 
 __all__ = ["LABELS", "MADE", "RANKS", "ROW_NUMBERS", "WholeLists", "flatten", "is_list"]
 
@@ -172,10 +171,6 @@ class PreparedLists(NamedTuple):
 class WholeLists(Queries):
     """The lists of one row set, each from one row of list columns; what `grouping.QueryStream` is for long rows."""
 
-    def __init__(self, row_set: RowSet, column_names: Sequence[str], depths: Mapping[ListRules, int]) -> None:
-        super().__init__(row_set, column_names, depths)
-        self.seen = SeenIds()
-
     def prepare(self, rows: Rows) -> PreparedLists:
         """Finds the lists of a batch and checks them, before anything is changed."""
         assert rows.columns.heads is not None
@@ -202,8 +197,7 @@ class WholeLists(Queries):
         starts, ids = find_lists(heads["query"])
         repeated = np.ones(heads.count, np.bool_)
         repeated[starts[np.unique(ids, return_index=True)[1]]] = False
-        if self.seen.contains_any(ids):
-            repeated[starts] |= [self.seen.contains_any(ids[q : q + 1]) for q in range(ids.size)]
+        repeated[starts] |= self.seen.contains(ids)
         if repeated.any():
             i = int(repeated.argmax())
             raise QueryOrderError(
@@ -223,14 +217,9 @@ class WholeLists(Queries):
         """None: each list is complete."""
         yield from ()
 
-    @property
-    def finished(self) -> NDArray[np.uint64]:
-        """The ids of all queries."""
-        return self.seen.values()
-
     def hand_over(self) -> HandOver:
         """What another shard needs to know."""
-        return HandOver({}, {}, self.seen.values())
+        return HandOver({}, {}, self.seen)
 
     @property
     def position(self) -> tuple[int | None, int | None]:
@@ -242,7 +231,7 @@ class WholeLists(Queries):
 
     def check_merge(self, other: HandOver | ScatteredRows) -> None:
         """StateMismatchError where a query is in both shards."""
-        if isinstance(other, ScatteredRows) or other.open or self.seen.contains_any(other.seen):
+        if isinstance(other, ScatteredRows) or other.open or self.seen.meets(other.seen):
             raise StateMismatchError(
                 f"column {self.query_column!r} (query): a query is in both states, or one of them is of long rows and "
                 "the other of lists, so that it could be evaluated twice; split the source between queries"
@@ -257,4 +246,4 @@ class WholeLists(Queries):
 
     def merge(self, other: Any) -> None:
         """Takes in the queries of another shard."""
-        self.seen.add(other.seen)
+        self.seen.merge(other.seen)

@@ -22,6 +22,7 @@ from fastrank.columns import join_batches
 from fastrank.errors import SourceError, StateMismatchError
 from fastrank.grouping import HandOver, Piece, ScatteredRows
 from fastrank.scattered import ScatteredQueries
+from fastrank.seen import SeenIds
 from fastrank.slices import Slices
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ if TYPE_CHECKING:
 
     from fastrank.grouping import Queries
 
-__all__ = ["FORMAT", "State", "from_table", "read_table", "to_table"]
+__all__ = ["FORMAT", "STREAM_VERSION", "State", "from_table", "read_table", "to_table"]
 
 FORMAT = 1
 _KEY = b"fastrank.state"
 _STREAM = "query_stream"
-STREAM_VERSION = 1
+STREAM_VERSION = 2
 _SCATTERED_FIELDS = (("shards", np.uint64), ("rows", np.uint8))
 
 
@@ -105,7 +106,7 @@ def _stream_column(stream: Queries, slices: int) -> pa.Array:
     rows = [_as_ipc([piece.batch for piece in open_[query]]) for query in queries]
     none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
     children = [
-        _list_array([seen, *nothing], np.uint64),
+        _list_array([seen.packed(), *nothing], np.uint64),
         _list_array([np.array(queries, np.uint64), *nothing], np.uint64),
         _list_array([np.array([shards[query] for query in queries], np.uint64), *nothing], np.uint64),
         _list_array([np.array([len(data) for data in rows], np.uint64), *nothing], np.uint64),
@@ -289,7 +290,7 @@ def _read_stream(array: pa.Array) -> HandOver | ScatteredRows:
         int(query): [Piece.of_state(batch) for batch in pa.ipc.open_stream(pa.py_buffer(data.tobytes()))]
         for query, data in zip(open_.tolist(), pieces, strict=True)
     }
-    return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), seen)
+    return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), SeenIds.unpacked(seen))
 
 
 def _read_scattered(array: pa.Array) -> ScatteredRows:

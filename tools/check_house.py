@@ -40,7 +40,7 @@ _ROWS = _ARROW | {
     "lists",
     "where",
 }
-_DATA = _ROWS | {"grouping", "partitions", "scattered", "spill"}
+_DATA = _ROWS | {"seen", "pieces", "grouping", "partitions", "scattered", "spill"}
 _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
@@ -73,12 +73,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slice_columns": _ARROW | {"ids"},
     "slices": _ARROW | {"slice_columns", "columns", "time_windows"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
-    "grouping": _ARROW | {"ids", "columns", "lists", "ranked", "rules"},
+    "seen": _KERNELS,
+    "pieces": _ARROW | {"seen"},
+    "grouping": _ARROW | {"seen", "pieces", "ids", "columns", "lists", "ranked", "rules"},
     "partitions": _ARROW | {"columns", "spill"},
-    "scattered": _ARROW | {"ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
+    "scattered": _ARROW | {"pieces", "ids", "columns", "lists", "grouping", "partitions", "ranked", "rules"},
     "rules": _KERNELS,
     "ranked": _ARROW | {"rules", "domains", "ids", "lists"},
-    "shapes": _ARROW | {"columns", "ids", "lists", "grouping", "ranked", "rules"},
+    "shapes": _ARROW | {"seen", "columns", "ids", "lists", "grouping", "ranked", "rules"},
     "measures": _KERNELS | {"domains", "ids", "lists", "ranked", "rules"},
     "sweeps": _KERNELS,
     "accumulators": _LISTS,
@@ -137,6 +139,7 @@ DOORS: dict[str, set[str] | None] = {
             "slice_columns",
             "time_windows",
             "lists",
+            "pieces",
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),

@@ -3,7 +3,7 @@
 | module           | compiled by | what it does                                          | used by                    |
 | ---------------- | ----------- | ----------------------------------------------------- | -------------------------- |
 | `checks`         | Cython      | is every value inside its domain                      | domains                    |
-| `ids`            | Cython      | sets of ids, fingerprints of texts                    | ids, grouping              |
+| `ids`            | Cython      | runs and sets of ids, fingerprints of texts           | ids, grouping              |
 | `exact_sum`      | Cython      | exact sums of values, products and terms of losses    | accumulators, sweeps       |
 | `elementary`     | Cython      | log, exp and their kin, of arrays and numbers         | metrics, sweeps, ranked    |
 | `user_functions` | Numba       | a user's own functions over arrays                    | accumulators.functions     |

@@ -1,6 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def find_runs(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
 def fingerprints(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.uint64]: ...
 
 class IdSet:

@@ -1,4 +1,4 @@
-"""Sets of 64-bit ids, and fingerprints of ids of any length."""
+"""Runs of equal ids, sets of 64-bit ids, and fingerprints of ids of any length."""
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -8,6 +8,21 @@ import numpy as np
 
 cdef extern from "mix.h" nogil:
     uint64_t fr_mix(uint64_t x)
+
+cdef extern from "id_runs.h" nogil:
+    void fr_find_runs(const int64_t *ids, int64_t n, int64_t *starts, int64_t *values, int64_t *count)
+
+
+def find_runs(const int64_t[::1] ids):
+    """(starts, values): where the runs of equal ids start, and the id of each."""
+    cdef int64_t n = ids.shape[0], found = 0
+    # Untouched pages are given no memory.
+    starts_, values_ = np.empty(n, np.int64), np.empty(n, np.int64)
+    cdef int64_t[::1] starts = starts_, values = values_
+    if n > 0:
+        with nogil:
+            fr_find_runs(&ids[0], n, &starts[0], &values[0], &found)
+    return starts_[:found], values_[:found]
 
 
 def fingerprints(const int64_t[::1] offsets, const uint8_t[::1] data):

@@ -9,6 +9,7 @@ ITEM_DESC: int
 ITEM_ASC: int
 PESSIMISTIC: int
 OPTIMISTIC: int
+NO_RANK: int
 
 Runs: TypeAlias = tuple[
     NDArray[np.int64],
@@ -29,6 +30,18 @@ def rank_all(
     items: NDArray[np.int64] | None,
     depth: int,
 ) -> Runs: ...
+def rank_merged(
+    scores: NDArray[np.floating[Any]], labels: NDArray[np.uint8], offsets: NDArray[np.int64], depth: int
+) -> tuple[
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.uint8],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...
 def ideal_runs(
     labels: NDArray[Any], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]: ...

@@ -40,6 +40,7 @@ cdef extern from "order_top.h" nogil:
         int64_t lists, depth
         int64_t *run_offsets
         int64_t *ideal_offsets
+        int64_t *first_tied
         fr_runs runs, ideal
         int64_t *rows
         double *kept_scores
@@ -59,6 +60,8 @@ ITEM_DESC = 2
 ITEM_ASC = 3
 PESSIMISTIC = 4
 OPTIMISTIC = 5
+# The first rank that ties, of a list in which none does.
+NO_RANK = INT64_MAX
 
 cdef enum:
     BY_AVERAGE = 0
@@ -148,8 +151,9 @@ cdef int measure(const int64_t[::1] offsets, int64_t rows, int64_t cap, int64_t 
     return 0
 
 
-cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
-    """What `rank_all` returns under AVERAGE, for labels 0..31."""
+cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth, tied):
+    """What `rank_all` returns under AVERAGE, for labels 0..31; what `rank_merged` returns where `tied` is an array,
+    which is filled with the last of it."""
     cdef int64_t lists = offsets.shape[0] - 1, longest, most_runs, most_ideal
     cdef fr_top_job job
     if labels.shape[0] != scores.shape[0]:
@@ -158,13 +162,14 @@ cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64
     depth = min(depth, longest) if depth else longest
     measure(offsets, scores.shape[0], depth + FR_LABELS, &longest, &most_runs)
     run_offsets, ideal_offsets = np.zeros(lists + 1, np.int64), np.zeros(lists + 1, np.int64)
-    cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets
+    cdef int64_t[::1] run_at = run_offsets, ideal_at = ideal_offsets, first_tied = tied
     cdef Runs runs = Runs(most_runs, True), ideal = Runs(most_ideal, False)
     cdef Room room = Room(longest)
     if most_runs > 0:
         job.scores, job.labels, job.offsets = &scores[0], &labels[0], &offsets[0]
         job.lists, job.depth = lists, depth
         job.run_offsets, job.ideal_offsets = &run_at[0], &ideal_at[0]
+        job.first_tied = NULL if first_tied is None else &first_tied[0]
         job.runs, job.ideal = runs.runs, ideal.runs
         job.rows, job.kept_scores, job.kept_labels = room.rows, room.scores, room.labels
         job.pairs, job.spare = room.pairs, room.spare
@@ -175,6 +180,16 @@ cdef average_runs(const real[::1] scores, const uint8_t[::1] labels, const int64
                 fr_rank_top_f64(&job)
         runs.runs, ideal.runs = job.runs, job.ideal
     return (run_offsets, *runs.arrays(), ideal_offsets, *ideal.arrays())
+
+
+def rank_merged(const real[::1] scores, const uint8_t[::1] labels, const int64_t[::1] offsets, int64_t depth):
+    """What `rank_all` returns under AVERAGE for labels 0..31, but that neighbouring tie groups of label 0 are one run,
+    and those below the last other label are left out; and the first rank of each list, from 0, on which rows tie, or
+    NO_RANK."""
+    if depth < 0:
+        raise ValueError("depth must be at least 0")
+    tied = np.full(max(offsets.shape[0] - 1, 0), INT64_MAX, np.int64)
+    return (*average_runs(scores, labels, offsets, depth, tied), tied)
 
 
 cdef uint64_t tie_key(int rule, double label, int64_t item) noexcept nogil:
@@ -336,7 +351,7 @@ def rank_all(
     check_order(n, labels.shape[0], items, rule, depth)
     if label_type is uint8_t:
         if rule == BY_AVERAGE:
-            return average_runs(scores, labels, offsets, depth)
+            return average_runs(scores, labels, offsets, depth, None)
     measure(offsets, n, n, &longest, &most_runs)
     depth = min(depth, longest) if depth else longest
     measure(offsets, n, n if rule == BY_AVERAGE else depth, &longest, &most_runs)

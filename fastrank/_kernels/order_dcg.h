@@ -39,17 +39,18 @@ static inline int fr_above_cut(const fr_stretch *open, fr_discounts table) {
 /* The mean gain of a tie group is, over all orders of its rows, the expected gain of each of its ranks. */
 static double fr_dcg(const double *gain, const int64_t *count, const uint8_t *opens, int64_t runs, fr_discounts table) {
     fr_stretch open = {0, 0, 0.0, 0.0};
-    int64_t t = 0, cut = table.k > 0 && table.k < runs ? table.k : runs;
-    /* The first rows that do not tie, most often all: without a branch on gains, which on random lists would be
+    int64_t t = 0, at = 0, cut = table.k > 0 ? table.k : INT64_MAX;
+    /* The first groups of one run, most often all: without a branch on gains, which on random lists would be
        mispredicted. */
-    for (; t < cut && count[t] == 1 && opens[t] && (t + 1 == runs || opens[t + 1]); t++) {
+    for (; t < runs && at < cut && (t + 1 == runs || opens[t + 1]); t++) {
         int closes = gain[t] != open.gain;
-        double sum = (table.high[t] - table.high[open.begin]) + (table.low[t] - table.low[open.begin]);
+        double sum = (table.high[at] - table.high[open.begin]) + (table.low[at] - table.low[open.begin]);
         open.value += open.gain * sum * (double)closes; /* exact: by 0 or 1 */
-        open.begin = closes ? t : open.begin;
+        open.begin = closes ? at : open.begin;
         open.gain = closes ? gain[t] : open.gain;
+        at += count[t];
     }
-    open.at = t;
+    open.at = at;
     while (t < runs && fr_above_cut(&open, table)) {
         double first = gain[t], total = 0.0;
         int64_t rows = 0;

@@ -126,12 +126,12 @@ FR_BODY int64_t FR_NAMED(fr_split_tied)(const FR_REAL *scores, const uint8_t *la
     return above;
 }
 
-/* Gathers the top of a longer list, and orders that. */
-FR_BODY void FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
-                                  fr_top_job *job) {
+/* Gathers the top of a longer list, and orders that; returns what fr_add_list does. */
+FR_BODY int64_t FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const uint8_t *labels, int64_t n,
+                                     fr_top_job *job) {
     FR_REAL *kept_scores = (FR_REAL *)job->kept_scores, bound;
     uint8_t *kept_labels = job->kept_labels;
-    int64_t counts[FR_LABELS] = {0}, *rows = job->rows, found, above = 0;
+    int64_t counts[FR_LABELS] = {0}, *rows = job->rows, first = runs->size, found, above = 0;
     FR_BODY_NAMED(fr_gather)(scores, n, job->depth, rows, &found, &bound);
     if (found > FR_FEW)
         for (int64_t i = 0; i < found; i++) above += scores[rows[i]] > bound;
@@ -145,23 +145,39 @@ FR_BODY void FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const ui
             kept_scores[i] = scores[rows[i]];
             kept_labels[i] = labels[rows[i]];
         }
+        if (job->first_tied && found <= FR_COUNTED)
+            return FR_NAMED(fr_add_counted)(runs, kept_scores, kept_labels, fr_labelled(kept_labels, found, found),
+                                            found, found, job->depth);
         FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, found, found, job);
     }
+    return job->first_tied ? fr_merge_runs(runs, first) : FR_NO_RANK;
+}
+
+/* One list of `readable` rows in memory; returns the first rank that ties, where runs are merged. */
+FR_BODY int64_t FR_NAMED(fr_add_list)(fr_runs *runs, fr_runs *ideal, const FR_REAL *scores, const uint8_t *labels,
+                                      int64_t n, int64_t readable, fr_top_job *job) {
+    int64_t first = runs->size;
+    if (job->first_tied && n <= (job->depth < n ? FR_COUNTED_WHOLE : FR_COUNTED)) {
+        uint64_t rows = fr_labelled(labels, n, readable);
+        fr_add_few_ideal(ideal, labels, rows);
+        return FR_NAMED(fr_add_counted)(runs, scores, labels, rows, n, readable, job->depth);
+    }
+    fr_add_ideal(ideal, labels, n);
+    if (n > job->depth && n >= FR_GATHERED) return FR_NAMED(fr_add_top)(runs, scores, labels, n, job);
+    FR_NAMED(fr_add_rows)(runs, scores, labels, n, readable, job);
+    return job->first_tied ? fr_merge_runs(runs, first) : FR_NO_RANK;
 }
 
 FR_BODY void FR_BODY_NAMED(fr_rank_top)(fr_top_job *job) {
     fr_runs runs = job->runs, ideal = job->ideal;
     int64_t end = job->offsets[job->lists];
     for (int64_t q = 0; q < job->lists; q++) {
-        const FR_REAL *scores = (const FR_REAL *)job->scores + job->offsets[q];
-        const uint8_t *labels = job->labels + job->offsets[q];
-        int64_t n = job->offsets[q + 1] - job->offsets[q];
+        int64_t begin = job->offsets[q], n = job->offsets[q + 1] - begin, tied;
         job->run_offsets[q] = runs.size;
         job->ideal_offsets[q] = ideal.size;
-        if (n <= job->depth || n < FR_GATHERED)
-            FR_NAMED(fr_add_rows)(&runs, scores, labels, n, end - job->offsets[q], job);
-        else FR_NAMED(fr_add_top)(&runs, scores, labels, n, job);
-        fr_add_ideal(&ideal, labels, n);
+        tied = FR_NAMED(fr_add_list)(&runs, &ideal, (const FR_REAL *)job->scores + begin, job->labels + begin, n,
+                                     end - begin, job);
+        if (job->first_tied) job->first_tied[q] = tied;
     }
     job->run_offsets[job->lists] = runs.size;
     job->ideal_offsets[job->lists] = ideal.size;

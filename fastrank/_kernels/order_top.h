@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "dispatch.h"
+#include "order_merged.h"
+#include "order_runs.h"
 #include "order_sort.h"
 
 enum {
-    FR_LABEL_BITS = 5,
-    FR_LABELS = 1 << FR_LABEL_BITS,
     FR_MOST_LANES = 128,
     FR_LANE = 8,      /* 64-bit integers of the widest vector */
     FR_GATHERED = 24, /* shorter lists are ordered whole */
@@ -28,41 +28,18 @@ enum {
 };
 
 typedef struct {
-    double *label;
-    int64_t *count;
-    uint8_t *opens;
-    int64_t size;
-} fr_runs;
-
-typedef struct {
     const void *scores;
     const uint8_t *labels;
     const int64_t *offsets;
     int64_t lists, depth;
     int64_t *run_offsets, *ideal_offsets;
+    int64_t *first_tied; /* of merged runs: the first rank that ties of each list; NULL where they are not merged */
     fr_runs runs, ideal;
     int64_t *rows; /* room for the longest list; so have kept_scores, kept_labels, pairs; spare for twice as many */
     double *kept_scores;
     uint8_t *kept_labels;
     fr_pair *pairs, *spare;
 } fr_top_job;
-
-static inline void fr_add_run(fr_runs *runs, double label, int64_t count, int opens) {
-    runs->label[runs->size] = label;
-    runs->count[runs->size] = count;
-    if (runs->opens) runs->opens[runs->size] = (uint8_t)opens;
-    runs->size++;
-}
-
-/* One tie group, from the number of its rows of each label. */
-static inline void fr_add_group(fr_runs *runs, const int64_t *counts) {
-    int opens = 1;
-    for (int label = FR_LABELS - 1; label >= 0; label--) {
-        if (!counts[label]) continue;
-        fr_add_run(runs, label, counts[label], opens);
-        opens = 0;
-    }
-}
 
 /* How many of n labels are `label`; eight at a time, each in a byte of a word. */
 FR_BODY int64_t fr_count_label(const uint8_t *labels, int64_t n, int label) {
@@ -207,6 +184,7 @@ FR_BODY void fr_order_counted(uint64_t *words, int64_t n) {
 #define FR_REAL_IS_FLOAT 1
 #define FR_NAMED(name) name##_f32
 #define FR_BODY_NAMED(name) name##_f32_body
+#include "order_counted.h"
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE
@@ -219,6 +197,7 @@ FR_BODY void fr_order_counted(uint64_t *words, int64_t n) {
 #define FR_REAL_IS_FLOAT 0
 #define FR_NAMED(name) name##_f64
 #define FR_BODY_NAMED(name) name##_f64_body
+#include "order_counted.h"
 #include "order_list.h"
 #undef FR_REAL
 #undef FR_WHOLE

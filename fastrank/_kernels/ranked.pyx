@@ -7,7 +7,7 @@ relevant where its label is at least `level`.
 """
 
 from libc.math cimport ldexp
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 import numpy as np
@@ -34,6 +34,22 @@ cdef extern from "order_dcg.h" nogil:
         int64_t *sorted_count
     )
 
+cdef extern from "ranked_groups.h" nogil:
+    ctypedef struct fr_groups:
+        const double *label
+        const int64_t *count
+        const uint8_t *opens
+        double level
+        int64_t k
+        int64_t begin, rows
+    ctypedef void (*fr_measure)(
+        fr_groups group, const int64_t *offsets, const int64_t *cuts, int64_t lists, double *out
+    ) noexcept nogil
+    const fr_measure fr_hits_of_lists, fr_hit_of_lists, fr_reciprocal_rank_of_lists, fr_precision_sum_of_lists
+    const fr_measure fr_weighted_reciprocal_rank_of_lists
+    void fr_divide(const double *values, const double *by, double *out, int64_t n)
+    void fr_replace(const double *values, const uint8_t *keep, double instead, double *out, int64_t n)
+
 LINEAR = 0
 EXP2 = 1
 
@@ -45,142 +61,9 @@ cdef double LN2 = 0.693147180559945309417232121458
 cdef double LEAST = 4.9406564584124654e-324
 
 
-cdef struct Cursor:
-    # The runs of one list, and the tie group that next_group has read last.
-    const double *label
-    const int64_t *count
-    const uint8_t *opens
-    int64_t run
-    int64_t end
-    double level
-    int64_t k
-    int64_t begin  # rank of the group's first row
-    int64_t rows
-    int64_t relevant
-    double total  # of the labels of its relevant rows
-    int64_t inside  # how many of its rows are above the cut, whichever they are
-
-# The cursor is passed by value, so that it lives in registers.
-ctypedef double (*measure)(Cursor group) noexcept nogil
-
 ctypedef fused label_type:
     uint8_t
     double
-
-
-cdef inline bint next_group(Cursor *group) noexcept nogil:
-    """Reads the next tie group; False at the end of the list and at the cut."""
-    cdef int64_t t = group.run
-    group.begin += group.rows
-    if t >= group.end or (group.k > 0 and group.begin >= group.k):
-        return False
-    group.rows = group.relevant = 0
-    group.total = 0.0
-    while True:
-        group.rows += group.count[t]
-        if group.label[t] >= group.level:
-            group.relevant += group.count[t]
-            group.total += group.label[t] * <double> group.count[t]
-        t += 1
-        if t >= group.end or group.opens[t]:
-            break
-    group.run = t
-    group.inside = min(group.rows, group.k - group.begin) if group.k > 0 else group.rows
-    return True
-
-
-cdef double hits_of(Cursor group) noexcept nogil:
-    """Expected number of relevant rows above the cut."""
-    cdef int64_t whole = 0
-    while next_group(&group):
-        if group.inside < group.rows:
-            return <double> whole + <double> group.relevant * <double> group.inside / <double> group.rows
-        whole += group.relevant
-    return <double> whole
-
-
-cdef double hit_of(Cursor group) noexcept nogil:
-    """Probability of a relevant row above the cut.
-
-    In the group at the cut, m of c rows are above it.  The probabilities that the i-th of them is the first of the r
-    relevant rows are summed: all are positive, so nothing cancels.  m and r may change places (both ask whether two
-    random subsets meet), which leaves the shorter sum.
-    """
-    cdef int64_t i, draws, good
-    cdef double missed = 1.0, hit = 0.0
-    while next_group(&group):
-        if group.relevant == 0:
-            continue
-        if group.inside + group.relevant > group.rows:
-            return 1.0
-        draws, good = min(group.inside, group.relevant), max(group.inside, group.relevant)
-        for i in range(draws):
-            hit += missed * <double> good / <double> (group.rows - i)
-            missed *= <double> (group.rows - good - i) / <double> (group.rows - i)
-        return min(hit, 1.0)
-    return 0.0
-
-
-cdef inline double first_in_group(Cursor *group) noexcept nogil:
-    """Expected 1 / rank of the first relevant row of the group."""
-    cdef int64_t j
-    # It has at most the group's other rows before it.
-    cdef int64_t last = min(group.inside, group.rows - group.relevant + 1)
-    cdef double missed = 1.0, value = 0.0
-    for j in range(last):
-        value += missed * <double> group.relevant / (<double> (group.rows - j) * <double> (group.begin + j + 1))
-        missed *= <double> (group.rows - group.relevant - j) / <double> (group.rows - j)
-    return value
-
-
-cdef double reciprocal_rank_of(Cursor group) noexcept nogil:
-    """Expected 1 / rank of the first relevant row; 0 below the cut."""
-    while next_group(&group):
-        if group.relevant > 0:
-            return first_in_group(&group)
-    return 0.0
-
-
-cdef double weighted_reciprocal_rank_of(Cursor group) noexcept nogil:
-    """Expected label / rank of the first relevant row: which of the group's relevant rows is first says no rank."""
-    while next_group(&group):
-        if group.relevant > 0:
-            return group.total / <double> group.relevant * first_in_group(&group)
-    return 0.0
-
-
-cdef double precisions_of(Cursor group) noexcept nogil:
-    """Expected sum, over the relevant rows above the cut, of the precision at their ranks.
-
-    Place j of a group holds a relevant row with probability r / c; then the group's other r - 1 relevant rows are
-    spread evenly over its other c - 1 places, of which j are above.
-    """
-    cdef int64_t j, t = group.run, hits = 0
-    cdef double share, slope, precision, value = 0.0
-    cdef bint relevant
-    # The first rows that do not tie, most often all: without a branch on labels, which on random lists would be
-    # mispredicted.
-    while (t < group.end and group.count[t] == 1 and group.opens[t] and (t + 1 == group.end or group.opens[t + 1])
-            and (group.k <= 0 or group.begin < group.k)):
-        relevant = group.label[t] >= group.level
-        hits += relevant
-        group.begin += 1
-        precision = <double> hits / <double> group.begin
-        value += precision * <double> relevant  # exact: by 0 or 1
-        t += 1
-    group.run = t
-    while next_group(&group):
-        if group.relevant == 0:
-            continue
-        if group.rows == 1:
-            value += <double> (hits + 1) / <double> (group.begin + 1)
-        else:
-            share = <double> group.relevant / <double> group.rows
-            slope = <double> (group.relevant - 1) / <double> (group.rows - 1)
-            for j in range(group.inside):
-                value += share * (<double> (hits + 1) + <double> j * slope) / <double> (group.begin + j + 1)
-        hits += group.relevant
-    return value
 
 
 cdef check_runs(
@@ -195,27 +78,25 @@ cdef check_runs(
 
 
 cdef apply(
-    measure of, const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
+    fr_measure of, const int64_t[::1] run_offsets, const double[::1] run_label, const int64_t[::1] run_count,
     const uint8_t[::1] run_opens, double level, int64_t k, const int64_t[::1] cuts=None,
 ):
     """The measure of each list; where cuts are given, above its own cut, of which 0 lets no row count."""
     check_runs(run_offsets, run_label.shape[0], run_count, run_opens, k)
-    cdef Py_ssize_t q, lists = run_offsets.shape[0] - 1
-    cdef Cursor group
+    cdef Py_ssize_t lists = run_offsets.shape[0] - 1
+    cdef const int64_t *cut = NULL
+    cdef fr_groups group
     if cuts is not None and cuts.shape[0] != lists:
         raise ValueError("one cut is needed for each list")
     result = np.zeros(lists, np.float64)
     cdef double[::1] out = result
-    with nogil:
-        for q in range(lists):
-            if cuts is not None:
-                k = cuts[q]
-                if k <= 0:
-                    continue
-            group = Cursor(
-                &run_label[0], &run_count[0], &run_opens[0], run_offsets[q], run_offsets[q + 1], level, k, 0, 0, 0, 0, 0
-            )
-            out[q] = of(group)
+    if lists > 0:
+        if cuts is not None:
+            cut = &cuts[0]
+        group.label, group.count, group.opens = &run_label[0], &run_count[0], &run_opens[0]
+        group.level, group.k, group.begin, group.rows = level, k if k > 0 else INT64_MAX, 0, 0
+        with nogil:
+            of(group, &run_offsets[0], cut, lists, &out[0])
     return result
 
 
@@ -280,14 +161,27 @@ def count_tied(const int64_t[::1] run_offsets, const int64_t[::1] run_count, con
 
 def divide(const double[::1] values, const double[::1] by):
     """values / by; 0 where by is not above 0."""
-    cdef Py_ssize_t i, n = values.shape[0]
+    cdef Py_ssize_t n = values.shape[0]
     if by.shape[0] != n:
         raise ValueError("values and by must have the same length")
     result = np.empty(n, np.float64)
     cdef double[::1] out = result
-    with nogil:
-        for i in range(n):
-            out[i] = values[i] / by[i] if by[i] > 0.0 else 0.0
+    if n > 0:
+        with nogil:
+            fr_divide(&values[0], &by[0], &out[0], n)
+    return result
+
+
+def replace(const double[::1] values, const uint8_t[::1] keep, double instead):
+    """values, but `instead` where keep is 0."""
+    cdef Py_ssize_t n = values.shape[0]
+    if keep.shape[0] != n:
+        raise ValueError("values and keep must have the same length")
+    result = np.empty(n, np.float64)
+    cdef double[::1] out = result
+    if n > 0:
+        with nogil:
+            fr_replace(&values[0], &keep[0], instead, &out[0], n)
     return result
 
 
@@ -296,7 +190,7 @@ def hits(
     const uint8_t[::1] run_opens, double level, int64_t k,
 ):
     """Expected number of relevant rows above the cut."""
-    return apply(hits_of, run_offsets, run_label, run_count, run_opens, level, k)
+    return apply(fr_hits_of_lists, run_offsets, run_label, run_count, run_opens, level, k)
 
 
 def hits_at(
@@ -304,7 +198,7 @@ def hits_at(
     const uint8_t[::1] run_opens, double level, const int64_t[::1] cuts,
 ):
     """Expected number of relevant rows among the first cuts[q] of list q; a cut of 0 leaves none."""
-    return apply(hits_of, run_offsets, run_label, run_count, run_opens, level, 0, cuts)
+    return apply(fr_hits_of_lists, run_offsets, run_label, run_count, run_opens, level, 0, cuts)
 
 
 def hit(
@@ -312,7 +206,7 @@ def hit(
     const uint8_t[::1] run_opens, double level, int64_t k,
 ):
     """Probability that a relevant row is above the cut."""
-    return apply(hit_of, run_offsets, run_label, run_count, run_opens, level, k)
+    return apply(fr_hit_of_lists, run_offsets, run_label, run_count, run_opens, level, k)
 
 
 def reciprocal_rank(
@@ -320,7 +214,7 @@ def reciprocal_rank(
     const uint8_t[::1] run_opens, double level, int64_t k,
 ):
     """Expected 1 / rank of the first relevant row, 0 where it is below the cut."""
-    return apply(reciprocal_rank_of, run_offsets, run_label, run_count, run_opens, level, k)
+    return apply(fr_reciprocal_rank_of_lists, run_offsets, run_label, run_count, run_opens, level, k)
 
 
 def weighted_reciprocal_rank(
@@ -328,7 +222,7 @@ def weighted_reciprocal_rank(
     const uint8_t[::1] run_opens, int64_t k,
 ):
     """Expected value / rank of the first row whose value is above 0, 0 where it is below the cut."""
-    return apply(weighted_reciprocal_rank_of, run_offsets, run_value, run_count, run_opens, LEAST, k)
+    return apply(fr_weighted_reciprocal_rank_of_lists, run_offsets, run_value, run_count, run_opens, LEAST, k)
 
 
 def precision_sum(
@@ -336,7 +230,7 @@ def precision_sum(
     const uint8_t[::1] run_opens, double level, int64_t k,
 ):
     """Expected sum of the precisions at the ranks of the relevant rows above the cut."""
-    return apply(precisions_of, run_offsets, run_label, run_count, run_opens, level, k)
+    return apply(fr_precision_sum_of_lists, run_offsets, run_label, run_count, run_opens, level, k)
 
 
 def discounts(int64_t n):
@@ -414,6 +308,8 @@ cdef check_table(const int64_t[::1] offsets, const int64_t[::1] count, int64_t k
     """Refuses a table of discounts that is shorter than the longest list above the cut."""
     cdef Py_ssize_t q, t
     cdef int64_t rows, longest = 0
+    if 0 < k < min(high, low):
+        return
     for q in range(offsets.shape[0] - 1):
         rows = 0
         for t in range(offsets[q], offsets[q + 1]):

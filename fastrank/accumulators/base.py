@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import fields as parameter_fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 import numpy as np
@@ -133,12 +134,14 @@ class Accumulator(ABC):
         Room doubles, so that slices which come one by one are not copied each time; zeros that were never
         written take no memory.
         """
+        if slices <= self.slices:
+            return
         for name, array in self.state.items():
             if len(array) < slices:
                 room = self.fields[name].empty(max(slices, 2 * len(array)))
                 room[: len(array)] = array
                 self.state[name] = room
-        self.slices = max(self.slices, slices)
+        self.slices = slices
 
     def count_dropped(self, slices: NDArray[np.int32] | None, count: int) -> None:
         """Counts rows that were dropped as invalid, by slice or in slice 0."""
@@ -222,6 +225,11 @@ class RowAccumulator(Accumulator):
             self.rows[0] += rows.count if weights is None else checks.count_positive(weights)
 
 
+@cache
+def _rules_of(rules: tuple[tuple[str, Any], ...]) -> ListRules:
+    return ListRules(**dict(rules))
+
+
 class ListAccumulator(Accumulator):
     """Fed with ranked lists."""
 
@@ -230,7 +238,7 @@ class ListAccumulator(Accumulator):
     @property
     def list_rules(self) -> ListRules:
         """What becomes of the rows of a list before anything is measured."""
-        return ListRules(**dict(self.rules))
+        return _rules_of(self.rules)
 
     @property
     def requires(self) -> tuple[str, ...]:
@@ -256,7 +264,8 @@ class ListAccumulator(Accumulator):
     def _tally(self, name: str, slices: NDArray[np.int32] | None, counts: NDArray[Any]) -> None:
         """Adds a count of each list to a field."""
         if slices is None:
-            self.state[name][0] += int(counts.sum())
+            flags = counts.dtype.itemsize == 1
+            self.state[name][0] += np.count_nonzero(counts.view(np.bool_)) if flags else int(counts.sum())
         else:
             # Counts of a batch are far below 2^53, so their sums as float64 are exact.
             self.state[name][: self.slices] += np.bincount(slices, counts, self.slices).astype(np.int64)

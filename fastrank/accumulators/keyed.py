@@ -83,8 +83,8 @@ class _KeyedLists(ListAccumulator):
         if ranked.rules.ties == "error":
             ranked.check_order(self.kind, self.depth, by_row=True)
         self.add(ranked, np.zeros(lists.count, np.int32) if slices is None else slices)
-        self._tally("rows", slices, np.diff(lists.offsets))
-        self._tally("queries", slices, np.ones(lists.count, np.int64))
+        self._tally("rows", slices, lists.sizes)
+        self._tally("queries", slices, lists.ones)
         self._tally("queries_tied", slices, ranked.count_tied(self.depth))
         if split is not None:
             self._tally("queries_split", slices, split)

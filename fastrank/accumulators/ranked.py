@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastrank._kernels import elementary, exact_sum
+from fastrank._kernels import ranked as ranked_lists
 from fastrank.accumulators.base import Field, ListAccumulator
 from fastrank.accumulators.sums import Sum, digits_to_fraction, special_value
 from fastrank.errors import InvalidValueError
@@ -135,13 +136,13 @@ class MeasuredLists(ValuedLists):
         weights = None if ignored else lists.query_weights
         absent = np.zeros(lists.count, np.bool_)
         tallies: dict[str, NDArray[Any]] = {
-            "rows": np.diff(lists.offsets),
+            "rows": lists.sizes,
             "queries_tied": ranked.count_tied(self.depth),
         }
         tallies.update(lists.row_counts)
         if ranked.repeated is not None:
             tallies["rows_duplicate"] = ranked.repeated
-        extra = ranked.unjudged_lists()
+        extra = ranked.unjudged_lists
         if found is not None and not found.all():
             found = found if extra is None else found | extra
             tallies["queries_without_relevant"] = ~found
@@ -150,13 +151,13 @@ class MeasuredLists(ValuedLists):
             self._refuse(lists, extra, "extra_query", "no row of it is judged")
             tallies["queries_extra"] = extra
             absent = absent | extra
-        missing = ranked.missing()
+        missing = ranked.missing
         if missing.any():
             self._refuse(lists, missing, "missing_query", "none of its rows is retrieved")
             tallies["queries_missing"] = missing
             if self.missing_query == "skip":
                 absent = absent | missing
-        tallies["queries"] = np.ones(lists.count, np.int64) if extra is None else ~extra
+        tallies["queries"] = lists.ones if extra is None else ~extra
         if absent.any():
             weights = np.where(absent, 0.0, 1.0 if weights is None else weights)
         return Counted(values, absent, weights, tallies)
@@ -170,7 +171,7 @@ class MeasuredLists(ValuedLists):
         if self.no_relevant == "error":
             self._refuse(lists, ~found, "no_relevant", "no row of it is relevant")
         instead = {"one": 1.0, "nan": math.nan}.get(self.no_relevant, 0.0)
-        return np.where(found, values, instead), absent
+        return ranked_lists.replace(values, found.view(np.uint8), instead), absent
 
     def _refuse(self, lists: Lists, bad: NDArray[np.bool_], rule: str, what: str) -> None:
         if getattr(self, rule) == "error" and bad.any():
@@ -232,7 +233,10 @@ def add_weights(
     weights: NDArray[np.float64] | None, count: int, slices: NDArray[np.int32] | None, digits: NDArray[np.int64]
 ) -> None:
     """Adds the weights of values, each 1 where there are none, to their sums."""
-    ones = np.ones(count) if weights is None else weights
+    ones: NDArray[Any] | None = weights
+    if ones is None:
+        # The number of values is a term as exact as ones.
+        ones = np.array([count], np.float64) if slices is None else np.ones(count, np.uint8)
     exact_sum.add_values(ones, None, slices, digits, np.zeros((len(digits), exact_sum.SPECIALS), np.int64))
 
 

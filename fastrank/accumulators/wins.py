@@ -93,7 +93,7 @@ class ListWins(ValuedLists):
     def _count_lists(self, lists: Lists) -> Counted:
         ranked = rank(lists, self.list_rules)
         wins = self._wins(ranked)
-        missing, extra = ranked.missing(), ranked.unjudged_lists()
+        missing, extra = ranked.missing, ranked.unjudged_lists
         known = np.ones(lists.count, np.bool_) if extra is None else ~extra
         # A list of rows that all weigh 0 is none.
         present = (wins.rows > 0) & ~missing & known

@@ -104,7 +104,7 @@ def dcg(
     # Whether any row gains something, whatever the discounts.
     found = _ideal_dcg(np.diff(lists.judged_offsets), best, _gains(best.labels, gain, gate), 1, "log2") > 0
     if propensity is None:
-        runs = lists.runs()
+        runs = lists.merged_runs()
         return Values(_dcg(lists, runs, _gains(runs.labels, gain, gate), k, discount), found)
     runs = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
     values = _dcg(lists, runs, runs.labels, k, discount)
@@ -133,7 +133,7 @@ def ndcg(
         ideal = _ideal_dcg(np.diff(lists.judged_offsets), best, best.labels, k, discount)
         runs = lists.value_runs(*_row_gains(lists, gain, gate, propensity, clip))
         return Values(divided(_dcg(lists, runs, runs.labels, k, discount), ideal), ideal > 0)
-    runs = lists.runs()
+    runs = lists.merged_runs()
     values = _dcg(lists, runs, _gains(runs.labels, gain, gate), k, discount)
     found = None
     if idcg == "judged":
@@ -156,7 +156,7 @@ def ndcg(
 def rbp(
     lists: RankedLists, *, k: int | None, p: float, rbp_gain: str, max_grade: int, relevance_level: float
 ) -> Values:
-    runs = lists.runs()
+    runs = lists.merged_runs()
     if rbp_gain == "binary":
         gains = (runs.labels >= relevance_level).astype(np.float64)
     else:

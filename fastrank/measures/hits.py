@@ -28,7 +28,9 @@ def _hits(lists: RankedLists, k: int | None, level: float) -> NDArray[np.float64
     """Expected number of relevant rows among the first k ranks."""
     key = ("hits", k, level)
     if key not in lists.derived:
-        lists.derived[key] = ranked.hits(*lists.runs(), level, k or 0)
+        # Rows of label 0 are told apart by a level of 0 only.
+        runs = lists.merged_runs() if level > 0 else lists.runs()
+        lists.derived[key] = ranked.hits(*runs, level, k or 0)
     result: NDArray[np.float64] = lists.derived[key]
     return result
 
@@ -108,7 +110,7 @@ def f_beta(
 @measure()
 def hit_rate(lists: RankedLists, *, k: int | None, relevance_level: float) -> Values:
     relevant = relevant_of(lists, relevance_level)
-    return Values(ranked.hit(*lists.runs(), relevance_level, k or 0), relevant > 0)
+    return Values(ranked.hit(*lists.merged_runs(), relevance_level, k or 0), relevant > 0)
 
 
 @measure(closed_form=lambda options: not options["self_normalized"], by_row=True, reads=("propensity",))
@@ -123,7 +125,7 @@ def mrr(
 ) -> Values:
     relevant = relevant_of(lists, relevance_level)
     if propensity is None:
-        return Values(ranked.reciprocal_rank(*lists.runs(), relevance_level, k or 0), relevant > 0)
+        return Values(ranked.reciprocal_rank(*lists.merged_runs(), relevance_level, k or 0), relevant > 0)
     runs = lists.value_runs(*_weighted_hits(lists, relevance_level, propensity, clip))
     values = ranked.weighted_reciprocal_rank(*runs, k or 0)
     if self_normalized:
@@ -134,7 +136,7 @@ def mrr(
 @measure(closed_form=lambda options: options["ap_denominator"] != "hits")
 def map(lists: RankedLists, *, k: int | None, relevance_level: float, ap_denominator: str) -> Values:
     relevant = relevant_of(lists, relevance_level)
-    sums = ranked.precision_sum(*lists.runs(), relevance_level, k or 0)
+    sums = ranked.precision_sum(*lists.merged_runs(), relevance_level, k or 0)
     cut = lists.sizes if k is None else np.full(lists.count, k)
     if ap_denominator == "hits":
         by: NDArray[Any] = _hits(lists, k, relevance_level)
@@ -152,7 +154,7 @@ def map(lists: RankedLists, *, k: int | None, relevance_level: float, ap_denomin
 @measure(depth=lambda _: 0)
 def r_precision(lists: RankedLists, *, relevance_level: float) -> Values:
     relevant = relevant_of(lists, relevance_level)
-    return Values(divided(ranked.hits_at(*lists.runs(), relevance_level, relevant), relevant), relevant > 0)
+    return Values(divided(ranked.hits_at(*lists.merged_runs(), relevance_level, relevant), relevant), relevant > 0)
 
 
 @measure(told=True)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastrank._kernels.ids import IdSet, fingerprints
+from fastrank._kernels.ids import IdSet, find_runs, fingerprints
 
 ids = st.lists(st.one_of(st.integers(0, 50), st.integers(0, 2**64 - 1)))
 
@@ -35,6 +35,17 @@ def test_an_id_set_grows() -> None:
     for part in np.array_split(numbers, 7):
         assert found.add(part) == -1
     assert found.values().tolist() == list(range(100_000))
+
+
+@given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.integers(1, 90)), max_size=12))
+def test_runs_of_ids(runs: list[tuple[int, int]]) -> None:
+    ids = np.array([number for number, count in runs for _ in range(count)], np.int64)
+    ids.flags.writeable = False
+    starts, values = find_runs(ids)
+    expected = [i for i in range(ids.size) if i == 0 or ids[i] != ids[i - 1]]
+    assert (starts.dtype, values.dtype) == (np.int64, np.int64)
+    assert starts.tolist() == expected
+    assert values.tolist() == ids[expected].tolist()
 
 
 @given(st.lists(st.binary(max_size=30), max_size=30))

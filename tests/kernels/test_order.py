@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fastrank._kernels import order
+from fastrank._kernels import order, ranked
 
 RULES = [order.AVERAGE, order.INPUT, order.ITEM_DESC, order.ITEM_ASC, order.PESSIMISTIC, order.OPTIMISTIC]
 FREE_OF_ROW_ORDER = [rule for rule in RULES if rule != order.INPUT]
@@ -117,6 +117,41 @@ def test_every_type_gives_the_same_runs(lists: list[list[Row]], rule: int, depth
     assert unpack(small)[0] == [plain_runs(rows, rule, depth) for rows in lists]
 
 
+def plain_merged(rows: list[Row], depth: int) -> tuple[list[tuple[float, int, int]], int]:
+    """The merged runs of one list, and the first rank that ties, above depth."""
+    merged: list[tuple[float, int, int]] = []
+    zeros = begin = 0
+    tied = order.NO_RANK
+    for _, same in groupby(sorted(rows, key=lambda row: (-row[0], -row[1])), key=lambda row: row[0]):
+        counts = [(label, len(list(group))) for label, group in groupby(label for _, label, _ in same)]
+        size = sum(count for _, count in counts)
+        if depth and begin >= depth:
+            break
+        tied = min(tied, begin) if size > 1 else tied
+        begin += size
+        if counts[0][0] == 0:
+            zeros += size
+            continue
+        merged += [(0.0, zeros, 1)] if zeros else []
+        merged += [(label, count, int(r == 0)) for r, (label, count) in enumerate(counts)]
+        zeros = 0
+    return merged, tied
+
+
+@settings(max_examples=200, deadline=None)
+@given(list_of_rows(SCORES, st.sampled_from([0, 0, 0, 0, 1, 1, 2, 31])), st.integers(0, 45), REALS)
+def test_rank_merged_equals_plain_python(lists: list[list[Row]], depth: int, dtype: Any) -> None:
+    scores, labels, _, offsets = columns(lists)
+    *result, tied = order.rank_merged(read_only(scores, dtype), read_only(labels, np.uint8), offsets, depth)
+    runs, ideal = unpack(tuple(result))
+    expected = [plain_merged(rows, depth) for rows in lists]
+    assert runs == [of_list for of_list, _ in expected]
+    assert ideal == [plain_ideal(rows) for rows in lists]
+    for found, (_, rank) in zip(tied.tolist(), expected, strict=True):
+        # Below the cut it is not said.
+        assert found == rank or (rank == order.NO_RANK and 0 < depth <= found)
+
+
 @settings(max_examples=200, deadline=None)
 @given(list_of_rows(SCORES, LABELS), st.sampled_from([np.uint8, np.float64]))
 def test_ideal_runs(lists: list[list[Row]], dtype: Any) -> None:
@@ -180,8 +215,35 @@ def test_find_tied_equals_plain_python(lists: list[list[Row]], dtype: Any) -> No
     assert found.tolist() == expected
 
 
-# Lengths on both sides of every number of lanes, of the most rows ordered by counting, and of the radix sort.
-LENGTHS = [1, 11, 15, 16, 17, 23, 24, 47, 48, 96, 97, 100, 160, 161, 191, 192, 300, 1000, 2047, 2048, 5000]
+# Lengths on both sides of every number of lanes, of the most rows that are counted or ordered by counting, and of the
+# radix sort.
+LENGTHS = [
+    1,
+    11,
+    15,
+    16,
+    17,
+    23,
+    24,
+    40,
+    41,
+    47,
+    48,
+    64,
+    65,
+    96,
+    97,
+    100,
+    160,
+    161,
+    191,
+    192,
+    300,
+    1000,
+    2047,
+    2048,
+    5000,
+]
 DEPTHS = [1, 2, 10, 12, 13, 26, 27, 52, 53, 100, 104, 105, 160, 200, 1000, 10_000]
 
 
@@ -221,6 +283,28 @@ def test_labels_in_bytes_at_every_size(kind: str, dtype: Any) -> None:
         top = order.rank_all(scores, labels, offsets, order.AVERAGE, None, depth)
         whole = order.rank_all(scores.astype(float), labels.astype(float), offsets, order.AVERAGE, None, depth)
         assert equal(top, whole), depth
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_measures_read_the_same_off_merged_runs(kind: str, dtype: Any) -> None:
+    rng = np.random.default_rng(23)
+    scores = np.concatenate([make_scores(kind, n, rng) for n in LENGTHS]).astype(dtype)
+    offsets = np.cumsum([0, *LENGTHS])
+    table = ranked.discounts(max(LENGTHS))
+    for rate, top in ((0.05, 2), (0.5, 5), (1.0, 32)):
+        labels = np.where(rng.random(scores.size) < rate, rng.integers(0, top, scores.size), 0).astype(np.uint8)
+        for k in (0, 1, 10, 40, 100):
+            at, label, count, opens, *ideal = order.rank_all(scores, labels, offsets, order.AVERAGE, None, k)
+            merged = order.rank_merged(scores, labels, offsets, k)
+            assert equal(tuple(ideal), merged[4:7])
+            for measure in (ranked.hits, ranked.hit, ranked.reciprocal_rank, ranked.precision_sum):
+                plain = measure(at, label, count, opens, 1.0, k)
+                assert measure(*merged[:4], 1.0, k).tobytes() == plain.tobytes(), (measure, k)
+            plain = ranked.dcg(at, label, count, opens, *table, k)
+            assert ranked.dcg(*merged[:4], *table, k).tobytes() == plain.tobytes(), k
+            tied = merged[7] < (k or order.NO_RANK)
+            assert tied.tolist() == ranked.count_tied(at, count, opens, k).astype(bool).tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -336,6 +420,8 @@ def test_no_rows(offsets: list[int]) -> None:
     for result in results:
         assert [x.size for x in result] == [at.size, 0, 0, 0, at.size, 0, 0]
         assert not result[0].any()
+    merged = order.rank_merged(np.zeros(0, np.float32), np.zeros(0, np.uint8), at, 0)
+    assert [x.size for x in merged] == [at.size, 0, 0, 0, at.size, 0, 0, at.size - 1]
     for dtype in (np.uint8, np.float64):
         none = np.zeros(0, dtype)
         assert [x.size for x in order.ideal_runs(none, at)] == [at.size, 0, 0]
@@ -372,6 +458,12 @@ def test_bad_arguments_are_refused() -> None:
             order.ideal_runs(y, np.array(offsets))
         with pytest.raises(ValueError, match="offsets"):
             order.find_tied(x, np.array(offsets))
+        with pytest.raises(ValueError, match="offsets"):
+            order.rank_merged(x, y, np.array(offsets), 1)
+    with pytest.raises(ValueError, match="depth"):
+        order.rank_merged(x, y, at, -1)
+    with pytest.raises(ValueError, match="length"):
+        order.rank_merged(x, y[:2], at, 1)
     with pytest.raises(ValueError, match="depth"):
         order.rank_all(x, y, at, order.AVERAGE, None, -1)
     with pytest.raises(ValueError, match="length"):
@@ -399,6 +491,7 @@ for n in (5, 10, 20, 50, 100, 1000):
             some = scores.astype(dtype)
             found = [*order.ideal_runs(labels, at), order.find_tied(some, at)]
             for depth in (1, 10, 40, 100, 2000):
+                found += order.rank_merged(some, labels, at, depth)
                 found += order.rank_all(some, labels, at, order.AVERAGE, None, depth)
             for depth in (0, 10):
                 found += order.rank_all(some, labels, at, order.AVERAGE, None, depth)

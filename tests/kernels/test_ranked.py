@@ -168,6 +168,20 @@ def test_weighted_reciprocal_rank_of_equal_values_is_a_multiple() -> None:
     assert (found == 0.25 * ranked.reciprocal_rank(*runs, 0.25, 0)).all()
 
 
+def test_divide_and_replace() -> None:
+    rng = np.random.default_rng(8)
+    values, by = frozen(rng.standard_normal(37), np.float64), frozen(rng.integers(-1, 4, 37), np.float64)
+    expected = [x / y if y > 0 else 0.0 for x, y in zip(values.tolist(), by.tolist(), strict=True)]
+    assert ranked.divide(values, by).tolist() == expected
+    keep = frozen(by > 0, np.uint8)
+    assert ranked.replace(values, keep, 2.5).tolist() == np.where(by > 0, values, 2.5).tolist()
+    assert np.isnan(ranked.replace(values, keep, math.nan)).sum() == (by <= 0).sum()
+    assert ranked.divide(values[:0], by[:0]).size == ranked.replace(values[:0], keep[:0], 1.0).size == 0
+    for function, other in ((ranked.divide, by), (lambda x, y: ranked.replace(x, y, 0.0), keep)):
+        with pytest.raises(ValueError, match="same length"):
+            function(values[:3], other)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(st.sampled_from([0, 1, 2, 5]), max_size=5), max_size=4), st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_count_labels(lists: list[list[int]], low: float) -> None:
