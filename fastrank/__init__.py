@@ -9,6 +9,7 @@ from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
+from fastrank.merging import merge_states
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
@@ -26,6 +27,7 @@ __all__ = [
     "drift",
     "evaluate",
     "list_metrics",
+    "merge_states",
     "metrics",
 ]
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastrank.answer import answer
-from fastrank.atomic import atomic_file
 from fastrank.class_weights import ClassWeights
 from fastrank.columns import as_record_batch
 from fastrank.errors import ParameterError, StateMismatchError
 from fastrank.intake import Intake
-from fastrank.pairing import derive
+from fastrank.pairing import derive, in_words
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
+from fastrank.recipe import describe, rebuild
 from fastrank.requests import Roles, bind, read_groupings, read_metrics
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import Slices
-from fastrank.wire import State, from_table, read_table
+from fastrank.state_files import write
+from fastrank.wire import State, from_table, read_description, read_table
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.lists import Lists
@@ -128,6 +131,7 @@ class Evaluator:
         self._intake = Intake(plan, slices)
         self.memory_limit = memory_limit
         self.threads = 1  # that a result may use
+        self._surplus = False  # whether states may hold more than the metrics read
         self._row = 0
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
@@ -171,6 +175,48 @@ class Evaluator:
         """An empty evaluator of the same metrics, with other arguments where named."""
         return Evaluator(self._metrics, **{**self._arguments, **changes})
 
+    @classmethod
+    def like(
+        cls,
+        state: Evaluator | pa.Table | str | os.PathLike[str],
+        metrics: Metric | str | Iterable[Metric | str] | None = None,
+        *,
+        qrels: Any = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ) -> Evaluator:
+        """An empty evaluator that a state may be merged into: of its metrics and columns.
+
+        Parameters
+        ----------
+        state : Evaluator, pyarrow.Table or path
+            A state, as for `merge`.
+        metrics : Metric, str, or list of them, optional
+            Other metrics that the state can answer; default: its own.  States may hold more than these read.
+        qrels : table, path, dict or judgments, optional
+            The judgments that it was made with, which no state holds.
+        memory_limit : int
+            As for `Evaluator`.
+
+        Returns
+        -------
+        Evaluator
+
+        Raises
+        ------
+        StateMismatchError
+            The state is damaged, foreign or of format 1, or does not hold functions or judgments that it takes.
+        """
+        if isinstance(state, Evaluator):
+            made = cls(
+                state._metrics if metrics is None else metrics, **{**state._arguments, "memory_limit": memory_limit}
+            )
+        else:
+            with _naming(state):
+                given, arguments = rebuild(read_description(read_table(state)), metrics, qrels)
+            made = cls(given, **arguments, memory_limit=memory_limit)
+        made._surplus = metrics is not None
+        return made
+
     @property
     def plan(self) -> Plan:
         """What is evaluated, and from which columns."""
@@ -199,7 +245,8 @@ class Evaluator:
         """
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
-        self._intake.merge(self._read(other), missing)
+        with _naming(other):
+            self._intake.merge(self._read(other), missing, surplus=self._surplus)
         self._metrics = list(dict.fromkeys(request.metric for request in self.plan.requests))
 
     def _read(self, other: Evaluator | pa.Table | str | os.PathLike[str]) -> State:
@@ -215,19 +262,27 @@ class Evaluator:
         pyarrow.Table
             Merging states of shards in any order gives the same bits as evaluating all rows at once.
         """
-        return self._intake.table()
+        return pa.Table.from_batches(list(self._batches()))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        judgments = self._roles.judgments
+        digest = None if judgments is None else judgments.digest
+        return self._intake.batches(describe(self._metrics, self._arguments, digest))
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
-        """Writes the state to an Arrow IPC file; the file appears whole or not at all.
+        """Writes the state to an Arrow IPC file with a checksum; the file appears whole or not at all.
+
+        It is written some slices at a time, and says itself which metrics and columns it is of: `fastrank.merge_states`
+        answers it without being told.
 
         Parameters
         ----------
         path : str or path-like
             Where to; a file that is there is replaced.
         """
-        table = self.state()
-        with atomic_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+        batches = self._batches()
+        first = next(batches)
+        write(path, first.schema, chain([first], batches))
 
     def result(self, metrics: Metric | str | Iterable[Metric | str] | None = None) -> Result:
         """The values so far; may be asked again, and updating may go on.
@@ -256,7 +311,7 @@ class Evaluator:
                 found = accumulators.get(identity) or derive(identity, accumulators)
                 if found is None:
                     raise StateMismatchError(
-                        f"{request.metric.name} reads {identity.text}, which the state does not hold"
+                        f"{request.metric.name} reads {in_words(identity.text)}, which the state does not hold"
                     )
                 accumulators[identity] = found
         return answer(requests, accumulators, self._intake.slices, self.threads)
@@ -273,6 +328,17 @@ class Evaluator:
     def __reduce__(self) -> tuple[Any, ...]:
         positions = {identity.text: stream.position for identity, stream in self.plan.streams.items()}
         return _restore, (self._metrics, self._arguments, self._row, self.plan.of_lists, positions, self.state())
+
+
+@contextmanager
+def _naming(state: Any) -> Iterator[None]:
+    """Has an error name the file of the state."""
+    try:
+        yield
+    except StateMismatchError as error:
+        if isinstance(state, str | os.PathLike) and not str(error).startswith(os.fspath(state)):
+            raise StateMismatchError(f"{os.fspath(state)}: {error}") from error
+        raise
 
 
 def _restore(

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
-from fastrank.wire import State, to_table
+from fastrank.wire import State, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -106,11 +106,11 @@ class Intake:
             for split in splits:
                 accumulator.update(split.lists, split.slices, split.several)
 
-    def merge(self, state: State, missing: str) -> None:
-        """Adds the state of other rows; see `Evaluator.merge`."""
+    def merge(self, state: State, missing: str, *, surplus: bool = False) -> None:
+        """Adds the state of other rows, which with `surplus` may hold more; see `Evaluator.merge`."""
         self.settle()
         self.slices.check_merge(state.slices)
-        pairing = self.plan.pair(state.accumulators, missing)
+        pairing = self.plan.pair(state.accumulators, missing, surplus=surplus)
         kept = {self.plan.stream_of[i] for i in self.plan.stream_of if i not in pairing.lacking}
         handed_over = {identity: state.streams.get(identity.text) for identity in kept}
         for identity, queries in handed_over.items():
@@ -136,15 +136,15 @@ class Intake:
             accumulator.merge(pairing.theirs[identity], numbers)
         self._broken = None
 
-    def table(self) -> pa.Table:
-        """The state as a table."""
+    def batches(self, description: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+        """The state as record batches, at least one."""
         self.settle()
         accumulators = {}
         for identity, accumulator in self.plan.accumulators.items():
             accumulator.grow(self.slices.count)
             accumulators[identity.text] = accumulator
         streams = {identity.text: stream for identity, stream in self.plan.streams.items()}
-        return to_table(self.slices, accumulators, streams, self._negatives)
+        return to_batches(self.slices, accumulators, streams, self._negatives, description)
 
     def content(self) -> State:
         """The state, as another takes it in; not a copy."""

@@ -33,9 +33,9 @@ _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
-_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "state_files", "recipe", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay"}
-_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "windows"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -67,7 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": _KERNELS,
     "accumulators": _LISTS,
     "metrics": _STATES,
-    "wire": _STATES,
+    "state_files": _LEAF | {"atomic"},
+    "wire": _STATES | {"state_files"},
     "tabular": _LEAF,
     "result": _STATES | {"metrics", "tabular"},
     "class_weights": _KERNELS | {"domains", "metrics"},
@@ -79,13 +80,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "replay": _LEAF | {"sources"},
     "intake": _EVALUATOR,
     "evaluator": _EVALUATOR | {"intake"},
+    "recipe": _ANSWER,
+    "merging": _EVALUATION,
     "per_query": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drifts": _BUILT_ON,
-    "windows": _BUILT_ON,
+    "windows": _EVALUATION | {"merging"},
     "spark": _DOOR,
     "demo": _DOOR,
     "report": _DOOR,
@@ -116,7 +119,19 @@ DOORS: dict[str, set[str] | None] = {
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
-        *("wire", "plan", "answer", "evaluator", "intake", "per_query", "result", "tabular", "drifts"),
+        *(
+            "wire",
+            "state_files",
+            "recipe",
+            "plan",
+            "answer",
+            "evaluator",
+            "intake",
+            "per_query",
+            "result",
+            "tabular",
+            "drifts",
+        ),
         *("calibration", "cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},

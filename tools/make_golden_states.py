@@ -55,7 +55,10 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["ndcg(aggregation=std)@3", "rbp(aggregation=min)", "ndcg(aggregation=median)@3"],
         {**LISTS, "query_weight": "one"},
     ),
-    "items": (["coverage(ties=item_asc)@2", "item_gini(ties=item_asc)", "exposure(group=flag)"], {**LISTS, "item": "item"}),
+    "items": (
+        ["coverage(ties=item_asc)@2", "item_gini(ties=item_asc)", "exposure(group=flag)"],
+        {**LISTS, "item": "item"},
+    ),
     "classes": (
         ["multiclass_log_loss", "multiclass_auc", "multiclass_auc(bits=12)", "ece(mode=top_label)"]
         + ["top_k_accuracy@2", "multiclass_auc(scheme=ovo)"],
