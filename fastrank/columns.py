@@ -244,12 +244,15 @@ class Rows:
         index: NDArray[np.intp] | None,
         dropped: NDArray[np.intp] | None,
         bounds: tuple[int, int] | None = None,
+        taken: dict[int, tuple[Any, Any]] | None = None,
     ) -> None:
         self.row_set = row_set
         self.columns = columns
         self.index = index
         self.dropped = dropped
         self.bounds = bounds
+        # By array of the batch: that array, and its part here; shared by rows of the same index.
+        self._taken = taken
         self._arrays: dict[str, Any] = {}
         total = columns.batch.num_rows if index is None else index.size
         self.count = total if bounds is None else bounds[1] - bounds[0]
@@ -287,6 +290,14 @@ class Rows:
 
     def select(self, values: Any) -> Any:
         """The part of an array of the whole batch that belongs to these rows."""
+        if self._taken is not None:
+            key = id(values)
+            if key not in self._taken:
+                self._taken[key] = values, self._take(values)
+            return self._taken[key][1]
+        return self._take(values)
+
+    def _take(self, values: Any) -> Any:
         if self.index is not None:
             values = values.take(self.index, 0) if isinstance(values, np.ndarray) else values.take(to_arrow(self.index))
         if self.bounds is not None:
@@ -310,9 +321,11 @@ class Rows:
         start, stop = self.bounds or (0, self.count)
         return np.arange(start, stop) if self.index is None else self.index[start:stop]
 
-    def reorder(self, order: NDArray[np.intp]) -> Rows:
-        """These rows in another order."""
-        return Rows(self.row_set, self.columns, self.positions[order], None)
+    def reorder(self, order: NDArray[np.intp], taken: dict[int, tuple[Any, Any]] | None = None) -> Rows:
+        """These rows in another order; `taken` is shared by those of other row sets with the same index and order, so
+        that each column is gathered once."""
+        index = order if self.index is None and self.bounds is None else self.positions[order]
+        return Rows(self.row_set, self.columns, index, None, taken=taken)
 
     def to_batch(self, names: list[str]) -> pa.RecordBatch:
         """A copy of these rows that keeps nothing else of the batch alive."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrank._kernels import slices as kernels
+from fastrank.accumulators.base import RowAccumulator
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
 from fastrank.wire import State, to_batches
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
-    from fastrank.columns import Rows
+    from fastrank.columns import Rows, RowSet
     from fastrank.lists import Lists
     from fastrank.plan import Plan
     from fastrank.requests import Identity
@@ -43,6 +46,7 @@ class Intake:
         self.slices = slices
         self.watch: Callable[[Identity, Lists], None] | None = None
         self._negatives: dict[str, int] = {}  # by label column, 0 or -1
+        self._derived = True  # whether slices that are made of others hold all that those do
         self._broken: str | None = None
 
     def add(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> None:
@@ -54,26 +58,39 @@ class Intake:
         for row_set, of_rows in self.plan.row_accumulators:
             of_rows.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self.plan.streams.items()}
-        self._broken, self._negatives = "an update failed half-way", negatives
+        self._broken, self._negatives, self._derived = "an update failed half-way", negatives, False
         for accumulator in self.plan.accumulators.values():
             accumulator.grow(self.slices.count)
         self._count_dropped(rows_of, codes)
-        codes_of = {
-            row_set: [None if code is None else rows.select(code) for code in codes]
-            for row_set, rows in rows_of.items()
-        }
-        for row_set, accumulator in self.plan.row_accumulators:
-            for code in codes_of[row_set]:
-                accumulator.update(rows_of[row_set], code)
+        for g in self.slices.finest:
+            sorted_of = _sort_by_slice(rows_of, codes[g])
+            for row_set, accumulator in self.plan.row_accumulators:
+                accumulator.update(*sorted_of[row_set])
         for identity, stream in self.plan.streams.items():
             self._add_lists(identity, stream.update(prepared[identity]))
         self._broken = None
 
     def settle(self) -> None:
         """Evaluates what waits, before others see the state."""
+        self._drain()
+        if not self._derived:
+            self._derive()
+
+    def _drain(self) -> None:
         self.check()
         for identity, stream in self.plan.streams.items():
             self._add_lists(identity, stream.drain())
+
+    def _derive(self) -> None:
+        """Makes the slices of coarser groupings, and all rows, of those of the finest, which alone are fed."""
+        self._broken = "slices were made of others half-way"
+        derived, derivations = self.slices.derived, list(self.slices.derivations())
+        for _, accumulator in self.plan.row_accumulators:
+            accumulator.grow(self.slices.count)
+            accumulator.clear(derived)
+            for numbers in derivations:
+                accumulator.merge(accumulator, numbers)
+        self._derived, self._broken = True, None
 
     def _add_lists(self, identity: Identity, complete: Iterable[Lists]) -> None:
         for lists in complete:
@@ -90,7 +107,8 @@ class Intake:
         for identity, accumulator in self.plan.accumulators.items():
             dropped = rows_of[self.plan.row_sets[identity]].dropped
             if dropped is not None:
-                for code in codes:
+                is_derived = isinstance(accumulator, RowAccumulator)
+                for code in [codes[g] for g in self.slices.finest] if is_derived else codes:
                     accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
 
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
@@ -108,7 +126,7 @@ class Intake:
 
     def merge(self, state: State, missing: str, *, surplus: bool = False) -> None:
         """Adds the state of other rows, which with `surplus` may hold more; see `Evaluator.merge`."""
-        self.settle()
+        self._drain()
         self.slices.check_merge(state.slices)
         pairing = self.plan.pair(state.accumulators, missing, surplus=surplus)
         kept = {self.plan.stream_of[i] for i in self.plan.stream_of if i not in pairing.lacking}
@@ -124,16 +142,19 @@ class Intake:
             mine[identity].check_merge(theirs)
         self.plan.remove(set(pairing.lacking))
         self.plan.coarsen(pairing.coarsened)
-        self._broken, self._negatives = "a merge failed half-way", negatives
+        self._broken, self._negatives, self._derived = "a merge failed half-way", negatives, False
         for name, kind in state.slices.types.items():
             self.slices.set_type(name, kind)
         numbers = np.array([self.slices.number(g, key) for g, key in state.slices.keys], np.intp)
         for identity, queries in handed_over.items():
             if queries is not None:
                 self.plan.streams[identity].merge(queries)
+        finest = np.where(np.isin(numbers, self.slices.derived), -1, numbers)
         for identity, accumulator in self.plan.accumulators.items():
             accumulator.grow(self.slices.count)
-            accumulator.merge(pairing.theirs[identity], numbers)
+            accumulator.merge(
+                pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers
+            )
         self._broken = None
 
     def batches(self, description: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
@@ -147,8 +168,8 @@ class Intake:
         return to_batches(self.slices, accumulators, streams, self._negatives, description)
 
     def content(self) -> State:
-        """The state, as another takes it in; not a copy."""
-        self.settle()
+        """The state, as another takes it in; not a copy, and without what that derives of it."""
+        self._drain()
         return State(
             self.slices,
             {identity.text: accumulator for identity, accumulator in self.plan.accumulators.items()},
@@ -175,3 +196,24 @@ class Intake:
         for identity, stream in self.plan.streams.items():
             for lists in stream.last_lists():
                 yield identity, lists
+
+
+def _sort_by_slice(
+    rows_of: Mapping[RowSet, Rows], codes: NDArray[np.int32] | None
+) -> dict[RowSet, tuple[Rows, NDArray[np.int32] | None]]:
+    """The rows of each row set with those of a slice side by side, and the slice of each; kernels like runs."""
+    if codes is None:
+        return {row_set: (rows, None) for row_set, rows in rows_of.items()}
+    result: dict[RowSet, tuple[Rows, NDArray[np.int32] | None]] = {}
+    whole = None
+    for row_set, rows in rows_of.items():
+        if rows.index is None and whole is not None:
+            found, taken = whole
+        else:
+            found, taken = kernels.sort_by_slice(rows.select(codes)), {}
+            whole = (found, taken) if rows.index is None else whole
+        if found is None:
+            result[row_set] = rows, rows.select(codes)
+        else:
+            result[row_set] = rows.reorder(found[0], taken), found[1]
+    return result

@@ -13,7 +13,7 @@ from fastrank.errors import ColumnTypeError, StateMismatchError
 from fastrank.ids import plain_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ class Slices:
 
     def __init__(self, groupings: Sequence[Sequence[str]]) -> None:
         self.groupings = tuple(tuple(grouping) for grouping in groupings)
+        self.sources = _sources(self.groupings)
         self.types: dict[str, pa.DataType] = {}
         self.keys: list[tuple[int, Key]] = [(0, ())]
         self._numbers: dict[tuple[int, Key], int] = {(0, ()): 0}
@@ -49,7 +50,31 @@ class Slices:
         if full not in self._numbers:
             self._numbers[full] = len(self.keys)
             self.keys.append(full)
+            for coarser, (source, places) in self.sources.items():
+                if source == grouping:
+                    self.number(coarser, tuple(key[place] for place in places))
         return self._numbers[full]
+
+    @property
+    def finest(self) -> list[int]:
+        """The groupings that no other holds all columns of: the slices of all others are made of theirs."""
+        return [g for g in range(len(self.groupings) + 1) if g not in self.sources]
+
+    @property
+    def derived(self) -> NDArray[np.intp]:
+        """The slices that are made of others."""
+        return np.array([s for s, (g, _) in enumerate(self.keys) if g in self.sources], np.intp)
+
+    def derivations(self) -> Iterator[NDArray[np.intp]]:
+        """For each grouping that is made of another's slices: of which slice each slice is part, -1 for the others'."""
+        for coarser, (source, places) in self.sources.items():
+            yield np.array(
+                [
+                    self.number(coarser, tuple(key[place] for place in places)) if g == source else -1
+                    for g, key in self.keys
+                ],
+                np.intp,
+            )
 
     def set_type(self, name: str, kind: pa.DataType) -> None:
         """Fixes the type of a slice column when first seen."""
@@ -138,6 +163,19 @@ class Slices:
         kind = plain_ids(array.slice(0, 0)).type
         self.check_type(name, kind)
         return kind
+
+
+def _sources(groupings: Sequence[Sequence[str]]) -> dict[int, tuple[int, tuple[int, ...]]]:
+    """By grouping whose slices are made of those of a finer one: that one, and where the columns stand there.  All rows,
+    grouping 0 of no columns, are made of the slices of any other."""
+    columns: list[tuple[str, ...]] = [(), *map(tuple, groupings)]
+    finer = [[f for f, other in enumerate(columns) if set(names) < set(other)] for names in columns]
+    sources = {}
+    for g, names in enumerate(columns):
+        source = next((f for f in finer[g] if not finer[f]), None)
+        if source is not None:
+            sources[g] = source, tuple(columns[source].index(name) for name in names)
+    return sources
 
 
 def _value_in_words(value: pa.Scalar | None) -> str:

@@ -66,7 +66,7 @@ def test_the_same_bits_whatever_the_limit(table, spilled, options):
     roles = {**ROLES, **options}
     expected = result_bits(fr.evaluate(table, METRICS, **roles))
     assert not spilled
-    for limit in (1, 1 << 18, 1 << 20):
+    for limit in (1, 1 << 18, 1 << 19):
         assert result_bits(fr.evaluate(table, METRICS, **roles, memory_limit=limit, batch_rows=5_000)) == expected
         assert spilled, limit
         spilled.clear()

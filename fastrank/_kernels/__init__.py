@@ -9,6 +9,7 @@
 | `user_functions` | Numba       | a user's own functions over arrays                    | accumulators.functions     |
 | `cells`          | Cython      | counts by cell of the score's key                     | accumulators.binned        |
 | `bins`           | Cython      | sums of scores by bin                                 | accumulators.bins          |
+| `slices`         | Cython      | rows by slice; slices that become one                 | slices, accumulators       |
 | `runs`           | Cython      | distinct scores with counts; pairs in the right order | accumulators.exact, binned |
 | `order`          | Cython      | ranked lists as runs of equal score and label         | ranked, lists              |
 | `ranked`         | Cython      | measures of such lists                                | measures                   |

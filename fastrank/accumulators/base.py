@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 import numpy as np
 
 from fastrank._kernels import checks, exact_sum
+from fastrank._kernels import slices as kernels
 from fastrank.rules import ListRules
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from fastrank.columns import Rows
     from fastrank.lists import Lists
 
-__all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator"]
+__all__ = ["ACCUMULATORS", "Accumulator", "Field", "ListAccumulator", "RowAccumulator", "parts_of"]
 
 ACCUMULATORS: dict[str, type[Accumulator]] = {}
 
@@ -52,18 +53,17 @@ class Field:
             array.fill(np.inf if self.merge == "min" else -np.inf)
         return array
 
-    def merged(self, mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-        """The state of both."""
-        if self.merge in ("min", "max"):
-            result: NDArray[Any] = (np.minimum if self.merge == "min" else np.maximum)(mine, theirs)
-            return result
-        if self.merge == "same":
-            agreed: NDArray[Any] = np.maximum(mine, theirs)
-            return agreed
-        total: NDArray[Any] = mine + theirs
-        if self.merge == "digits":
-            exact_sum.carry(total)
-        return total
+    def add(self, mine: NDArray[Any], theirs: NDArray[Any], numbers: NDArray[np.intp]) -> None:
+        """Adds slice s of a state to slice numbers[s] of another, if that is not below 0."""
+        if self.merge in ("sum", "digits"):
+            width = int(np.prod(self.shape, dtype=int))
+            kernels.add_sums(mine.reshape(-1, width), theirs.reshape(-1, width), numbers)
+            if self.merge == "digits":
+                exact_sum.carry(mine)
+            return
+        merge, kept = np.minimum if self.merge == "min" else np.maximum, numbers >= 0
+        with np.errstate(invalid="ignore"):  # a NaN makes both NaN
+            merge.at(mine, numbers[kept], theirs[kept])
 
     @overload
     def __get__(self, instance: None, owner: type) -> Field: ...
@@ -71,6 +71,12 @@ class Field:
     def __get__(self, instance: Accumulator, owner: type) -> NDArray[Any]: ...
     def __get__(self, instance: Accumulator | None, owner: type) -> Field | NDArray[Any]:
         return self if instance is None else instance.state[self.name]
+
+
+def parts_of(numbers: NDArray[np.intp], parts: int) -> NDArray[np.intp]:
+    """The numbers of the parts of slices that have so many each, from the numbers of the slices; -1 stays."""
+    result: NDArray[np.intp] = np.where(numbers[:, None] < 0, -1, numbers[:, None] * parts + np.arange(parts)).ravel()
+    return result
 
 
 class Accumulator(ABC):
@@ -148,16 +154,16 @@ class Accumulator(ABC):
         """StateMismatchError where another state does not fit, before anything is changed."""
 
     def merge(self, other: Self, numbers: NDArray[np.intp]) -> None:
-        """Adds another state; its slice s is this one's slice numbers[s].  The other is not changed."""
+        """Adds another state; its slice s is part of this one's slice numbers[s], several may be of one, and below 0 it
+        is left out.  The other is not changed; it may be this one, where none that is added to is itself added."""
         for name, field in self.fields.items():
-            mine = self.state[name]
-            mine[numbers] = field.merged(mine[numbers], other.state[name][: other.slices])
+            field.add(self.state[name], other.state[name][: other.slices], numbers)
         if self.ragged:
             self.merge_ragged_slices(other, numbers)
 
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds the ragged state of all slices of another."""
-        for s in range(other.slices):
+        for s in np.flatnonzero(numbers >= 0).tolist():
             self.merge_ragged(int(numbers[s]), other.ragged_arrays(s))
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
@@ -194,6 +200,18 @@ class RowAccumulator(Accumulator):
     @abstractmethod
     def update(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Adds rows to their slices, or to slice 0."""
+
+    def clear(self, slices: NDArray[np.intp]) -> None:
+        """Makes slices hold nothing."""
+        for name, field in self.fields.items():
+            self.state[name][slices] = field.empty(1)
+        if self.ragged:
+            for s in slices.tolist():
+                self.clear_ragged(s)
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes a slice hold no ragged state."""
+        raise NotImplementedError
 
     def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts the rows; one of weight zero is absent."""

@@ -87,6 +87,10 @@ class ScoreHistogram(ScoreAccumulator):
         """Adds the cells of all slices of another."""
         self._cells.merge(other._cells, numbers)
 
+    def clear_ragged(self, s: int) -> None:
+        """Makes the cells of a slice hold nothing."""
+        self._cells.clear(s)
+
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The cells that hold rows, ascending."""
         used, words = self._cells.of(s)

@@ -10,7 +10,8 @@ import numpy as np
 
 from fastrank._kernels import bins as kernels
 from fastrank._kernels import cells, exact_sum
-from fastrank.accumulators.base import RowAccumulator
+from fastrank._kernels import slices as slice_kernels
+from fastrank.accumulators.base import RowAccumulator, parts_of
 from fastrank.accumulators.classes import ClassAccumulator
 from fastrank.errors import ParameterError
 
@@ -146,17 +147,23 @@ class _Table:
             self._rows = 0
 
     def merge(self, other: _Table, numbers: NDArray[np.intp], size: int) -> None:
-        """Adds the first `size` slices of another; its slice s is this one's slice numbers[s]."""
+        """Adds the first `size` slices of another; its slice s is part of this one's slice numbers[s], if that is not
+        below 0."""
         self._carry()
         other._carry()
-        self.counts[numbers] += other.counts[:size]
+        slice_kernels.add_tables(self.counts, other.counts[:size], numbers)
         if self.weights is not None and other.weights is not None:
-            mine = self.weights[numbers]
-            cells.add_table(mine.reshape(-1, 4), other.weights[:size].reshape(-1, 4))
-            self.weights[numbers] = mine
-        total = self.digits[numbers] + other.digits[:size]
-        exact_sum.carry(total.reshape(-1, exact_sum.DIGITS))
-        self.digits[numbers] = total
+            slice_kernels.add_tables(self.weights, other.weights[:size], numbers)
+        width = self._bins.count * exact_sum.DIGITS
+        slice_kernels.add_sums(self.digits.reshape(-1, width), other.digits[:size].reshape(-1, width), numbers)
+        exact_sum.carry(self.digits.reshape(-1, exact_sum.DIGITS))
+
+    def clear(self, first: int, size: int) -> None:
+        """Makes `size` slices from the first on hold nothing."""
+        self._carry()
+        for table in (self.counts, self.weights, self.digits):
+            if table is not None:
+                table[first : first + size] = 0
 
     @property
     def ragged(self) -> dict[str, DTypeLike]:
@@ -297,6 +304,10 @@ class ScoreBins(_Binned):
         """Adds the bins of all slices of another."""
         self._table.merge(other._table, numbers, other.slices)
 
+    def clear_ragged(self, s: int) -> None:
+        """Makes the bins of a slice hold nothing."""
+        self._table.clear(s, 1)
+
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The bins that hold rows."""
         return self._table.arrays(s, 1)
@@ -357,9 +368,13 @@ class ClassBins(_Binned, ClassAccumulator):
         self.grow(self.slices)
         other.grow(other.slices)
         # That which has seen no row does not know how many classes there are.
-        parts = np.arange(other._parts)
-        places = (numbers[:, None] * len(parts) + parts).ravel()
+        places = parts_of(numbers, other._parts)
         self._table.merge(other._table, places, len(places))
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes the bins of a slice hold nothing."""
+        self.grow(self.slices)
+        self._table.clear(s * self._parts, self._parts)
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The bins that hold rows."""

@@ -156,25 +156,42 @@ class SlicedCells:
             self._wait(keys.size * self.cell_bytes)
 
     def merge(self, other: SlicedCells, numbers: NDArray[np.intp]) -> None:
-        """Adds those of another, whose slice s is this one's slice numbers[s]."""
+        """Adds those of another, whose slice s is part of this one's slice numbers[s], if that is not below 0."""
         self._read = None
         other.settle()
-        for s, theirs in other._slices_with_tables():
+        # Where the other is this one, what it holds may move from tables to sorted cells, or back, on the way.
+        tables, keys, words = other._slices_with_tables(), other.keys, other.words
+        for s, theirs in tables:
             number = int(numbers[s])
+            if number < 0:
+                continue
             mine = self._table(number)
             if mine is None and (number == 0 or self._tables_left() > 0):
                 mine = self._table_for_all(number)
             if mine is not None:
                 kernels.add_table(mine, theirs)
             else:
-                cells, words = other.of(s)
-                self._wait_cells(np.uint64(number << self.bits) | cells, words)
-        if other.keys.size:
-            mask = np.uint64((1 << self.bits) - 1)
-            slices = numbers.astype(np.uint64)[(other.keys >> np.uint64(self.bits)).astype(np.intp)]
-            keys = slices << np.uint64(self.bits) | other.keys & mask
+                cells = kernels.used_cells(theirs)
+                self._wait_cells(np.uint64(number << self.bits) | cells, theirs[cells])
+        slices = numbers[(keys >> np.uint64(self.bits)).astype(np.intp)]
+        if (slices < 0).any():
+            kept = slices >= 0
+            slices, keys, words = slices[kept], keys[kept], words[kept]
+        if keys.size:
+            keys = slices.astype(np.uint64) << np.uint64(self.bits) | keys & np.uint64((1 << self.bits) - 1)
             order = np.argsort(keys, kind="stable")
-            self._wait_cells(keys[order], other.words[order])
+            self._wait_cells(*kernels.fold_cells(keys[order], words[order], 0))
+
+    def clear(self, s: int) -> None:
+        """Makes a slice hold nothing."""
+        self.settle()
+        self._read = None
+        table = self._table(s)
+        if table is not None:
+            table.fill(0)
+        first, stop = self._borders(s)
+        self.keys = np.delete(self.keys, slice(first, stop))
+        self.words = np.delete(self.words, slice(first, stop), axis=0)
 
     def settle(self) -> None:
         """Brings what waits among the sorted cells or into tables; ParameterError where it is past the limit."""
@@ -276,13 +293,18 @@ class SlicedCells:
             self._read = (s, *self._cells_of(s))
         return self._read[1:]
 
+    def _borders(self, s: int) -> tuple[int, int]:
+        """Where the sorted cells of a slice begin and end."""
+        ends = np.array([s, s + 1], np.uint64) << np.uint64(self.bits)
+        first, stop = np.searchsorted(self.keys, ends).tolist()
+        return first, stop
+
     def _cells_of(self, s: int) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
         table = self._table(s)
         if table is not None:
             used = kernels.used_cells(table)
             return used, table[used]
-        ends = np.array([s, s + 1], np.uint64) << np.uint64(self.bits)
-        first, stop = np.searchsorted(self.keys, ends).tolist()
+        first, stop = self._borders(s)
         return (self.keys[first:stop] & np.uint64((1 << self.bits) - 1)).astype(np.uint32), self.words[first:stop]
 
     def folded(self, bits: int) -> SlicedCells:

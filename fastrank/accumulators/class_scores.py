@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import numpy as np
 
+from fastrank.accumulators.base import parts_of
 from fastrank.accumulators.binned import ScoreHistogram
 from fastrank.accumulators.classes import ClassAccumulator
 from fastrank.accumulators.exact import ScoreRuns
@@ -155,8 +156,13 @@ class _ClassScores(ClassAccumulator):
         """Merges the scores of each part of all slices of another."""
         self._make_room()
         other._make_room()
-        parts = np.arange(other._parts())
-        self._inner.merge_ragged_slices(other._inner, (numbers[:, None] * len(parts) + parts).ravel())
+        self._inner.merge_ragged_slices(other._inner, parts_of(numbers, other._parts()))
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes the parts of a slice hold nothing."""
+        self._make_room()
+        for p in range(self._parts()):
+            self._inner.clear_ragged(s * self._parts() + p)
 
     def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
         """Merges the scores of each part."""

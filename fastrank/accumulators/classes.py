@@ -211,6 +211,11 @@ class ClassPairs(ClassAccumulator):
         used = np.flatnonzero(high | low)
         return {"pairs": used.astype(np.uint64), "high": high[used], "low": low[used]}
 
+    def clear_ragged(self, s: int) -> None:
+        """Makes the pairs of a slice hold nothing."""
+        for words in self._words(s):
+            words[:] = 0
+
     def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
         """Adds counts."""
         pairs = arrays["pairs"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from fastrank._kernels import cells, decisions
+from fastrank._kernels import slices as slice_kernels
 from fastrank.accumulators.base import RowAccumulator
 from fastrank.errors import ParameterError
 from fastrank.sweeps.base import COUNT, WEIGHT
@@ -108,9 +109,11 @@ class DecisionCounts(RowAccumulator):
 
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Adds the intervals of all slices of another."""
-        mine, theirs = np.ascontiguousarray(self._words[numbers]), other._words[: other.slices]
-        cells.add_table(mine.reshape(-1, mine.shape[2]), theirs.reshape(-1, theirs.shape[2]))
-        self._words[numbers] = mine
+        slice_kernels.add_tables(self._words, other._words[: other.slices], numbers)
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes the intervals of a slice hold nothing."""
+        self._words[s] = 0
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The intervals that hold rows."""

@@ -96,6 +96,8 @@ class DistinctScores:
         for rows in list(other._rows):  # which may be its own
             self._rows.append((rows[0].astype(np.float64) if self.wide else rows[0], *rows[1:]))
             self._row_count += rows[0].size
+        if self._row_count >= DEALT_ROWS:
+            self._settle()
         for generation in list(other._generations):
             self._keep(Generation(generation.chunks, generation.spill))
 

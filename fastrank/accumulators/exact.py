@@ -98,10 +98,20 @@ class ScoreRuns(ScoreAccumulator):
 
     def merge_ragged_slices(self, other: Self, numbers: NDArray[np.intp]) -> None:
         """Takes in what all slices of another hold."""
-        for s in range(other.slices):
-            self._slices[numbers[s]].merge(other._slices[s])
+        added, often = 0, self.memory_limit // LEAST_WAITING
+        for s in np.flatnonzero(numbers >= 0).tolist():
+            theirs = other._slices[s]
+            self._slices[numbers[s]].merge(theirs)
+            added += theirs.waiting_bytes + theirs.sorted_bytes
+            if added > often:
+                added = 0
+                self._make_room()
         if self._slices:
             self._make_room()
+
+    def clear_ragged(self, s: int) -> None:
+        """Makes a slice hold no scores."""
+        self._slices[s] = DistinctScores(self.weighted)
 
     def ragged_arrays(self, s: int) -> dict[str, NDArray[Any]]:
         """The runs of a slice."""

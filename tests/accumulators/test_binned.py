@@ -66,13 +66,13 @@ def parts_of(batch: pa.RecordBatch, count: int) -> list[pa.RecordBatch]:
 @WEIGHTED
 def test_tables_and_sorted_cells_are_one_state(weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = rows(3000)
-    # All slices and the overall one have tables; only that one; none.
+    # All slices and the overall one have tables; only that one and a slice of half of the rows; none.
     monkeypatch.setattr(cells, "CELLS_A_ROW", 1 << 20)
     dense = evaluator(*parts_of(batch, 4), weighted=weighted)
     assert tables_of(dense) == 6
-    monkeypatch.setattr(cells, "CELLS_A_ROW", 1)
+    monkeypatch.setattr(cells, "CELLS_A_ROW", 16)
     mixed = evaluator(*parts_of(batch, 3), weighted=weighted)
-    assert tables_of(mixed) == 1
+    assert tables_of(mixed) == 2
     sparse = limited(400_000, *parts_of(batch, 5), weighted=weighted)
     assert tables_of(sparse) == 0
     for other in (mixed, sparse):
@@ -105,7 +105,7 @@ def test_tables_and_sorted_cells_merge(weighted: bool, monkeypatch: pytest.Monke
 
 
 def test_a_slice_becomes_a_table_where_that_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table.
+    # 12 bits: 4096 cells of 16 bytes; a sorted cell takes 48, so that the 1366th makes a table, and then one of all rows.
     def of(count: int) -> Evaluator:
         scores = (np.arange(0x3F800000 >> 20, (0x3F800000 >> 20) + count // 2, dtype=np.uint32) << 20).view(np.float32)
         both = np.concatenate((scores, -scores))
@@ -113,7 +113,7 @@ def test_a_slice_becomes_a_table_where_that_is_smaller(monkeypatch: pytest.Monke
         return evaluator(pa.RecordBatch.from_pydict({n: pa.array(x.tolist()) for n, x in batch.items()}), bits=12)
 
     monkeypatch.setattr(cells, "CELLS_A_ROW", 1)
-    assert (tables_of(of(1364)), tables_of(of(1366))) == (1, 2)
+    assert (tables_of(of(1364)), tables_of(of(1366))) == (0, 2)
 
 
 def test_rows_wait_and_are_sorted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +140,11 @@ def test_past_the_limit_is_an_error(weighted: bool) -> None:
 
 
 def test_tables_are_given_up_for_slices_that_come_later() -> None:
-    first, more = rows(1000, 1, slices=1), rows(4000, 2, slices=3000)
+    first, more = rows(5000, 1, slices=1), rows(4000, 2, slices=3000)
     table = histogram(evaluator(bits=16))._cells.table_bytes
-    # The table of the overall row fits; with the cells of 3000 slices it does not.
-    late = limited(table * 3 // 2, first, bits=16)
-    assert tables_of(late) == 1
+    # The tables of a slice and of all rows fit; with the cells of 3000 slices they do not.
+    late = limited(table * 9 // 4, first, bits=16)
+    assert tables_of(late) == 2
     assert tables_of(helpers.fed(late, [more])) == 0
     same_state(late, evaluator(first, more, bits=16))
 

@@ -350,10 +350,37 @@ def strangers_are_refused(case: Case) -> None:
     identical_state(here.state(), before)
 
 
+def slices_become_one(case: Case) -> None:
+    # Of queries, so that a list is in one slice.
+    numbers = case.rows["query"].to_numpy() % 4 - 1
+    renamed = case.rows.append_column("part", pa.array(numbers))
+    fine, coarse = (
+        helpers.fed(Evaluator(case.metrics, **{**case.arguments, "by": [by]}), [batch])
+        for by, batch in (("query", case.rows), ("part", renamed.filter(pa.compute.field("part") >= 0)))
+    )
+    states = fine._intake.closed(), coarse._intake.closed()
+    queries, parts = (
+        each._intake.slices.column(name, range(each._intake.slices.count)).to_pylist()
+        for each, name in ((fine, "query"), (coarse, "part"))
+    )
+    into = np.array([-1 if q is None or q % 4 == 0 else parts.index(q % 4 - 1) for q in queries])
+    for (identity, mine), expected in zip(states[0].items(), states[1].values(), strict=True):
+        found = wire.make_accumulator(identity.text)
+        found.grow(expected.slices)
+        found.merge(mine, into)
+        for s in range(1, expected.slices):
+            assert {n: found.state[n][s].tolist() for n in found.fields} == {
+                n: expected.state[n][s].tolist() for n in found.fields
+            }
+            if found.ragged:
+                for name, array in expected.ragged_arrays(s).items():
+                    assert np.array_equal(array, found.ragged_arrays(s)[name]), name
+
+
 LAWS = [
     zero_is_neutral, merge_commutes, merge_associates, chunks_do_not_matter, row_order_does_not_matter, shards_add_up,
     the_other_side_is_unchanged, the_other_side_may_go_on, updating_goes_on, asking_changes_nothing, states_travel,
-    states_are_stored, evaluators_are_pickled, strangers_are_refused,
+    states_are_stored, evaluators_are_pickled, strangers_are_refused, slices_become_one,
 ]  # fmt: skip
 CASES = [
     Case(kind, weighted, sliced, dtype)
@@ -499,6 +526,7 @@ FAULTS: dict[str, tuple[Any, str, Any]] = {
     "evaluators_are_pickled": (
         Evaluator, "__reduce__", lambda self: (partial(Evaluator, self._metrics, **self._arguments), ()),
     ),
+    "slices_become_one": (Accumulator, "merge", merge_and(forget_others)),
     "strangers_are_refused": (Evaluator, "merge", merge_anything),
 }  # fmt: skip
 
