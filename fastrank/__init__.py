@@ -13,6 +13,7 @@ from fastrank.merging import merge_states
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
+from fastrank.rolling import windows
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "list_metrics",
     "merge_states",
     "metrics",
+    "windows",
 ]
 
 

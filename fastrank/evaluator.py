@@ -222,7 +222,7 @@ class Evaluator:
         """What is evaluated, and from which columns."""
         return self._intake.plan
 
-    def merge(self, other: Evaluator | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
+    def merge(self, other: Evaluator | State | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
         """Adds the state of other rows.
 
         Parameters
@@ -249,9 +249,15 @@ class Evaluator:
             self._intake.merge(self._read(other), missing, surplus=self._surplus)
         self._metrics = list(dict.fromkeys(request.metric for request in self.plan.requests))
 
-    def _read(self, other: Evaluator | pa.Table | str | os.PathLike[str]) -> State:
+    def content(self, *, closed: bool = False) -> State:
+        """The state, as another takes it in, not a copy; `closed`: with open queries evaluated as they are."""
+        return self._intake.closed_content() if closed else self._intake.content()
+
+    def _read(self, other: Evaluator | State | pa.Table | str | os.PathLike[str]) -> State:
         if isinstance(other, Evaluator):
-            return other._intake.content()
+            return other.content()
+        if isinstance(other, State):
+            return other
         return from_table(read_table(other), self.memory_limit)
 
     def state(self) -> pa.Table:

@@ -177,6 +177,12 @@ class Intake:
             self._negatives,
         )
 
+    def closed_content(self) -> State:
+        """The state with the open queries evaluated as they are; not a copy, and without queries that go on."""
+        self.settle()
+        accumulators = {identity.text: accumulator for identity, accumulator in self.closed().items()}
+        return State(self.slices, accumulators, {}, self._negatives)
+
     def closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""
         accumulators = dict(self.plan.accumulators)

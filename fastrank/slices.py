@@ -13,7 +13,7 @@ from fastrank.errors import ColumnTypeError, StateMismatchError
 from fastrank.ids import plain_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,6 +54,22 @@ class Slices:
                 if source == grouping:
                     self.number(coarser, tuple(key[place] for place in places))
         return self._numbers[full]
+
+    @staticmethod
+    def read(groupings: Sequence[Sequence[str]], numbers: Sequence[int], columns: Mapping[str, pa.Array]) -> Slices:
+        """Slices from the grouping and the columns of each; StateMismatchError where they are none."""
+        slices = Slices(groupings)
+        sources, slices.sources = slices.sources, {}  # those of coarser groupings stand there themselves
+        if not all(0 <= g <= len(slices.groupings) for g in numbers):
+            raise StateMismatchError("the state is damaged: a number of its column 'grouping' is of no grouping")
+        for name, array in columns.items():
+            slices.set_type(name, array.type)
+        for row, g in enumerate(numbers):
+            key = (columns[name][row] for name in (slices.groupings[g - 1] if g else ()))
+            if slices.number(g, tuple(value if value.is_valid else None for value in key)) != row:
+                raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
+        slices.sources = sources
+        return slices
 
     @property
     def finest(self) -> list[int]:

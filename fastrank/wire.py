@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from fastrank.grouping import Queries
 
-__all__ = ["FORMAT", "State", "from_table", "read_description", "read_table", "to_batches"]
+__all__ = ["FORMAT", "State", "from_table", "make_accumulator", "read_description", "read_table", "to_batches"]
 
 FORMAT = 2  # 1 did not say which metrics and columns it is of, and its files had no checksum
 _KEY = b"fastrank.state"
@@ -224,24 +224,14 @@ def from_table(table: pa.Table, memory_limit: int) -> State:
 def _read(
     table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mapping[str, int], memory_limit: int
 ) -> State:
-    slices = Slices(groupings)
-    missing = [name for name in ("grouping", *slices.column_names) if name not in table.column_names]
+    names = dict.fromkeys(name for grouping in groupings for name in grouping)
+    missing = [name for name in ("grouping", *names) if name not in table.column_names]
     if missing or not len(table):
         raise StateMismatchError(f"the state is damaged: it has no {f'column {missing[0]!r}' if missing else 'rows'}")
     columns = {name: _whole(table, name) for name in table.column_names}
     _check(columns["grouping"], np.dtype(np.int32), "grouping", "grouping")
     numbers = buffer_view(columns.pop("grouping"), np.int32).tolist()
-    if not all(0 <= g <= len(slices.groupings) for g in numbers):
-        raise StateMismatchError("the state is damaged: a number of its column 'grouping' is of no grouping")
-    keys = {name: columns.pop(name) for name in slices.column_names}
-    for name, array in keys.items():
-        if not pa.types.is_null(array.type):
-            slices.set_type(name, array.type)
-    for row, g in enumerate(numbers):
-        grouping = slices.groupings[g - 1] if g else ()
-        key = (keys[name][row] for name in grouping)
-        if slices.number(g, tuple(value if value.is_valid else None for value in key)) != row:
-            raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
+    slices = Slices.read(groupings, numbers, {name: columns.pop(name) for name in names})
     accumulators, streams = {}, {}
     for identity, array in columns.items():
         about = json.loads(identity)

@@ -35,9 +35,9 @@ _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "state_files", "recipe", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {"intake", "evaluator", "replay"}
-_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "windows"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "rolling"}
 _BUILT_ON = _FACADE | {FACADE}
-_DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
+_DOOR = _BUILT_ON | {"calibration", "compare", "drifts"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_kernels": _LEAF,
@@ -88,7 +88,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drifts": _BUILT_ON,
-    "windows": _EVALUATION | {"merging"},
+    "rolling": _EVALUATION | {"merging"},
     "spark": _DOOR,
     "demo": _DOOR,
     "report": _DOOR,
@@ -132,7 +132,7 @@ DOORS: dict[str, set[str] | None] = {
             "tabular",
             "drifts",
         ),
-        *("calibration", "cli", "demo"),  # which write files
+        *("rolling", "calibration", "cli", "demo"),  # some of which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},

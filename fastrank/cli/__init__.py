@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
+"""The command line: `fastrank evaluate`, `merge`, `windows`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 
 from fastrank.atomic import atomic_file
 from fastrank.cli.calibrate import calibrate
+from fastrank.cli.merge import add_commands
 from fastrank.cli.output import open_writer, progress
 from fastrank.drifts import drift as drift_of
 from fastrank.drifts.compare import MOST_CATEGORIES
@@ -334,6 +335,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+add_commands(main, _writer)
 
 
 @contextmanager
