@@ -152,9 +152,7 @@ class Intake:
         finest = np.where(np.isin(numbers, self.slices.derived), -1, numbers)
         for identity, accumulator in self.plan.accumulators.items():
             accumulator.grow(self.slices.count)
-            accumulator.merge(
-                pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers
-            )
+            accumulator.merge(pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers)
         self._broken = None
 
     def batches(self, description: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:

@@ -32,7 +32,7 @@ def in_words(identity: str) -> str:
     parameters = ", ".join(f"{name}={value}" for name, value in about["parameters"].items() if value not in (None, []))
     columns = " and ".join(f"{role} {column!r}" for role, column in about["inputs"].items())
     return (
-        about["kind"]
+        str(about["kind"])
         + (f"({parameters})" if parameters else "")
         + (f" of {columns}" if columns else "")
         + "".join(f" where {condition}" for condition in about["where"])

@@ -96,8 +96,8 @@ def rebuild(
     arguments: dict[str, Any] = {"by": about["groupings"] or None, "qrels": qrels, **about.get("arguments", {})}
     if metrics is None and "metrics" not in about:
         raise StateMismatchError(
-            "the state is of format 1, which does not say which metrics and columns it is of: merge it into an Evaluator "
-            "that was made with them"
+            "the state is of format 1, which does not say which metrics and columns it is of: merge it into an "
+            "Evaluator that was made with them"
         )
     try:
         if arguments.pop("judgments", None) is not None and qrels is None:

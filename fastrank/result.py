@@ -111,8 +111,8 @@ class Result(Tabular):
 
     @staticmethod
     def stacked(whole: Result, parts: Sequence[tuple[Mapping[str, pa.Scalar], Result]]) -> Result:
-        """One result of several of the same metrics: `whole` as it is, then each part as slices of further columns, whose
-        values it comes with."""
+        """One result of several of the same metrics: `whole` as it is, then each part, as slices of further columns,
+        whose values it comes with."""
         tables, groupings, values = [whole._keys], list(whole._groupings), list(whole._values)
         further = [*parts[0][0]] if parts else []
         for key, part in parts:

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.errors import ParameterError, StateMismatchError
-from fastrank.evaluator import Evaluator
 from fastrank.merging import find_states, merge_states
 from fastrank.result import Result
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastrank.evaluator import Evaluator
     from fastrank.metrics.base import Metric
 
 __all__ = ["windows"]
@@ -268,8 +268,8 @@ def _refuse_split_queries(merged: Evaluator, content: State, base: _Cut, column:
             readers = {r.metric.name for r in merged.plan.requests if identity in (i.text for i in r.states.values())}
             also = f', or slice by {column!r} alone too (by=[["{column}"], ...])' if base.others else ""
             raise StateMismatchError(
-                f"{', '.join(sorted(readers))}: a query falls into several slices by {column!r}, of which no window can "
-                f"be put together (or was judged and has no rows): keep a state for each step{also}"
+                f"{', '.join(sorted(readers))}: a query falls into several slices by {column!r}, of which no window "
+                f"can be put together (or was judged and has no rows): keep a state for each step{also}"
             )
 
 
@@ -277,7 +277,7 @@ def _step(merged: Evaluator, content: State, cuts: Sequence[_Cut], base: _Cut, s
     """The evaluator of a step, sliced by the other columns."""
     made = merged.twin(by=[cut.others for cut in cuts if cut.others] or None)
     columns, grouping, parts = made.content().slices.column_names, [0], []
-    members: list[int] = []
+    members: list[int] = [0]  # all rows: null in every column
     for g, cut in enumerate((cut for cut in cuts if cut.others), 1):
         chosen = cut.slices[cut.times == start]
         numbers = np.full(content.slices.count, -1, np.intp)
@@ -285,7 +285,7 @@ def _step(merged: Evaluator, content: State, cuts: Sequence[_Cut], base: _Cut, s
         grouping += [g] * len(chosen)
         members += chosen.tolist()
         parts.append(numbers)
-    keys = {name: pa.concat_arrays([_one_null(content.slices, name), content.slices.column(name, members)]) for name in columns}
+    keys = {name: content.slices.column(name, members) for name in columns}
     slices = Slices.read(made.content().slices.groupings, grouping, keys)
     whole = np.full(content.slices.count, -1, np.intp)
     whole[base.slices[base.times == start]] = 0
@@ -302,10 +302,6 @@ def _step(merged: Evaluator, content: State, cuts: Sequence[_Cut], base: _Cut, s
     return made
 
 
-def _one_null(slices: Slices, name: str) -> pa.Array:
-    return slices.column(name, [0])
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Steps -> windows
 
@@ -319,7 +315,9 @@ def _answer(steps: _Steps, every: str, span: str | None, missing_steps: str) -> 
     count = (last - first) // step + 1
     if missing_steps == "error" and count > len(steps.starts):
         held = set(steps.starts)
-        gaps = [first + j * step for j in range(min(count, len(held) + _NAMED)) if first + j * step not in held][:_NAMED]
+        gaps = [first + j * step for j in range(min(count, len(held) + _NAMED)) if first + j * step not in held][
+            :_NAMED
+        ]
         more = "" if count - len(held) <= len(gaps) else ", ..."
         raise StateMismatchError(
             f"{count - len(held)} of {count} steps have no state: {steps.named(gaps)}{more}; "
@@ -332,8 +330,8 @@ def _answer(steps: _Steps, every: str, span: str | None, missing_steps: str) -> 
         begin, end = begin + (stride if length else 0), end + stride
     if not bounds:
         raise ParameterError(
-            f"there is no whole window: the states are of {steps.named([first])} up to {steps.named([last])}, less than "
-            + (f"every={every!r}" if span is None else f"span={span!r}")
+            f"there is no whole window: the states are of {steps.named([first])} up to {steps.named([last])}, less "
+            + (f"than every={every!r}" if span is None else f"than span={span!r}")
         )
     places = [tuple(np.searchsorted(steps.starts, bound).tolist()) for bound in bounds]
     sums = _sums(steps.load, [*places])

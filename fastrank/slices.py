@@ -67,7 +67,9 @@ class Slices:
         for row, g in enumerate(numbers):
             key = (columns[name][row] for name in (slices.groupings[g - 1] if g else ()))
             if slices.number(g, tuple(value if value.is_valid else None for value in key)) != row:
-                raise StateMismatchError("the state is damaged: a slice stands in it twice, or not the overall row first")
+                raise StateMismatchError(
+                    "the state is damaged: a slice stands in it twice, or not the overall row first"
+                )
         slices.sources = sources
         return slices
 

@@ -175,7 +175,7 @@ def read_table(other: Any) -> Any:
     table, sealed = read(other)
     if not sealed and read_description(table)["format"] > 1:
         raise StateMismatchError(
-            "the state is damaged: the file lacks its checksum; a table that was not written by save_state is read with "
+            "the state is damaged: the file lacks its checksum; a table that save_state did not write is read with "
             "pyarrow and given as a table"
         )
     return table

@@ -103,7 +103,7 @@ def test_states_of_format_1_do_not_say(tmp_path):
     state = made("auc").state()
     about = json.loads(state.schema.metadata[b"fastrank.state"])
     old = {"format": 1, "groupings": about["groupings"], "negatives": about["negatives"]}
-    with pytest.raises(StateMismatchError, match="^the state is of format 1, which does not say which metrics"):
+    with pytest.raises(StateMismatchError, match=r"^the state is of format 1, which does not say which metrics"):
         Evaluator.like(state.replace_schema_metadata({"fastrank.state": json.dumps(old)}))
 
 
@@ -213,5 +213,5 @@ def test_offsets_that_lie_outside_are_refused(tmp_path):
     buffers = [None, offsets.buffers()[1]]
     children["keys"] = pa.LargeListArray.from_buffers(keys.type, len(keys), buffers, children=[keys.values])
     struct = pa.StructArray.from_arrays(list(children.values()), list(children))
-    with pytest.raises(StateMismatchError, match="^the state is damaged: its columns are not those of a state$"):
+    with pytest.raises(StateMismatchError, match=r"^the state is damaged: its columns are not those of a state$"):
         made("auc").merge(state.set_column(state.column_names.index(name), name, struct))

@@ -125,7 +125,7 @@ def test_queries_that_go_on_on_the_next_day():
     moved = table.set_column(table.column_names.index("q"), "q", pa.array((np.arange(len(table)) + 1) // 3))
     days = {day_of(j): evaluator(between(moved, day_of(j), day_of(j + 1)), LISTS) for j in range(6)}
     check(fr.windows(days, "1d", "3d"), moved, days_of(BOUNDS["1d", "3d", "sliding"]), LISTS)
-    with pytest.raises(StateMismatchError, match="a query falls into several slices by 'day'.*keep a state for each"):
+    with pytest.raises(StateMismatchError, match=r"a query falls into several slices by 'day'.*keep a state for each"):
         fr.windows(evaluator(moved, LISTS, by="day"), "1d", "3d")
     several = table.set_column(table.column_names.index("c"), "c", pa.array(list("ab") * (len(table) // 2)))
     with pytest.raises(StateMismatchError, match=r"or slice by 'day' alone too"):
@@ -172,7 +172,11 @@ def test_moments():
         ({"every": "1x"}, ParameterError, r'^every=\'1x\'; allowed: a number and a unit, such as "12h", "1d"; units:'),
         ({"every": "0d"}, ParameterError, "^every='0d'"),
         ({"span": "12h"}, ParameterError, "^span='12h': the times of the states are dates; allowed: whole days$"),
-        ({"span": "9d"}, ParameterError, "^there is no whole window: .* 2026-05-01 up to 2026-05-06, less than span='9d'"),
+        (
+            {"span": "9d"},
+            ParameterError,
+            "^there is no whole window: .* 2026-05-01 up to 2026-05-06, less than span='9d'",
+        ),
         ({"kind": "tumbling"}, ParameterError, "^kind='tumbling'; allowed: "),
         ({"kind": "expanding", "span": "2d"}, ParameterError, "^span='2d': expanding windows have no length"),
         ({"missing_steps": "skip"}, ParameterError, "^missing_steps='skip'; allowed: "),
@@ -187,12 +191,14 @@ def test_what_is_refused(arguments, error, message):
 
 
 def test_states_without_time():
-    with pytest.raises(StateMismatchError, match="their slice columns: none; or give a state for each step"):
+    with pytest.raises(StateMismatchError, match=r"their slice columns: none; or give a state for each step"):
         fr.windows(evaluator(rows(), "brier", query=None))
-    with pytest.raises(StateMismatchError, match="^there is no state$"):
+    with pytest.raises(StateMismatchError, match=r"^there is no state$"):
         fr.windows({})
-    with pytest.raises(StateMismatchError, match="^the key of states is of type int64; allowed: dates or timestamps$"):
+    with pytest.raises(StateMismatchError, match=r"^the key of states is of type int64; allowed: dates or timestamps$"):
         fr.windows({1: evaluator(rows(), "brier")})
     table = rows().set_column(9, "day", pa.array([None, *rows()["day"].to_pylist()[1:]], pa.date32()))
-    with pytest.raises(StateMismatchError, match="^slice column 'day' is null for some rows, which fall into no window"):
+    with pytest.raises(
+        StateMismatchError, match=r"^slice column 'day' is null for some rows, which fall into no window"
+    ):
         fr.windows(evaluator(table, "brier", by="day", query=None))

@@ -60,8 +60,10 @@ CASES: dict[str, tuple[list[str], dict[str, Any]]] = {
         {**LISTS, "item": "item"},
     ),
     "classes": (
-        ["multiclass_log_loss", "multiclass_auc", "multiclass_auc(bits=12)", "ece(mode=top_label)"]
-        + ["top_k_accuracy@2", "multiclass_auc(scheme=ovo)"],
+        [
+            *("multiclass_log_loss", "multiclass_auc", "multiclass_auc(bits=12)", "ece(mode=top_label)"),
+            *("top_k_accuracy@2", "multiclass_auc(scheme=ovo)"),
+        ],
         CLASSES,
     ),
     "confusion": (["multiclass_confusion"], {**CLASSES, "by": ["country"]}),

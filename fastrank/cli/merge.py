@@ -33,9 +33,7 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def add_commands(
-    group: click.Group, writer: Callable[[str | None, Path | None], Callable[[Tabular], None]]
-) -> None:
+def add_commands(group: click.Group, writer: Callable[[str | None, Path | None], Callable[[Tabular], None]]) -> None:
     """Adds the commands to a group; `writer` says how results are written."""
 
     @group.command()
