@@ -356,7 +356,8 @@ def _sums(load: Callable[[int], Evaluator], places: Sequence[tuple[int, int]]) -
     for first, last in places:
         for j in range(max(loaded, first), last):
             held[j] = load(j)
-            newer = _plus(held[j], newer)
+            newer = held[j].twin() if newer is None else newer
+            newer.merge(held[j])
         loaded = max(loaded, last)
         if first >= middle:
             older, newer, middle = {}, None, last
