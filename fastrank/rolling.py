@@ -60,7 +60,8 @@ def windows(
     states : mapping, or what `merge_states` takes
         Either a state for each step: `{datetime.date(2026, 5, 1): state, ...}`, or files of which a folder names the
         step (`day=2026-05-01/`); or states that are sliced by time (`by="day"`, `by=[["day"], ["day", "country"]]`,
-        `by=fastrank.window("ts", "1d")`).  Times are dates or timestamps, and say when a step starts.
+        `by=fastrank.window("ts", "1d")`).  Times are dates or timestamps, and say when a step starts;
+        steps are equally long.
     every : str
         How far windows are from one another: a number and a unit of s, min, h, d or w.
     span : str, optional
