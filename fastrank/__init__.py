@@ -9,9 +9,11 @@ from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
+from fastrank.merging import merge_states
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
+from fastrank.rolling import windows
 from fastrank.time_windows import Window, window
 
 if TYPE_CHECKING:
@@ -28,8 +30,10 @@ __all__ = [
     "drift",
     "evaluate",
     "list_metrics",
+    "merge_states",
     "metrics",
     "window",
+    "windows",
 ]
 
 

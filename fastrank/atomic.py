@@ -38,7 +38,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise WriteError(f"{target} cannot be written: {error.strerror}") from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
         Path(temporary).chmod(_mode(target))  # mkstemp makes private files
         Path(temporary).replace(target)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastrank.answer import answer
-from fastrank.atomic import atomic_file
 from fastrank.class_weights import ClassWeights
 from fastrank.columns import as_record_batch
 from fastrank.errors import ParameterError, StateMismatchError
 from fastrank.folding import fold_slices
 from fastrank.intake import Intake
-from fastrank.pairing import derive
+from fastrank.pairing import derive, in_words
 from fastrank.plan import Plan
 from fastrank.qrels import read_judgments
+from fastrank.recipe import describe, rebuild
 from fastrank.requests import Roles, bind, read_groupings, read_metrics
 from fastrank.scattered import DEFAULT_MEMORY_LIMIT
 from fastrank.slices import DEFAULT_MAX_SLICES, Slices
-from fastrank.wire import State, from_table, read_table
+from fastrank.state_files import write
+from fastrank.wire import State, from_table, read_description, read_table
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.lists import Lists
@@ -135,6 +138,7 @@ class Evaluator:
         self._intake = Intake(plan, slices)
         self.memory_limit = memory_limit
         self.threads = 1  # that a result may use
+        self._surplus = False  # whether states may hold more than the metrics read
         self._row = 0
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
@@ -178,6 +182,48 @@ class Evaluator:
         """An empty evaluator of the same metrics, with other arguments where named."""
         return Evaluator(self._metrics, **{**self._arguments, **changes})
 
+    @classmethod
+    def like(
+        cls,
+        state: Evaluator | pa.Table | str | os.PathLike[str],
+        metrics: Metric | str | Iterable[Metric | str] | None = None,
+        *,
+        qrels: Any = None,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+    ) -> Evaluator:
+        """An empty evaluator that a state may be merged into: of its metrics and columns.
+
+        Parameters
+        ----------
+        state : Evaluator, pyarrow.Table or path
+            A state, as for `merge`.
+        metrics : Metric, str, or list of them, optional
+            Other metrics that the state can answer; default: its own.  States may hold more than these read.
+        qrels : table, path, dict or judgments, optional
+            The judgments that it was made with, which no state holds.
+        memory_limit : int
+            As for `Evaluator`.
+
+        Returns
+        -------
+        Evaluator
+
+        Raises
+        ------
+        StateMismatchError
+            The state is damaged, foreign or of format 1, or does not hold functions or judgments that it takes.
+        """
+        if isinstance(state, Evaluator):
+            made = cls(
+                state._metrics if metrics is None else metrics, **{**state._arguments, "memory_limit": memory_limit}
+            )
+        else:
+            with _naming(state):
+                given, arguments = rebuild(read_description(read_table(state)), metrics, qrels)
+            made = cls(given, **arguments, memory_limit=memory_limit)
+        made._surplus = metrics is not None
+        return made
+
     @property
     def arguments(self) -> Mapping[str, Any]:
         """What it was made with, beside the metrics."""
@@ -198,7 +244,7 @@ class Evaluator:
         """What is evaluated, and from which columns."""
         return self._intake.plan
 
-    def merge(self, other: Evaluator | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
+    def merge(self, other: Evaluator | State | pa.Table | str | os.PathLike[str], *, missing: str = "error") -> None:
         """Adds the state of other rows.
 
         Parameters
@@ -221,12 +267,19 @@ class Evaluator:
         """
         if missing not in ("error", "drop"):
             raise ParameterError(f'missing={missing!r}; allowed: "error", "drop"')
-        self._intake.merge(self._read(other), missing)
+        with _naming(other):
+            self._intake.merge(self._read(other), missing, surplus=self._surplus)
         self._metrics = list(dict.fromkeys(request.metric for request in self.plan.requests))
 
-    def _read(self, other: Evaluator | pa.Table | str | os.PathLike[str]) -> State:
+    def content(self, *, closed: bool = False) -> State:
+        """The state, as another takes it in, not a copy; `closed`: with open queries evaluated as they are."""
+        return self._intake.closed_content() if closed else self._intake.content()
+
+    def _read(self, other: Evaluator | State | pa.Table | str | os.PathLike[str]) -> State:
         if isinstance(other, Evaluator):
-            return other._intake.content()
+            return other.content()
+        if isinstance(other, State):
+            return other
         return from_table(read_table(other), self.memory_limit)
 
     def state(self) -> pa.Table:
@@ -237,19 +290,27 @@ class Evaluator:
         pyarrow.Table
             Merging states of shards in any order gives the same bits as evaluating all rows at once.
         """
-        return self._intake.table()
+        return pa.Table.from_batches(list(self._batches()))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        judgments = self._roles.judgments
+        digest = None if judgments is None else judgments.digest
+        return self._intake.batches(describe(self._metrics, self._arguments, digest))
 
     def save_state(self, path: str | os.PathLike[str]) -> None:
-        """Writes the state to an Arrow IPC file; the file appears whole or not at all.
+        """Writes the state to an Arrow IPC file with a checksum; the file appears whole or not at all.
+
+        It is written some slices at a time, and says itself which metrics and columns it is of: `fastrank.merge_states`
+        answers it without being told.
 
         Parameters
         ----------
         path : str or path-like
             Where to; a file that is there is replaced.
         """
-        table = self.state()
-        with atomic_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+        batches = self._batches()
+        first = next(batches)
+        write(path, first.schema, chain([first], batches))
 
     def result(self, metrics: Metric | str | Iterable[Metric | str] | None = None) -> Result:
         """The values so far; may be asked again, and updating may go on.
@@ -278,7 +339,7 @@ class Evaluator:
                 found = accumulators.get(identity) or derive(identity, accumulators)
                 if found is None:
                     raise StateMismatchError(
-                        f"{request.metric.name} reads {identity.text}, which the state does not hold"
+                        f"{request.metric.name} reads {in_words(identity.text)}, which the state does not hold"
                     )
                 accumulators[identity] = found
         slices = self._intake.slices
@@ -307,6 +368,17 @@ def _reads_others(max_slices: int, *, other_slices: bool) -> bool:
     if not isinstance(other_slices, bool):
         raise ParameterError(f"other_slices={other_slices!r}; allowed: True, False")
     return other_slices
+
+
+@contextmanager
+def _naming(state: Any) -> Iterator[None]:
+    """Has an error name the file of the state."""
+    try:
+        yield
+    except StateMismatchError as error:
+        if isinstance(state, str | os.PathLike) and not str(error).startswith(os.fspath(state)):
+            raise StateMismatchError(f"{os.fspath(state)}: {error}") from error
+        raise
 
 
 def _restore(

@@ -12,7 +12,7 @@ from fastrank.columns import Taken
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
-from fastrank.wire import State, to_table
+from fastrank.wire import State, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -138,11 +138,11 @@ class Intake:
             for split in splits:
                 accumulator.update(split.lists, split.slices, split.several)
 
-    def merge(self, state: State, missing: str) -> None:
-        """Adds the state of other rows; see `Evaluator.merge`."""
+    def merge(self, state: State, missing: str, *, surplus: bool = False) -> None:
+        """Adds the state of other rows, which with `surplus` may hold more; see `Evaluator.merge`."""
         self._drain()
         self.slices.check_merge(state.slices)
-        pairing = self.plan.pair(state.accumulators, missing)
+        pairing = self.plan.pair(state.accumulators, missing, surplus=surplus)
         kept = {self.plan.stream_of[i] for i in self.plan.stream_of if i not in pairing.lacking}
         handed_over = {identity: state.streams.get(identity.text) for identity in kept}
         for identity, queries in handed_over.items():
@@ -167,15 +167,15 @@ class Intake:
             accumulator.merge(pairing.theirs[identity], finest if isinstance(accumulator, RowAccumulator) else numbers)
         self._broken = None
 
-    def table(self) -> pa.Table:
-        """The state as a table."""
+    def batches(self, description: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+        """The state as record batches, at least one."""
         self.settle()
         accumulators = {}
         for identity, accumulator in self.plan.accumulators.items():
             accumulator.grow(self.slices.count)
             accumulators[identity.text] = accumulator
         streams = {identity.text: stream for identity, stream in self.plan.streams.items()}
-        return to_table(self.slices, accumulators, streams, self._negatives)
+        return to_batches(self.slices, accumulators, streams, self._negatives, description)
 
     def content(self) -> State:
         """The state, as another takes it in; not a copy, and without what that derives of it."""
@@ -186,6 +186,12 @@ class Intake:
             {identity.text: stream.hand_over() for identity, stream in self.plan.streams.items()},
             self._negatives,
         )
+
+    def closed_content(self) -> State:
+        """The state with the open queries evaluated as they are; not a copy, and without queries that go on."""
+        self.settle()
+        accumulators = {identity.text: accumulator for identity, accumulator in self.closed().items()}
+        return State(self.slices, accumulators, {}, self._negatives)
 
     def closed(self) -> dict[Identity, Accumulator]:
         """The accumulators with the open queries evaluated as they are; the state itself keeps them open."""

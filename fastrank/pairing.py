@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastrank.accumulators.base import Accumulator
     from fastrank.requests import Identity
 
-__all__ = ["Pairing", "derive", "pair"]
+__all__ = ["Pairing", "derive", "in_words", "pair"]
 
 
 @dataclass
@@ -24,6 +24,20 @@ class Pairing:
     coarsened: dict[Identity, tuple[Identity, Accumulator]] = field(default_factory=dict)  # what becomes of mine
     lacking: list[Identity] = field(default_factory=list)  # of mine, there
     surplus: list[str] = field(default_factory=list)  # of theirs, here
+
+
+def in_words(identity: str) -> str:
+    """What an accumulator is of, from its identity: auc is answered by "score_runs of label 'y' and score 'p'"."""
+    about = json.loads(identity)
+    parameters = ", ".join(f"{name}={value}" for name, value in about["parameters"].items() if value not in (None, []))
+    columns = " and ".join(f"{role} {column!r}" for role, column in about["inputs"].items())
+    return (
+        str(about["kind"])
+        + (f"({parameters})" if parameters else "")
+        + (f" of {columns}" if columns else "")
+        + "".join(f" where {condition}" for condition in about["where"])
+        + (', with on_invalid="drop"' if about["valid"] is not None else "")
+    )
 
 
 def pair(mine: Mapping[Identity, Accumulator], theirs: Mapping[str, Accumulator]) -> Pairing:

@@ -14,7 +14,7 @@ from fastrank.accumulators.base import ListAccumulator, RowAccumulator
 from fastrank.columns import Columns
 from fastrank.errors import ColumnTypeError, MissingColumnError, ParameterError, StateMismatchError
 from fastrank.grouping import QueryStream
-from fastrank.pairing import pair
+from fastrank.pairing import in_words, pair
 from fastrank.requests import Identity, bind
 from fastrank.scattered import ScatteredQueries
 from fastrank.shapes import MADE, ROW_NUMBERS, WholeLists, flatten, is_list
@@ -124,14 +124,21 @@ class Plan:
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
             self.stream_of[identity] = stream
 
-    def pair(self, theirs: Mapping[str, Accumulator], missing: str) -> Pairing:
+    def pair(self, theirs: Mapping[str, Accumulator], missing: str, *, surplus: bool = False) -> Pairing:
         """How the accumulators of another state fit those of this one; StateMismatchError where one side lacks some and
-        that is not allowed."""
+        that is not allowed; with `surplus`, the other may hold more."""
         found = pair(self.accumulators, theirs)
-        if missing == "error" and (found.lacking or found.surplus):
-            side = "the other state lacks" if found.lacking else "this state lacks"
-            text = found.lacking[0].text if found.lacking else found.surplus[0]
-            raise StateMismatchError(f'{side} {text}; missing="drop" keeps what both have')
+        if missing == "error" and found.lacking:
+            lacking = found.lacking[0]
+            readers = dict.fromkeys(r.metric.name for r in self.requests if lacking in r.states.values())
+            raise StateMismatchError(
+                f"the other state lacks what {', '.join(readers)} read{'s' if len(readers) == 1 else ''}: "
+                f'{in_words(lacking.text)}; missing="drop" keeps what both have'
+            )
+        if missing == "error" and found.surplus and not surplus:
+            raise StateMismatchError(
+                f'this state lacks {in_words(found.surplus[0])}; missing="drop" keeps what both have'
+            )
         gone = set(found.lacking)
         if all(gone.intersection(request.states.values()) for request in self.requests):
             raise StateMismatchError("the states have no metric in common")

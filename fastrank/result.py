@@ -125,6 +125,23 @@ class Result(Tabular):
         self._groupings = [tuple(grouping) for grouping in groupings]
         self._values = [list(entries) for entries in values]
 
+    @staticmethod
+    def stacked(whole: Result, parts: Sequence[tuple[Mapping[str, pa.Scalar], Result]]) -> Result:
+        """One result of several of the same metrics: `whole` as it is, then each part, as slices of further columns,
+        whose values it comes with."""
+        tables, groupings, values = [whole._keys], list(whole._groupings), list(whole._values)
+        further = [*parts[0][0]] if parts else []
+        for key, part in parts:
+            columns = {name: pa.repeat(value, len(part._values)) for name, value in key.items()}
+            kept = {name: part._keys[name] for name in part._keys.column_names}
+            tables.append(pa.table({**columns, **kept}))
+            groupings += [(*key, *grouping) for grouping in part._groupings]
+            values += part._values
+        if not whole._keys.num_columns:
+            tables[0] = pa.table({name: pa.nulls(len(whole._values), parts[0][0][name].type) for name in further})
+        keys = pa.concat_tables(tables, promote_options="default")
+        return Result(keys.select([*further, *whole._keys.column_names]), groupings, values, whole._names)
+
     def __getitem__(self, key: str | tuple[str, Mapping[str, Any]]) -> float | dict[str, float]:
         name, where = key if isinstance(key, tuple) and len(key) == 2 else (key, {})
         if not isinstance(name, str) or not isinstance(where, Mapping):

@@ -1,9 +1,9 @@
-"""State <-> Arrow.
+"""State <-> Arrow: see docs/states.md.
 
 A state is a table with one row a slice, the overall row first.  Its columns: `grouping` (0: the overall row), the
 slice columns, a struct column for each accumulator, and one for each query stream (queries that may go on in another
 shard, and ids of finished ones, or all rows of scattered queries; in the overall row only).  The name of a struct
-column is its identity as JSON.
+column is its identity as JSON.  The metadata of the schema say what the state is of.
 """
 
 from __future__ import annotations
@@ -19,26 +19,38 @@ import pyarrow as pa
 from fastrank.accumulators.base import ACCUMULATORS, Accumulator, RowAccumulator
 from fastrank.buffers import buffer_view, to_arrow
 from fastrank.columns import join_batches
-from fastrank.errors import SourceError, StateMismatchError
+from fastrank.errors import StateMismatchError
 from fastrank.grouping import HandOver, Piece, ScatteredRows
 from fastrank.scattered import ScatteredQueries
 from fastrank.seen import SeenIds
 from fastrank.slices import Slices
+from fastrank.state_files import read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.grouping import Queries
 
-__all__ = ["FORMAT", "STREAM_VERSION", "State", "from_table", "read_table", "to_table"]
+__all__ = [
+    *("FORMAT", "STREAM_VERSION", "State", "from_table", "make_accumulator", "read_description", "read_table"),
+    "to_batches",
+]
 
-FORMAT = 1
+FORMAT = 2  # 1 did not say which metrics and columns it is of, and its files had no checksum
 _KEY = b"fastrank.state"
 _STREAM = "query_stream"
-STREAM_VERSION = 2
+STREAM_VERSION = 2  # 1 held each id of a finished query as a word
+_STREAM_FIELDS = (
+    ("seen", np.uint64),
+    ("open", np.uint64),
+    ("open_shards", np.uint64),
+    ("open_bytes", np.uint64),
+    ("open_rows", np.uint8),
+)
 _SCATTERED_FIELDS = (("shards", np.uint64), ("rows", np.uint8))
+_BATCH_BYTES = 1 << 25  # of states that are copied at a time, so that saving takes little memory beside them
 
 
 @dataclass(frozen=True)
@@ -51,26 +63,54 @@ class State:
     negatives: Mapping[str, int]
 
 
-def to_table(
+def to_batches(
     slices: Slices,
     accumulators: Mapping[str, Accumulator],
     streams: Mapping[str, Queries],
     negatives: Mapping[str, int],
-) -> pa.Table:
-    """The state as a table; `negatives` holds the label of negative rows, 0 or -1, by column."""
-    # Not in the order in which slices were first seen, so that the table does not depend on the order of rows.
-    order = slices.display_order()
-    columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([slices.keys[s][0] for s in order], np.int32))}
-    for name in slices.column_names:
-        columns[name] = slices.column(name, order)
-    for identity, accumulator in accumulators.items():
-        columns[identity] = _accumulator_column(accumulator, order)
-    for identity, stream in streams.items():
-        columns[identity] = _stream_column(stream, slices.count)
+    description: Mapping[str, Any],
+) -> Iterator[pa.RecordBatch]:
+    """The state as record batches of some slices each, at least one.
+
+    `negatives` holds the label of negative rows, 0 or -1, by column; `description` says what the state is of.
+    """
     about = {"format": FORMAT, "groupings": slices.groupings, "negatives": dict(sorted(negatives.items()))}
-    metadata = {_KEY: json.dumps(about).encode()}
-    schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata)
-    return pa.Table.from_batches([pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)])
+    metadata = {_KEY: json.dumps({**about, **description}).encode()}
+    # Not in the order in which slices were first seen, so that the table does not depend on the order of rows.
+    for part, ragged in _parts(slices.display_order(), accumulators):
+        columns: dict[str, pa.Array] = {"grouping": to_arrow(np.array([slices.keys[s][0] for s in part], np.int32))}
+        for name in slices.column_names:
+            columns[name] = slices.column(name, part)
+        for identity, accumulator in accumulators.items():
+            columns[identity] = _accumulator_column(accumulator, part, ragged[identity])
+        for identity, stream in streams.items():
+            columns[identity] = _stream_column(stream, part)
+        schema = pa.schema([pa.field(name, array.type) for name, array in columns.items()], metadata)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+
+
+Ragged = list[dict[str, "NDArray[Any]"]]  # of each of some slices
+
+
+def _parts(
+    order: Sequence[int], accumulators: Mapping[str, Accumulator]
+) -> Iterator[tuple[list[int], dict[str, Ragged]]]:
+    """Slices, as many at a time as make a batch, and their ragged state by identity."""
+    fixed = sum(array[:1].nbytes for accumulator in accumulators.values() for array in accumulator.state.values())
+    part: list[int] = []
+    ragged: dict[str, Ragged] = {identity: [] for identity in accumulators}
+    size = 0
+    for s in order:
+        if size >= _BATCH_BYTES:
+            yield part, ragged
+            part, ragged, size = [], {identity: [] for identity in accumulators}, 0
+        part.append(s)
+        size += fixed
+        for identity, accumulator in accumulators.items():
+            if accumulator.ragged:
+                ragged[identity].append(accumulator.ragged_arrays(s))
+                size += sum(array.nbytes for array in ragged[identity][-1].values())
+    yield part, ragged
 
 
 def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
@@ -79,7 +119,7 @@ def _list_array(arrays: Sequence[NDArray[Any]], dtype: Any) -> pa.Array:
     return pa.LargeListArray.from_arrays(to_arrow(offsets), to_arrow(values))
 
 
-def _accumulator_column(accumulator: Accumulator, order: Sequence[int]) -> pa.Array:
+def _accumulator_column(accumulator: Accumulator, order: Sequence[int], ragged: Ragged) -> pa.Array:
     names, children = [], []
     for name, field in accumulator.fields.items():
         # A copy: the table must not change when the accumulator goes on.
@@ -87,42 +127,40 @@ def _accumulator_column(accumulator: Accumulator, order: Sequence[int]) -> pa.Ar
         width = int(np.prod(field.shape, dtype=int))
         names.append(name)
         children.append(pa.FixedSizeListArray.from_arrays(values, width) if field.shape else values)
-    if accumulator.ragged:
-        by_slice = [accumulator.ragged_arrays(s) for s in order]
-        for name, dtype in accumulator.ragged.items():
-            names.append(name)
-            children.append(_list_array([arrays[name] for arrays in by_slice], dtype))
+    for name, dtype in accumulator.ragged.items():
+        names.append(name)
+        children.append(_list_array([arrays[name] for arrays in ragged], dtype))
     return pa.StructArray.from_arrays(children, names)
 
 
-def _stream_column(stream: Queries, slices: int) -> pa.Array:
+def _stream_column(stream: Queries, order: Sequence[int]) -> pa.Array:
+    fields = _SCATTERED_FIELDS if isinstance(stream, ScatteredQueries) else _STREAM_FIELDS
+    arrays = _stream_arrays(stream) if 0 in order else ()
+    children = []
+    for j, (_, dtype) in enumerate(fields):
+        nothing: list[NDArray[Any]] = [np.empty(0, dtype)] * (len(order) - len(arrays[j : j + 1]))
+        children.append(_list_array([*arrays[j : j + 1], *nothing], dtype))
+    return pa.StructArray.from_arrays(children, [name for name, _ in fields])
+
+
+def _stream_arrays(stream: Queries) -> tuple[NDArray[Any], ...]:
+    """What a stream holds, for the overall row."""
     if isinstance(stream, ScatteredQueries):
-        return _scattered_column(stream, slices)
+        kept = stream.joined_rows()
+        data = b"" if kept is None else _as_ipc([kept])
+        return np.array([stream.shards], np.uint64), np.frombuffer(data, np.uint8)
     handed_over = stream.hand_over()
     assert isinstance(handed_over, HandOver)
     open_, shards, seen = handed_over
-    nothing: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
     queries = sorted(open_)
     rows = [_as_ipc([piece.batch for piece in open_[query]]) for query in queries]
-    none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
-    children = [
-        _list_array([seen.packed(), *nothing], np.uint64),
-        _list_array([np.array(queries, np.uint64), *nothing], np.uint64),
-        _list_array([np.array([shards[query] for query in queries], np.uint64), *nothing], np.uint64),
-        _list_array([np.array([len(data) for data in rows], np.uint64), *nothing], np.uint64),
-        _list_array([np.frombuffer(b"".join(rows), np.uint8), *none], np.uint8),
-    ]
-    return pa.StructArray.from_arrays(children, ["seen", "open", "open_shards", "open_bytes", "open_rows"])
-
-
-def _scattered_column(stream: ScatteredQueries, slices: int) -> pa.Array:
-    rows = stream.joined_rows()
-    data = np.empty(0, np.uint8) if rows is None else np.frombuffer(_as_ipc([rows]), np.uint8)
-    none: list[NDArray[Any]] = [np.empty(0, np.uint8)] * (slices - 1)
-    no_shards: list[NDArray[Any]] = [np.empty(0, np.uint64)] * (slices - 1)
-    shards = np.array([stream.shards], np.uint64)
-    children = [_list_array([shards, *no_shards], np.uint64), _list_array([data, *none], np.uint8)]
-    return pa.StructArray.from_arrays(children, ["shards", "rows"])
+    return (
+        seen.packed(),
+        np.array(queries, np.uint64),
+        np.array([shards[query] for query in queries], np.uint64),
+        np.array([len(data) for data in rows], np.uint64),
+        np.frombuffer(b"".join(rows), np.uint8),
+    )
 
 
 def _as_ipc(batches: Sequence[pa.RecordBatch]) -> bytes:
@@ -138,31 +176,49 @@ def read_table(other: Any) -> Any:
     """The table of a file that `save_state` wrote; anything else as it is."""
     if not isinstance(other, str | os.PathLike):
         return other
-    try:
-        with pa.OSFile(os.fspath(other)) as file, pa.ipc.open_file(file) as reader:
-            return reader.read_all()
-    except pa.ArrowInvalid as error:
-        raise StateMismatchError(f"{other} is no state of fastrank: {error}") from error
-    except OSError as error:
-        raise SourceError(f"{other} cannot be read: {error}") from error
+    table, sealed = read(other)
+    if not sealed and read_description(table)["format"] > 1:
+        raise StateMismatchError(
+            "the state is damaged: the file lacks its checksum; a table that save_state did not write is read with "
+            "pyarrow and given as a table"
+        )
+    return table
 
 
-def from_table(table: pa.Table, memory_limit: int) -> State:
-    """The content of a state table, of which what grows with the rows keeps within a limit each; StateMismatchError
-    where it is foreign, damaged, or of a newer format."""
+def read_description(table: Any) -> dict[str, Any]:
+    """What a state table says of itself; StateMismatchError where it is foreign, or of a newer format."""
     if not isinstance(table, pa.Table):
         raise StateMismatchError(f"a state is a pyarrow.Table, not {type(table).__name__}")
     metadata = (table.schema.metadata or {}).get(_KEY)
     if metadata is None:
         raise StateMismatchError("the table is no state of fastrank: its schema lacks the metadata 'fastrank.state'")
     try:
-        about = json.loads(metadata)
-        version, groupings, negatives = about["format"], about["groupings"], about.get("negatives", {})
-        if version != FORMAT:
-            raise StateMismatchError(f"the state has format {version}, this version of fastrank reads format {FORMAT}")
-        if any(label not in (0, -1) for label in negatives.values()):
+        about: dict[str, Any] = json.loads(metadata)
+        version = about["format"]
+        about["groupings"], about.setdefault("negatives", {})
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise StateMismatchError("the state is damaged: its metadata are not those of a state") from error
+    if not isinstance(version, int) or not 1 <= version <= FORMAT:
+        raise StateMismatchError(
+            f"the state has format {version}, this version of fastrank reads formats up to {FORMAT}: "
+            f"a newer version wrote it{_of_version(about)}"
+        )
+    return about
+
+
+def _of_version(about: Mapping[str, Any]) -> str:
+    return f" ({about['fastrank']})" if about.get("fastrank") else ""
+
+
+def from_table(table: pa.Table, memory_limit: int) -> State:
+    """The content of a state table, of which what grows with the rows keeps within a limit each; StateMismatchError
+    where it is foreign, damaged, or of a newer format."""
+    about = read_description(table)
+    try:
+        if any(label not in (0, -1) for label in about["negatives"].values()):
             raise StateMismatchError("the state is damaged: it names labels of negative rows other than 0 and -1")
-        return _read(table.combine_chunks(), groupings, negatives, memory_limit)
+        table.validate(full=True)  # offsets that lie outside would be read as they are
+        return _read(table, about["groupings"], about["negatives"], memory_limit)
     except StateMismatchError:
         raise
     except (LookupError, ValueError, TypeError, AttributeError, OSError, pa.ArrowException) as error:
@@ -172,7 +228,7 @@ def from_table(table: pa.Table, memory_limit: int) -> State:
 def _read(
     table: pa.Table, groupings: Sequence[Sequence[str]], negatives: Mapping[str, int], memory_limit: int
 ) -> State:
-    names = list(dict.fromkeys(name for grouping in groupings for name in grouping))
+    names = dict.fromkeys(name for grouping in groupings for name in grouping)
     missing = [name for name in ("grouping", *names) if name not in table.column_names]
     if missing or not len(table):
         raise StateMismatchError(f"the state is damaged: it has no {f'column {missing[0]!r}' if missing else 'rows'}")
@@ -186,21 +242,21 @@ def _read(
     for identity, array in columns.items():
         about = json.loads(identity)
         if about["kind"] == _STREAM:
-            if about["version"] != STREAM_VERSION:
-                raise StateMismatchError(
-                    f"the state's {_STREAM} is of version {about['version']}, not {STREAM_VERSION}"
-                )
-            streams[identity] = _read_stream(array)
+            version = about["version"]
+            if version not in (1, STREAM_VERSION):
+                raise StateMismatchError(f"the state's {_STREAM} is of version {version}, not {STREAM_VERSION}")
+            known = json.dumps({**about, "version": STREAM_VERSION}, separators=(",", ":"))
+            streams[known] = _read_stream(array, _ids_of_version_1 if version == 1 else SeenIds.unpacked)
         else:
             accumulators[identity] = _read_accumulator(identity, array, slices.count, memory_limit)
     return State(slices, accumulators, streams, negatives)
 
 
 def _whole(table: pa.Table, name: str) -> pa.Array:
-    chunks = table.column(name).chunks
-    if len(chunks) != 1 or (chunks[0].null_count and name.startswith("{")):
+    array = table.column(name).combine_chunks()
+    if not len(array) or (array.null_count and name.startswith("{")):
         raise StateMismatchError(f"the state is damaged: column {name!r} is empty or has nulls")
-    return chunks[0]
+    return array
 
 
 def make_accumulator(identity: str) -> Accumulator:
@@ -269,20 +325,20 @@ def _split(array: pa.Array, dtype: Any, identity: str, name: str) -> list[NDArra
     return np.split(buffer_view(array.flatten(), dtype.type), np.cumsum(lengths)[:-1])
 
 
-def _read_stream(array: pa.Array) -> HandOver | ScatteredRows:
+def _ids_of_version_1(words: NDArray[np.uint64]) -> SeenIds:
+    """Ids of which each was a word."""
+    seen = SeenIds()
+    seen.add(np.sort(words.view(np.int64)).view(np.uint64))
+    return seen
+
+
+def _read_stream(array: pa.Array, unpack: Callable[[NDArray[np.uint64]], SeenIds]) -> HandOver | ScatteredRows:
     if not pa.types.is_struct(array.type):
         raise StateMismatchError(f"the state is damaged: its column {_STREAM} is of type {array.type}")
     if array.type.num_fields and array.type.field(0).name == "shards":
         return _read_scattered(array)
     seen, open_, shards, sizes, data = (
-        _split(array.field(name), dtype, _STREAM, name)[0]
-        for name, dtype in (
-            ("seen", np.uint64),
-            ("open", np.uint64),
-            ("open_shards", np.uint64),
-            ("open_bytes", np.uint64),
-            ("open_rows", np.uint8),
-        )
+        _split(array.field(name), dtype, _STREAM, name)[0] for name, dtype in _STREAM_FIELDS
     )
     ends = np.cumsum(sizes).astype(np.intp)
     pieces = np.split(data, ends[:-1]) if len(ends) else []
@@ -290,7 +346,7 @@ def _read_stream(array: pa.Array) -> HandOver | ScatteredRows:
         int(query): [Piece.of_state(batch) for batch in pa.ipc.open_stream(pa.py_buffer(data.tobytes()))]
         for query, data in zip(open_.tolist(), pieces, strict=True)
     }
-    return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), SeenIds.unpacked(seen))
+    return HandOver(rows, dict(zip(open_.tolist(), shards.tolist(), strict=True)), unpack(seen))
 
 
 def _read_scattered(array: pa.Array) -> ScatteredRows:

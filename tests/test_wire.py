@@ -59,7 +59,11 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
     assert table.schema.field("grouping").type == pa.int32()
     assert sorted(kind_of(name) for name in table.column_names[2:]) == sorted(KINDS)
     about = json.loads(table.schema.metadata[b"fastrank.state"])
-    assert about == {"format": 1, "groupings": [["c"]], "negatives": {"y": 0}}
+    assert about == {
+        "format": 2, "groupings": [["c"]], "negatives": {"y": 0}, "fastrank": fr.__version__,
+        "metrics": [{"metric": metric} for metric in METRICS],
+        "arguments": {"label": "y", "score": ["p"], "query": "q", "on_invalid": "raise", "queries": "adjacent"},
+    }  # fmt: skip
     identity = json.loads(column(table, "exact_sum", "log_loss"))
     assert identity == {
         "kind": "exact_sum", "version": 2, "parameters": {"term": "log_loss", "constants": [2.0**-52]},
@@ -339,7 +343,10 @@ DAMAGED: dict[str, tuple[str, Callable[[pa.Table], pa.Table]]] = {
     "open rows": (SOME, change("query_stream", "open_rows", in_lists(lambda data: [0] * len(data)))),
     "open rows cut": (SOME, change("query_stream", "open_rows", in_lists(lambda data: data[: len(data) // 2]))),
     "open bytes": (SOME, change("query_stream", "open_bytes", in_lists(lambda sizes: [n + 8 for n in sizes]))),
-    "newer format": ("^the state has format 2, this version of fastrank reads format 1$", about(format=2)),
+    "newer format": (
+        "^the state has format 3, this version of fastrank reads formats up to 2: a newer ",
+        about(format=3),
+    ),
     "no format": (SOME, lambda t: t.replace_schema_metadata({"fastrank.state": "{}"})),
     "metadata no JSON": (SOME, lambda t: t.replace_schema_metadata({"fastrank.state": "\0"})),
     "metadata a list": (SOME, lambda t: t.replace_schema_metadata({"fastrank.state": "[]"})),

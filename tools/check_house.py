@@ -45,13 +45,13 @@ _LISTS = _DATA | {"ranked", "rules", "shapes", "measures", "sweeps"}
 _STATES = _LISTS | {"accumulators"}
 _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
-_EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
+_EVALUATOR = _ANSWER | {"answer", "atomic", "state_files", "recipe", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {
     *("intake", "folding", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"),
 }
-_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "rolling"}
 _BUILT_ON = _FACADE | {FACADE}
-_DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
+_DOOR = _BUILT_ON | {"calibration", "compare", "drifts"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_kernels": _LEAF,
@@ -85,7 +85,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": _KERNELS,
     "accumulators": _LISTS,
     "metrics": _STATES,
-    "wire": _STATES,
+    "state_files": _LEAF | {"atomic"},
+    "wire": _STATES | {"state_files"},
     "tabular": _LEAF,
     "stats": set(),
     "workers": _LEAF,
@@ -100,6 +101,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "intake": _EVALUATOR,
     "folding": _STATES,
     "evaluator": _EVALUATOR | {"intake", "folding"},
+    "recipe": _ANSWER,
+    "merging": _EVALUATION,
     "per_query": _EVALUATION,
     "feeding": _EVALUATION,
     "states_dir": _EVALUATION,
@@ -109,7 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drifts": _BUILT_ON,
-    "windows": _BUILT_ON,
+    "rolling": _EVALUATION | {"merging"},
     "spark": _DOOR,
     "demo": _DOOR,
     "report": _DOOR,
@@ -143,8 +146,20 @@ DOORS: dict[str, set[str] | None] = {
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
-        *("wire", "plan", "answer", "evaluator", "intake", "per_query", "result", "tabular", "drifts"),
-        *("calibration", "cli", "demo"),  # which write files
+        *(
+            "wire",
+            "state_files",
+            "recipe",
+            "plan",
+            "answer",
+            "evaluator",
+            "intake",
+            "per_query",
+            "result",
+            "tabular",
+            "drifts",
+        ),
+        *("rolling", "calibration", "cli", "demo"),  # some of which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},

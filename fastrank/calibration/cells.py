@@ -21,6 +21,7 @@ from fastrank.evaluation import feed, thread_count
 from fastrank.evaluator import Evaluator
 from fastrank.metrics.base import MetricFactory, Value
 from fastrank.metrics.labels import binary_label
+from fastrank.pairing import in_words
 from fastrank.sources import Source, open_source
 from fastrank.wire import from_table, read_table
 
@@ -158,7 +159,7 @@ def cells_of_state(state: Any, *, label: str | None, score: str | None, memory_l
     }
     if len(found) != 1:
         which = "".join(f", {role}={column!r}" for role, column in (("label", label), ("score", score)) if column)
-        held = "; ".join(found) or "none"
+        held = "; ".join(map(in_words, found)) or "none"
         raise StateMismatchError(
             f"a calibrator is fitted on the scores by class of one metric such as auc{which}; the state holds {held}"
         )

@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
+"""The command line: `fastrank evaluate`, `merge`, `windows`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from fastrank.cli.calibrate import calibrate
 from fastrank.cli.evaluate import evaluate
+from fastrank.cli.merge import merge, windows
 from fastrank.cli.output import print_rich, result_writer
 from fastrank.drifts import drift as drift_of
 from fastrank.drifts.compare import MOST_CATEGORIES
@@ -44,6 +45,8 @@ def main() -> None:
 
 main.add_command(calibrate)
 main.add_command(evaluate)
+main.add_command(merge)
+main.add_command(windows)
 
 
 @main.command("metrics")
