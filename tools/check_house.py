@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
     "plan": _PLAN | {"result", "requests", "pairing"},
-    "sources": _ARROW,
+    "sources": _ARROW | {"where", "conditions"},
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
     "evaluator": _EVALUATOR,
@@ -121,7 +121,7 @@ DOORS: dict[str, set[str] | None] = {
     "numba": {"_kernels"},
     "click": {"cli", "demo"},
     "rich": {"cli", "demo", "result", "tabular", "drifts"},
-    "sqlglot": {"conditions"},
+    "sqlglot": {"conditions", "sources"},
     "polars": {"sources", "tabular"},
     "pandas": {"tabular"},
     "pyspark": {"spark"},
@@ -132,6 +132,8 @@ ON_FIRST_USE = {"numba", "pandas", "polars", "pyspark", "sqlglot"}
 # Methods of Arrow that import pandas behind the caller's back, and the one function that may call them.
 IMPORTS_PANDAS = {"to_numpy", "to_pandas"}
 MAY_USE_PANDAS = ("tabular", "to_pandas")
+# So does pyarrow.dataset; these import it, inside a function, for those who pass an object of it.
+MAY_USE_DATASET = {"sources.expressions"}
 
 DECLARES = {
     "metric",
@@ -263,7 +265,8 @@ def check_doors(modules: list[Module]) -> Iterator[Offence]:
                 yield Offence(module.path, imported.line, f"{module.name or FACADE} is no door of {package}")
             elif package in ON_FIRST_USE and top and not (package == "numba" and module.name.startswith("_kernels.")):
                 yield Offence(module.path, imported.line, f"import {package} inside a function")
-            if f"{imported.name}.".startswith("pyarrow.dataset."):
+            may_use_dataset = module.name in MAY_USE_DATASET and not top
+            if f"{imported.name}.".startswith("pyarrow.dataset.") and not may_use_dataset:
                 yield Offence(module.path, imported.line, "pyarrow.dataset imports pandas")
 
 

@@ -3,14 +3,19 @@
 Nothing here imports pandas for a file, a table or numeric and text arrays: `pyarrow.array`, `pyarrow.scalar` and
 `pyarrow.dataset` would, so arrays are built from their buffers and files are read with the readers of their formats.
 
-========  ============================================================
-base      what a source is: its columns, its batches, the place of each
-paths     which files a path, a folder or a glob stands for
-files     Parquet, Arrow IPC and CSV
-tables    tables and streams of Arrow
-arrays    a dict of arrays as a table
-trec      TREC runs and judgments as tables
-========  ============================================================
+==============================  ============================================================
+base                            what a source is: its columns, its batches, the place of each
+paths, remote                   which files a path, a folder, a glob or a URI stands for
+files                           files one after the other, or side by side
+formats                         what every file can tell
+parquet, ipc, orc, csv, polars  files of one format, or by one engine
+hive                            columns that folders give
+pruning, statistics             which files and row groups a condition leaves out
+tables                          tables and streams of Arrow
+scans                           datasets of Arrow and lazy frames of Polars
+arrays                          a dict of arrays as a table
+trec                            TREC runs and judgments as tables
+==============================  ============================================================
 """
 
 from __future__ import annotations
@@ -25,40 +30,58 @@ import pyarrow as pa
 from fastrank.errors import ParameterError
 from fastrank.sources.arrays import table_of_arrays
 from fastrank.sources.base import Origin, Source, reason
-from fastrank.sources.files import FILE_BATCH_ROWS, Files
+from fastrank.sources.files import open_files
 from fastrank.sources.paths import expand
+from fastrank.sources.scans import open_scan
 from fastrank.sources.tables import TABLE_BATCH_ROWS, Stream, Table
 
 __all__ = ["Origin", "Source", "open_source"]
 
 OBJECTS = (
-    "a path, a list of paths, a glob or a folder; a pyarrow Table, RecordBatch or RecordBatchReader; an object with "
-    "__arrow_c_stream__ or __arrow_c_array__ (Polars, DuckDB, pandas; collect a lazy frame first); a dict of arrays"
+    "a path, a list of paths, a glob, a folder or a URI; a pyarrow Table, RecordBatch, RecordBatchReader or Dataset; "
+    "an object with __arrow_c_stream__ or __arrow_c_array__ (Polars, DuckDB, pandas); a Polars LazyFrame; a dict of "
+    "arrays"
 )
+ENGINES = ("pyarrow", "polars")
 
 
-def open_source(source: Any, *, batch_rows: int | None = None) -> Source:
+def open_source(source: Any, *, batch_rows: int | None = None, engine: str | None = None) -> Source:
     """Open files, a table or arrays as a stream of record batches.
 
     Parameters
     ----------
     source : object
-        A path, a list of paths, a glob or a folder, of Parquet, Arrow IPC (file, stream, Feather V2) or CSV (also
-        .csv.gz) files; a pyarrow Table, RecordBatch or RecordBatchReader; an object with ``__arrow_c_stream__`` or
-        ``__arrow_c_array__``; a dict of one-dimensional arrays or sequences.
+        A path, a list of paths, a glob, a folder or a URI (``s3://``, ``gs://``, ``hdfs://``, ``file://``: what
+        ``pyarrow.fs.FileSystem.from_uri`` opens), of Parquet, Arrow IPC (file, stream, Feather V2), ORC or CSV (also
+        .csv.gz) files; a pyarrow Table, RecordBatch, RecordBatchReader or Dataset; an object with
+        ``__arrow_c_stream__`` or ``__arrow_c_array__``; a Polars LazyFrame; a dict of one-dimensional arrays or
+        sequences.
     batch_rows : int, optional
-        Most rows in a batch: 131072 from files, 1048576 from memory.
+        Most rows in a batch.  Default: from files, as many as have 16 MB, up to 1048576; from memory, 1048576.
+    engine : "pyarrow" or "polars", optional
+        What reads Parquet files.  Polars reads local files only, and has to be installed.
 
     Returns
     -------
     Source
         Reads nothing yet but the schema.  Readers and stream exporters can be read once only.
+
+    Notes
+    -----
+    Folders called ``key=value`` (Hive partitions) give their files a column, which hides one of that name in the file,
+    as in DuckDB.  It is int64 or date32 where all values are written as integers (without leading zeros) or as
+    YYYY-MM-DD, else string; ``__HIVE_DEFAULT_PARTITION__`` is null, and %-codes are decoded.  A key that not all files
+    have is no column.
     """
     if batch_rows is not None and not (isinstance(batch_rows, Integral) and batch_rows >= 1):
         raise ParameterError(f"batch_rows={batch_rows!r}: must be an integer, at least 1")
+    if engine is not None and engine not in ENGINES:
+        raise ParameterError(f'engine={engine!r}; allowed: "pyarrow", "polars"')
     paths = _paths(source)
     if paths is not None:
-        return Files([file for path in paths for file in expand(path)], batch_rows or FILE_BATCH_ROWS)
+        return open_files([place for path in paths for place in expand(path)], batch_rows, engine or ENGINES[0])
+    if engine == "polars":
+        raise ParameterError(f"engine='polars' reads Parquet files, not {type(source).__name__}; leave out engine=")
     memory_rows = batch_rows or TABLE_BATCH_ROWS
     if isinstance(source, pa.Table):
         return Table(source, memory_rows)
@@ -69,6 +92,9 @@ def open_source(source: Any, *, batch_rows: int | None = None) -> Source:
     if isinstance(source, Mapping):
         return Table(table_of_arrays(source), memory_rows)
     kind = type(source).__name__
+    scan = open_scan(source, memory_rows)
+    if scan is not None:
+        return scan
     try:
         if hasattr(source, "__arrow_c_stream__"):
             return Stream(pa.RecordBatchReader.from_stream(source), memory_rows)

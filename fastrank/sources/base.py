@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from fastrank.errors import FastrankError, MissingColumnError, ParameterError, SourceError, did_you_mean
+
+if TYPE_CHECKING:
+    from fastrank.where import Where
 
 __all__ = ["Batches", "Origin", "Request", "Source", "check_columns", "located", "reading", "reason"]
 
@@ -39,11 +43,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The columns to read, those of them that must be numbers, and the most rows in a batch."""
+    """The columns to read, those of them that must be numbers, and the most rows in a batch (None: by their bytes)."""
 
     columns: tuple[str, ...]
     numeric: frozenset[str]
-    batch_rows: int
+    batch_rows: int | None
 
 
 class Source(ABC):
@@ -54,7 +58,9 @@ class Source(ABC):
     schema : pyarrow.Schema
         The columns; of the first file where there are several.
     rows : int or None
-        Number of rows, where it is known without reading them.
+        Number of rows, where it is known without reading them: from the footers of files.
+    bytes : int or None
+        Size of the files, or of the columns in memory; None where it is not known.
     files : tuple of str
         The files, in the order in which they are read.
     reads_once : bool
@@ -63,10 +69,11 @@ class Source(ABC):
 
     schema: pa.Schema
     rows: int | None = None
+    bytes: int | None = None
     files: tuple[str, ...] = ()
     reads_once: bool = False
 
-    def __init__(self, batch_rows: int) -> None:
+    def __init__(self, batch_rows: int | None) -> None:
         self._batch_rows = batch_rows
 
     def batches(self, columns: Sequence[str], numeric: Collection[str] = ()) -> Batches:
@@ -86,8 +93,11 @@ class Source(ABC):
             A batch, and where its first row came from.
         """
         # Checked here and not in the generator, so that the caller hears of it before anything is read.
-        check_columns(self.schema, columns, self.files[0] if self.files else None)
+        self._check(columns)
         return self._read(Request(tuple(columns), frozenset(numeric), self._batch_rows))
+
+    def _check(self, columns: Sequence[str]) -> None:
+        check_columns(self.schema, columns, self.files[0] if self.files else None)
 
     def shards(self, count: int) -> Sequence[Source]:
         """The source as up to `count` sources of rows that follow each other, to be read side by side.
@@ -104,14 +114,36 @@ class Source(ABC):
         """
         return [self]
 
+    def by_file(self) -> Sequence[Source]:
+        """The source as one source a file, in the order of the files; just this source where it is of none."""
+        return [self]
+
+    def pruned(self, where: Sequence[Where]) -> Source:
+        """The source without what is known, before it is read, to hold no row that meets all conditions.
+
+        Whole files are left out by the keys of their folders, and row groups by their statistics.  Rows that do not
+        meet the conditions may remain, and numbers of rows in a file (`Origin`) stay what they are.
+
+        Parameters
+        ----------
+        where : sequence of Where
+            Conditions on rows.
+
+        Raises
+        ------
+        MissingColumnError, ParameterError
+            A condition does not fit the columns.
+        """
+        return self
+
     @abstractmethod
     def _read(self, request: Request) -> Batches: ...
 
 
-def located(batches: Iterable[pa.RecordBatch], file: str | None, batch_rows: int, row: int = 0) -> Batches:
+def located(batches: Iterable[pa.RecordBatch], file: str | None, batch_rows: int | None, row: int = 0) -> Batches:
     """Cut batches to at most `batch_rows`, skip empty ones, and say where each begins; the first does at `row`."""
     for batch in batches:
-        for start in range(0, batch.num_rows, batch_rows):
+        for start in range(0, batch.num_rows, batch_rows or max(batch.num_rows, 1)):
             part = batch.slice(start, batch_rows)
             yield part, Origin(file, row)
             row += part.num_rows

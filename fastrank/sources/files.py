@@ -1,207 +1,129 @@
-"""Files as record batches: Parquet, Arrow IPC and CSV, each read with the reader of its format."""
+"""Files as record batches, one after the other or side by side."""
 
 from __future__ import annotations
 
-import re
-from abc import ABC, abstractmethod
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fastrank.errors import SourceError
-from fastrank.sources.base import Source, check_columns, located, reading, reason
-from fastrank.sources.paths import CSV, IPC, PARQUET, READABLE
+from fastrank.errors import MissingColumnError, SourceError
+from fastrank.sources.base import Request, Source, check_columns, located
+from fastrank.sources.formats import File, open_file
+from fastrank.sources.hive import Keys, constant, partition_keys, with_keys
+from fastrank.sources.pruning import keys_may_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from fastrank.sources.base import Batches, Request
+    from fastrank.sources.base import Batches
+    from fastrank.sources.paths import Place
+    from fastrank.where import Where
 
-__all__ = ["Files"]
+__all__ = ["Files", "open_files"]
 
-FILE_BATCH_ROWS = 131_072  # 32k to 128k rows were fastest from Parquet, and stay in the cache
-CSV_BLOCK_BYTES = 1 << 22
-# Arrow's words for a value of a CSV file that is not of its column's type; columns are counted from 0.
-_CONVERSION = re.compile(r"In CSV column #(?P<column>\d+): (?P<rest>.*conversion error.*)")
-PARQUET_MAGIC, IPC_MAGIC, FEATHER_1_MAGIC = b"PAR1", b"ARROW1", b"FEA1"
+LEAST_SHARD_BYTES = 1 << 15  # fewer are not worth a thread
 
 
-class _File(ABC):
-    """One file of one format."""
+@dataclass(frozen=True)
+class Piece:
+    """A file, or some parts of one, with the columns that its folders give, and the conditions on its rows."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    file: File
+    keys: Keys
+    where: tuple[Where, ...] = ()
+    parts: tuple[int, ...] | None = None
 
-    @abstractmethod
-    def schema(self) -> pa.Schema: ...
+    @cached_property
+    def kept(self) -> Sequence[int] | None:
+        """The parts to read; None for all of the file."""
+        if self.parts is not None or not self.where:
+            return self.parts
+        kept = self.file.kept(self.where, self.keys)
+        return None if kept is None else tuple(kept)
 
+    @property
     def rows(self) -> int | None:
-        return None
+        kept = self.kept
+        if kept is None:
+            return self.file.rows()
+        sizes = self.file.parts()
+        assert sizes is not None
+        return sum(sizes[i] for i in kept)
 
-    @abstractmethod
-    def batches(self, request: Request) -> Generator[pa.RecordBatch]:
-        """Batches of the columns asked for; they may have more rows than asked for."""
-
-
-class _Parquet(_File):
-    def _open(self) -> Any:
-        from pyarrow.parquet import ParquetFile
-
-        # Local files gain nothing from reading ahead, and it holds more memory.
-        return ParquetFile(self.path, pre_buffer=False, page_checksum_verification=True)
-
-    def schema(self) -> pa.Schema:
-        with reading(self.path), self._open() as file:
-            return file.schema_arrow
-
-    def rows(self) -> int | None:
-        with reading(self.path), self._open() as file:
-            return int(file.metadata.num_rows)
-
-    def batches(self, request: Request) -> Generator[pa.RecordBatch]:
-        with reading(self.path), self._open() as file:
-            columns = list(request.columns)
-            check_columns(file.schema_arrow, columns, self.path)
-            row = 0
-            try:
-                for batch in file.iter_batches(request.batch_rows, columns=columns):
-                    row += batch.num_rows
-                    # "a" asks Parquet for the flat column "a.b" as well.
-                    yield batch.select(columns)
-            except (pa.ArrowException, OSError) as error:
-                group = self._bad_row_group(file, columns, row)
-                where = f"{self.path}, row group {group}" if group is not None else self.path
-                raise SourceError(f"cannot read {where}: {reason(error)}") from error
-
-    def _bad_row_group(self, file: Any, columns: list[str], row: int) -> int | None:
-        """The first row group from the one that holds `row` on that cannot be read: batches span row groups."""
-        end = 0
-        for group in range(file.num_row_groups):
-            end += file.metadata.row_group(group).num_rows
-            if end <= row:
-                continue
-            try:
-                for _ in file.iter_batches(FILE_BATCH_ROWS, row_groups=[group], columns=columns):
-                    pass
-            except (pa.ArrowException, OSError):
-                return group
-        return None
-
-
-class _Ipc(_File):
-    @contextmanager
-    def _open(self, columns: Sequence[str] | None = None) -> Iterator[tuple[Any, bool]]:
-        """The reader, of `columns` or of all, and whether the file has the footer of the IPC file format."""
-        from pyarrow import ipc
-
-        with reading(self.path), pa.memory_map(self.path) as memory:
-            has_footer = memory.read(len(IPC_MAGIC)) == IPC_MAGIC
-            opener = ipc.open_file if has_footer else ipc.open_stream
-            memory.seek(0)
-            reader = opener(memory)
-            if columns is not None:
-                check_columns(reader.schema, columns, self.path)
-                # An empty list of fields would read them all.
-                fields = sorted({reader.schema.get_field_index(name) for name in columns} or {0})
-                memory.seek(0)
-                reader = opener(memory, options=ipc.IpcReadOptions(included_fields=fields))
-            yield reader, has_footer
-
-    def schema(self) -> pa.Schema:
-        with self._open() as (reader, _):
-            return reader.schema
-
-    def rows(self) -> int | None:
-        with self._open() as (reader, has_footer):
-            return int(reader.count_rows()) if has_footer and hasattr(reader, "count_rows") else None
-
-    def batches(self, request: Request) -> Generator[pa.RecordBatch]:
-        with self._open(request.columns) as (reader, has_footer):
-            stored = map(reader.get_batch, range(reader.num_record_batches)) if has_footer else reader
-            for batch in stored:
-                # Bounds only, in constant time: a damaged file must not send a kernel out of its buffers.
-                batch.validate()
-                yield batch.select(list(request.columns))
-
-
-class _Csv(_File):
-    def _open(self, columns: Sequence[str] | None = None, types: Mapping[str, pa.DataType] | None = None) -> Any:
-        from pyarrow import csv
-
-        return csv.open_csv(
-            self.path,
-            read_options=csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(include_columns=columns, column_types=types),
-        )
-
-    def schema(self) -> pa.Schema:
-        with reading(self.path), closing(self._open()) as reader:
-            return reader.schema
-
-    def batches(self, request: Request) -> Generator[pa.RecordBatch]:
-        inferred, columns = self.schema(), list(request.columns)
-        check_columns(inferred, columns, self.path)
-        numeric = [name for name in columns if name in request.numeric]
-        types = {name: pa.float64() for name in numeric if not pa.types.is_boolean(inferred.field(name).type)}
+    def units(self) -> list[Piece]:
+        """The parts, each a piece; just this piece where it is whole, and cannot be cut or read."""
         try:
-            with reading(self.path), closing(self._open(columns, types)) as reader:
-                for batch in reader:
-                    yield batch.select(columns)
+            sizes = self.file.parts()
+            kept = self.kept
+        except SourceError:
+            return [self]  # told when its turn comes, after the rows before it
+        if sizes is None or not sizes:
+            return [self]
+        return [replace(self, parts=(i,)) for i in (range(len(sizes)) if kept is None else kept)]
+
+    def batches(self, request: Request) -> Batches:
+        kept = self.kept
+        if kept is not None and not kept:
+            return
+        own = tuple(name for name in request.columns if name not in self.keys)
+        with closing(self.file.batches(replace(request, columns=own), kept)) as stored:
+            for found, row in stored:
+                batch = self._with_keys(found, request.columns) if self.keys else found
+                yield from located([batch], self.file.name, request.batch_rows, row)
+        if self.parts is None:
+            self.file.release()
+
+    def _with_keys(self, batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+        arrays = [
+            constant(self.keys[name], batch.num_rows) if name in self.keys else batch.column(name) for name in columns
+        ]
+        return pa.RecordBatch.from_arrays(arrays, names=list(columns)) if arrays else batch
+
+
+def open_files(places: Sequence[Place], batch_rows: int | None, engine: str) -> Files:
+    """The source of some files; reads the schema of the first that can be read."""
+    keys, lacking = partition_keys([place.name for place in places])
+    pieces = [Piece(open_file(place, engine), each) for place, each in zip(places, keys, strict=True)]
+    return Files(pieces, _schema(pieces), batch_rows, lacking)
+
+
+def _schema(pieces: Sequence[Piece]) -> pa.Schema:
+    problem: SourceError | None = None
+    for piece in pieces:
+        try:
+            return with_keys(piece.file.schema(), piece.keys)
         except SourceError as error:
-            place = _CONVERSION.search(str(error))
-            if place is None:
-                raise
-            name = inferred.names[int(place["column"])]
-            found = f"cannot read {self.path}: column {name!r}: {place['rest']}"
-            if name in types:
-                raise SourceError(
-                    f"{found}; the column is read as numbers (labels that are text need positive= or classes=)"
-                ) from error
-            raise SourceError(
-                f"{found} (types are inferred at its start; to set them, pass pyarrow.csv.open_csv(path, "
-                "convert_options=...) as the source)"
-            ) from error
-
-
-def _file(path: str) -> _File:
-    """The reader for a file, by suffix, else by its first bytes."""
-    with reading(path), Path(path).open("rb") as stream:
-        start = stream.read(len(IPC_MAGIC))
-    if not start:
-        raise SourceError(f"cannot read {path}: the file is empty (0 bytes)")
-    if start.startswith(FEATHER_1_MAGIC):
-        raise SourceError(f"cannot read {path}: Feather V1 is an old format; write it again as Feather V2 (Arrow IPC)")
-    name = path.lower()
-    if name.endswith(CSV):
-        return _Csv(path)
-    if name.endswith(PARQUET) or (start.startswith(PARQUET_MAGIC) and not name.endswith(IPC)):
-        return _Parquet(path)
-    if name.endswith(IPC) or start == IPC_MAGIC:
-        return _Ipc(path)
-    raise SourceError(
-        f"cannot read {path}: its format is not known from its name or first bytes; readable are {READABLE}"
-    )
+            # Told when the file's turn comes, if there is another.
+            problem = problem or error
+    assert problem is not None
+    raise problem
 
 
 class Files(Source):
-    """Batches of one file after the other; their formats may differ."""
+    """Batches of one file after the other; their formats may differ.
 
-    def __init__(self, paths: Sequence[str], batch_rows: int) -> None:
+    Folders called ``key=value`` give their files a column, which hides one of that name in the file, as in DuckDB.
+    """
+
+    def __init__(
+        self, pieces: Sequence[Piece], schema: pa.Schema, batch_rows: int | None, lacking: Mapping[str, str]
+    ) -> None:
         super().__init__(batch_rows)
-        self.files = tuple(paths)
-        self._opened = [_file(path) for path in paths]
-        self.schema = self._opened[0].schema()
+        self.schema = schema
+        self.files = tuple(dict.fromkeys(piece.file.name for piece in pieces))
+        self._pieces = pieces
+        self._lacking = lacking
 
     @cached_property
     def rows(self) -> int | None:  # type: ignore[override]  # every footer is read: only when asked for
         total = 0
-        for file in self._opened:
+        for piece in self._pieces:
             try:
-                rows = file.rows()
+                rows = piece.rows
             except SourceError:
                 # Told when the file's turn comes, after the rows before it.
                 return None
@@ -210,7 +132,72 @@ class Files(Source):
             total += rows
         return total
 
+    @cached_property
+    def bytes(self) -> int | None:  # type: ignore[override]
+        sizes = {piece.file.name: piece.file.place.size for piece in self._pieces}.values()
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    def shards(self, count: int) -> Sequence[Source]:
+        """Ranges of row groups, record batches and whole files, about equal in bytes; nothing but footers is read."""
+        units = list(self._units(count))
+        total = sum(size for _, size in units)
+        count = max(1, min(count, total // LEAST_SHARD_BYTES))
+        numbered = []
+        start = 0
+        for piece, size in units:
+            numbered.append(((2 * start + size) * count // (2 * total) if total else 0, piece))
+            start += size
+        shards = [_joined(piece for _, piece in group) for _, group in groupby(numbered, lambda each: each[0])]
+        return [self._of(shard) for shard in shards] if len(shards) > 1 else [self]
+
+    def _units(self, count: int) -> Iterator[tuple[Piece, int]]:
+        """What a shard may begin with, and its bytes."""
+        sizes = [piece.file.place.size or 1 for piece in self._pieces]
+        for piece, size in zip(self._pieces, sizes, strict=True):
+            # The footers of files that are small beside a shard are not needed.
+            units = piece.units() if 2 * size * count > sum(sizes) else [piece]
+            for unit in units:
+                yield unit, max(size // len(units), 1)
+
+    def by_file(self) -> Sequence[Source]:
+        return [self._of([piece]) for piece in self._pieces]
+
+    def pruned(self, where: Sequence[Where]) -> Source:
+        for condition in where:
+            # A condition that does not fit the columns is told, whether or not a row is left to tell of it.
+            names = condition.columns(self.schema)
+            fields = [self.schema.field(name) for name in names]
+            nothing = [pa.nulls(0, field.type) for field in fields]
+            condition.mask(pa.RecordBatch.from_arrays(nothing, names=names))
+        if not where:
+            return self
+        pieces = [
+            replace(piece, where=(*piece.where, *where)) for piece in self._pieces if keys_may_pass(where, piece.keys)
+        ]
+        return self._of(pieces)
+
+    def _of(self, pieces: Sequence[Piece]) -> Files:
+        return Files(pieces, self.schema, self._batch_rows, self._lacking)
+
+    def _check(self, columns: Sequence[str]) -> None:
+        for name in columns:
+            if name in self._lacking and name not in self.schema.names:
+                raise MissingColumnError(
+                    f"no column {name!r}: no folder above {self._lacking[name]} is called {name}=..."
+                )
+        check_columns(self.schema, columns, self.files[0] if self.files else None)
+
     def _read(self, request: Request) -> Batches:
-        for file in self._opened:
-            with closing(file.batches(request)) as stored:
-                yield from located(stored, file.path, request.batch_rows)
+        for piece in self._pieces:
+            yield from piece.batches(request)
+
+
+def _joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Parts of one file as one piece."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if joined and joined[-1].file is piece.file and piece.parts is not None:
+            piece = replace(piece, parts=(*(joined.pop().parts or ()), *piece.parts))
+        joined.append(piece)
+    return joined

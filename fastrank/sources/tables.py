@@ -24,10 +24,11 @@ LEAST_SHARD_ROWS = 131_072  # fewer are not worth a thread
 class Table(Source):
     """Batches of a table, which can be read any number of times."""
 
-    def __init__(self, table: pa.Table, batch_rows: int, first_row: int = 0) -> None:
+    def __init__(self, table: pa.Table, batch_rows: int | None, first_row: int = 0) -> None:
         super().__init__(batch_rows)
         self.schema = table.schema
         self.rows = table.num_rows
+        self.bytes = table.nbytes
         self._table = table
         self._first_row = first_row
 
