@@ -42,10 +42,10 @@ class Layout:
     file_rows: int | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, table: pa.Table, folder: Path) -> int:
-        """Writes the files; their bytes."""
+    def write(self, table: pa.Table, columns: tuple[str, ...], folder: Path) -> int:
+        """Writes columns as files; their bytes."""
         folder.mkdir()
-        table = self.change(table)
+        table = self.change(table).select(columns)
         rows = self.file_rows or table.num_rows
         for number, start in enumerate(range(0, table.num_rows, rows)):
             part, path = table.slice(start, rows), folder / f"part-{number:05}{self.suffix}"
@@ -123,40 +123,65 @@ def as_text(table: pa.Table, values: int) -> pa.Table:
     return table.set_column(table.schema.get_field_index("country"), "country", text.take(codes))
 
 
-ROWS = dict(metrics=["log_loss", "auc(bits=20)"], label="label", score="score")
-QUERIES = dict(metrics=["ndcg@10", "mrr"], label="label", score="score", query="query")
-SLICES = dict(metrics=["log_loss"], label="label", score="score", by="country")
-WHERE = dict(metrics=["log_loss"], label="label", score="score", where="day = 7")
+@dataclass(frozen=True)
+class Comparison:
+    """Layouts of the same columns, of which the first is the one that the others are compared with."""
 
-TABLES: list[tuple[str, dict[str, Any], list[Layout]]] = [
-    (
+    title: str
+    columns: tuple[str, ...]
+    evaluation: dict[str, Any]
+    layouts: list[Layout]
+
+    def measure(self, rows: int, rounds: int, folder: Path) -> list[tuple[int, float]]:
+        """(bytes, median seconds of all processors) of each layout, the rounds of all interleaved."""
+        table = clicks(rows)
+        sizes = [layout.write(table, self.columns, folder / str(i)) for i, layout in enumerate(self.layouts)]
+        seconds: list[list[float]] = [[] for _ in self.layouts]
+        for _ in range(rounds + 1):
+            for i, layout in enumerate(self.layouts):
+                begin = process_time()
+                fr.evaluate(folder / str(i), **self.evaluation | layout.evaluation)
+                seconds[i].append(process_time() - begin)
+        # The first round finds nothing loaded.
+        return [(size, median(times[1:])) for size, times in zip(sizes, seconds, strict=True)]
+
+
+ROWS = {"metrics": ["log_loss", "auc(bits=20)"], "label": "label", "score": "score"}
+QUERIES = {"metrics": ["ndcg@10", "mrr"], "label": "label", "score": "score", "query": "query"}
+SLICES = {"metrics": ["log_loss"], "label": "label", "score": "score", "by": "country"}
+WHERE = {"metrics": ["log_loss"], "label": "label", "score": "score", "where": "day = 7"}
+
+COMPARISONS = [
+    Comparison(
         "encoding, type and compression",
+        ("score", "label"),
         ROWS,
         [
             Layout("float32, plain, Snappy, row groups of 1,048,576"),
-            Layout("score with a dictionary (pyarrow's default)", options=dict(use_dictionary=["score"])),
-            Layout("score as byte stream split", options=dict(use_byte_stream_split=["score"])),
-            Layout("label with a dictionary", options=dict(use_dictionary=["label"])),
+            Layout("score with a dictionary (pyarrow's default)", options={"use_dictionary": ["score"]}),
+            Layout("score as byte stream split", options={"use_byte_stream_split": ["score"]}),
+            Layout("label with a dictionary", options={"use_dictionary": ["label"]}),
             Layout("score as float64", partial(recast, score=pa.float64())),
             Layout("score as decimal(9, 6)", partial(recast, score=pa.decimal128(9, 6))),
             Layout("label as int64", partial(recast, label=pa.int64())),
-            Layout("one score in a hundred is null", with_nulls, evaluation=dict(on_invalid="drop")),
-            Layout("not compressed", options=dict(compression="none")),
-            Layout("LZ4", options=dict(compression="lz4")),
-            Layout("zstd, level 1", options=dict(compression="zstd", compression_level=1)),
-            Layout("zstd, level 15", options=dict(compression="zstd", compression_level=15)),
-            Layout("gzip", options=dict(compression="gzip")),
-            Layout("Brotli", options=dict(compression="brotli")),
+            Layout("one score in a hundred is null", with_nulls, evaluation={"on_invalid": "drop"}),
+            Layout("not compressed", options={"compression": "none"}),
+            Layout("LZ4", options={"compression": "lz4"}),
+            Layout("zstd, level 1", options={"compression": "zstd", "compression_level": 1}),
+            Layout("zstd, level 15", options={"compression": "zstd", "compression_level": 15}),
+            Layout("gzip", options={"compression": "gzip"}),
+            Layout("Brotli", options={"compression": "brotli"}),
         ],
     ),
-    (
+    Comparison(
         "row groups, files and formats",
+        ("score", "label"),
         ROWS,
         [
             Layout("one file, row groups of 1,048,576"),
-            Layout("row groups of 131,072", options=dict(row_group_size=131_072)),
-            Layout("row groups of 10,000", options=dict(row_group_size=10_000)),
-            Layout("row groups of 1,000", options=dict(row_group_size=1_000)),
+            Layout("row groups of 131,072", options={"row_group_size": 131_072}),
+            Layout("row groups of 10,000", options={"row_group_size": 10_000}),
+            Layout("row groups of 1,000", options={"row_group_size": 1_000}),
             Layout("files of 100,000 rows", file_rows=100_000),
             Layout("files of 10,000 rows", file_rows=10_000),
             Layout("files of 1,000 rows", file_rows=1_000),
@@ -164,56 +189,45 @@ TABLES: list[tuple[str, dict[str, Any], list[Layout]]] = [
             Layout("CSV", suffix=".csv"),
         ],
     ),
-    (
+    Comparison(
         "queries",
+        ("score", "label", "query"),
         QUERIES,
         [
             Layout("int64 ids that ascend"),
             Layout("int64 ids in no order, rows of a query adjacent", partial(rename_queries, kind="integer")),
             Layout("text ids, rows of a query adjacent", partial(rename_queries, kind="text")),
             Layout("text ids with a dictionary, rows of a query adjacent", partial(rename_queries, kind="text"),
-                   options=dict(use_dictionary=["query"])),
+                   options={"use_dictionary": ["query"]}),
             Layout("rows in a random order", shuffled),
-            Layout("rows in a random order, queries=\"scattered\"", shuffled, evaluation=dict(queries="scattered")),
+            Layout("rows in a random order, queries=\"scattered\"", shuffled, evaluation={"queries": "scattered"}),
             Layout("a row a query, label and score as lists", as_lists),
         ],
     ),
-    (
+    Comparison(
         "slices",
+        ("score", "label", "country"),
         SLICES,
         [
-            Layout("50 integers with a dictionary", options=dict(use_dictionary=["country"])),
+            Layout("50 integers with a dictionary", options={"use_dictionary": ["country"]}),
             Layout("50 integers, plain"),
-            Layout("50 texts with a dictionary", partial(as_text, values=50), options=dict(use_dictionary=["country"])),
+            Layout("50 texts with a dictionary", partial(as_text, values=50), options={"use_dictionary": ["country"]}),
             Layout("50 texts, plain", partial(as_text, values=50)),
             Layout("5,000 texts with a dictionary", partial(as_text, values=5_000),
-                   options=dict(use_dictionary=["country"])),
+                   options={"use_dictionary": ["country"]}),
         ],
     ),
-    (
+    Comparison(
         "one day of thirty, where=\"day = 7\"",
+        ("score", "label", "day"),
         WHERE,
         [
-            Layout("rows in the order of the day, row groups of 65,536", options=dict(row_group_size=65_536)),
-            Layout("the same without statistics", options=dict(row_group_size=65_536, write_statistics=False)),
-            Layout("rows in a random order", shuffled, options=dict(row_group_size=65_536)),
+            Layout("rows in the order of the day, row groups of 65,536", options={"row_group_size": 65_536}),
+            Layout("the same without statistics", options={"row_group_size": 65_536, "write_statistics": False}),
+            Layout("rows in a random order", shuffled, options={"row_group_size": 65_536}),
         ],
     ),
 ]  # fmt: skip
-
-
-def measure(rows: int, rounds: int, layouts: list[Layout], asked: dict[str, Any], folder: Path) -> list[tuple[int, float]]:
-    """(bytes, median seconds of all processors) of each layout, the rounds of all interleaved."""
-    table = clicks(rows)
-    sizes = [layout.write(table, folder / str(number)) for number, layout in enumerate(layouts)]
-    seconds: list[list[float]] = [[] for _ in layouts]
-    for _ in range(rounds + 1):
-        for number, layout in enumerate(layouts):
-            begin = process_time()
-            fr.evaluate(folder / str(number), **asked | layout.evaluation)
-            seconds[number].append(process_time() - begin)
-    # The first round finds nothing loaded.
-    return [(size, median(times[1:])) for size, times in zip(sizes, seconds, strict=True)]
 
 
 def main() -> None:
@@ -222,17 +236,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to write to; default: a temporary folder")
     given = parser.parse_args()
-    for title, asked, layouts in TABLES:
+    for comparison in COMPARISONS:
         folder = Path(tempfile.mkdtemp(dir=given.folder))
         try:
-            found = measure(given.rows, given.rounds, layouts, asked, folder)
+            found = comparison.measure(given.rows, given.rounds, folder)
         finally:
             shutil.rmtree(folder)
         size, seconds = found[0]
-        names = ", ".join(asked["metrics"])
-        print(f"| {title} ({names}) | bytes a row | size | time | ns a row |\n|---|---:|---:|---:|---:|")
-        for layout, (its_size, its_seconds) in zip(layouts, found, strict=True):
-            cells = [f"{its_size / given.rows:.1f}", f"{its_size / size:.2f}", f"{its_seconds / seconds:.2f}"]
+        print(f"| {comparison.title} | bytes a row | size | time | ns a row |\n|---|---:|---:|---:|---:|")
+        for layout, (its_size, its_seconds) in zip(comparison.layouts, found, strict=True):
+            cells = [f"{its_size / given.rows:.2f}", f"{its_size / size:.2f}", f"{its_seconds / seconds:.2f}"]
             print(f"| {layout.name} | {' | '.join(cells)} | {its_seconds / given.rows * 1e9:.1f} |")
         print(flush=True)
 

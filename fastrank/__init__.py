@@ -9,6 +9,7 @@ from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
+from fastrank.inspections import Inspection, inspect
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
 from fastrank.result import Result
@@ -20,11 +21,13 @@ __all__ = [
     "Drift",
     "Evaluator",
     "FastrankError",
+    "Inspection",
     "Metric",
     "QueryValues",
     "Result",
     "drift",
     "evaluate",
+    "inspect",
     "list_metrics",
     "metrics",
 ]

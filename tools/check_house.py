@@ -35,7 +35,7 @@ _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {"evaluator", "replay"}
-_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "inspections"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts", "windows"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -81,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "per_query": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
+    "inspections": _ROWS | {"sources", "qrels", "tabular"},
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drifts": _BUILT_ON,
@@ -115,12 +116,12 @@ DOORS: dict[str, set[str] | None] = {
             "grouping",
         ),
         *("judgments", "qrels", "labels", "partitions", "scattered", "shapes", "replay"),
-        *("wire", "plan", "answer", "evaluator", "per_query", "result", "tabular", "drifts"),
+        *("wire", "plan", "answer", "evaluator", "per_query", "result", "tabular", "drifts", "inspections"),
         *("calibration", "cli", "demo"),  # which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},
-    "rich": {"cli", "demo", "result", "tabular", "drifts"},
+    "rich": {"cli", "demo", "result", "tabular", "drifts", "inspections"},
     "sqlglot": {"conditions", "sources"},
     "polars": {"sources", "tabular"},
     "pandas": {"tabular"},

@@ -1,13 +1,12 @@
-"""The command line: `fastrank evaluate`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
+"""The command line: `fastrank evaluate`, `metrics`, `drift`, `calibrate`, `inspect`, `trec-eval`, `demo`."""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
 import warnings
 from contextlib import contextmanager
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ import click
 
 from fastrank.atomic import atomic_file
 from fastrank.cli.calibrate import calibrate
-from fastrank.cli.output import open_writer, progress
+from fastrank.cli.inspect import inspect
+from fastrank.cli.output import open_writer, print_rich, progress
 from fastrank.drifts import drift as drift_of
 from fastrank.drifts.compare import MOST_CATEGORIES
 from fastrank.errors import FastrankError, TiesWarning
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-UNLIMITED = 10_000  # columns of text
 INTERRUPTED = 130  # what shells give for SIGINT
 
 
@@ -60,6 +59,7 @@ def main() -> None:
 
 
 main.add_command(calibrate)
+main.add_command(inspect)
 
 
 @main.command()
@@ -146,7 +146,7 @@ def metrics_(name: str | None) -> None:
     for each in map(definition_of, list_metrics()):
         own = [name for name in each.parameters if name not in each.shared] + ["..."] * bool(each.shared)
         table.add_row(each.name, each.family, ", ".join(own), each.summary)
-    _print(table, folded=True)
+    print_rich(table, folded=True)
     click.echo("In Python, fastrank.metrics.mean_of(fn) is the mean of a function of your own.", err=True)
 
 
@@ -255,23 +255,6 @@ def _class_weight(text: str) -> tuple[float | str, float]:
         return label, number
 
 
-def _print(table: Any, *, folded: bool = False) -> None:
-    """Prints a table; on a terminal its long cells may be `folded` to the width, so that columns stay columns."""
-    from rich.console import Console
-
-    if folded and sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    if sys.stdout.isatty():
-        # A name or a number that is cut off at the edge of a terminal is worse than a line that wraps.
-        Console(width=UNLIMITED, soft_wrap=True, highlight=False).print(table)
-        return
-    console = Console(file=StringIO(), width=UNLIMITED)
-    console.print(table)
-    for line in console.file.getvalue().splitlines():  # type: ignore[attr-defined]
-        click.echo(line.rstrip())
-
-
 def _writer(format_: str | None, output: Path | None) -> Callable[[Tabular], None]:
     """How to write the result; refuses at once what can't work, not after an hour."""
     if format_ is None:
@@ -284,7 +267,7 @@ def _writer(format_: str | None, output: Path | None) -> Callable[[Tabular], Non
 
     def write(result: Tabular) -> None:
         if output is None and format_ == "table":
-            _print(result.to_rich())
+            print_rich(result.to_rich())
             return
         data = _encode(result, format_)
         if output is None:

@@ -13,13 +13,12 @@ import pyarrow.compute as pc
 from fastrank.buffers import in_words
 from fastrank.columns import Columns
 from fastrank.domains import ID, PROBABILITY, REAL, SCORE, WEIGHT, grades
-from fastrank.errors import ColumnTypeError, InvalidValueError, SourceError
+from fastrank.errors import ColumnTypeError, InvalidValueError, MissingColumnError, SourceError
 from fastrank.ids import row_ids
+from fastrank.inspections.footers import without_name
 from fastrank.inspections.queries import QueryCheck
 from fastrank.inspections.roles import FEW_VALUES
 from fastrank.labels import BINARY
-from fastrank.sources import open_source
-from fastrank.sources.base import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DOMAINS", "Check", "Outside", "Values", "check_rows"]
 
+LARGEST_EXP2_GRADE = 52  # of gain="exp2"
 # What metrics may ask of a column in a role, the strictest first.
 DOMAINS: dict[str, tuple[Domain, ...]] = {
-    "label": (BINARY, grades(), REAL),
+    "label": (BINARY, grades(top=LARGEST_EXP2_GRADE), REAL),
     "score": (PROBABILITY, SCORE),
     "query": (ID,),
     "item": (ID,),
@@ -198,20 +198,20 @@ def check_rows(
     Check
     """
     checker = _Checker(columns)
-    check_columns(source.schema, checker.names, source.files[0] if source.files else None)
     numeric = [name for role in ("label", "score", "weight") for name in columns.get(role, ())]
-    for path in source.files or (None,):
+    # Of the whole first: a name that the source does not know is no fault of a file.
+    source.batches(checker.names, numeric)
+    for each in source.by_file():
         try:
             # File by file, so that one that is damaged does not keep the others from being read.
-            opened = source if path is None else open_source(path)
-            for batch, origin in opened.batches(checker.names, numeric):
+            for batch, origin in each.batches(checker.names, numeric):
                 checker.add(batch, origin.describe)
                 if advance is not None:
                     advance(batch.num_rows)
-        except SourceError as error:
-            if path is None:
+        except (SourceError, MissingColumnError) as error:
+            if not each.files:
                 raise
-            unreadable[path] = str(error).removeprefix(f"cannot read {path}: ")
+            unreadable[each.files[0]] = without_name(error, each.files[0])
     return checker.result()
 
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from array import array as packed
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from fastrank.buffers import in_words, literal, plain
 from fastrank.errors import SourceError
-from fastrank.sources import open_source
-from fastrank.sources.base import reading
-from fastrank.sources.paths import CSV, IPC, PARQUET
+from fastrank.sources.csv import CsvFile
+from fastrank.sources.files import open_files
+from fastrank.sources.formats import open_file
+from fastrank.sources.ipc import IpcFile
+from fastrank.sources.orc import OrcFile
+from fastrank.sources.parquet import ParquetFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Footers", "Stored", "plain_type", "read_footers"]
+    from fastrank.sources import Source
+    from fastrank.sources.paths import Place
 
-PARQUET_MAGIC = b"PAR1"
+__all__ = ["Footers", "Stored", "plain_type", "read_footers", "without_name"]
+
+FORMATS = {"Parquet": ParquetFile, "Arrow IPC": IpcFile, "ORC": OrcFile, "CSV": CsvFile}
+ENGINE = "pyarrow"
 
 
 @dataclass
@@ -98,17 +104,17 @@ class Stored:
             return
         self.chunks += 1
         found = chunk.statistics if chunk.is_stats_set else None
-        counted = found is not None and found.has_null_count
-        if not counted:
+        nulls = int(found.null_count) if found is not None and found.has_null_count else None
+        if nulls is None:
             self.nulls = None
         elif self.chunks == 1 or self.nulls is not None:
-            self.nulls = (self.nulls or 0) + int(found.null_count)
+            self.nulls = (self.nulls or 0) + nulls
         bounds = _bounds(found, plain_type(self.type)) if found is not None and found.has_min_max else None
         if bounds is not None:
             with suppress(TypeError):  # of another type than in the files before
                 self.least = bounds[0] if self.least is None else min(self.least, bounds[0])
                 self.largest = bounds[1] if self.largest is None else max(self.largest, bounds[1])
-        self.chunks_told += bounds is not None or (counted and found.null_count == chunk.num_values)
+        self.chunks_told += bounds is not None or nulls == chunk.num_values
 
 
 @dataclass
@@ -117,8 +123,8 @@ class Footers:
 
     Attributes
     ----------
-    files : list of str
-        The files that can be read.
+    files : int
+        How many files can be read.
     formats : dict of str to int
         How many files there are of each format.
     bytes : int or None
@@ -126,14 +132,14 @@ class Footers:
     rows : int or None
         Rows, where all files tell.
     group_rows : array of int
-        Rows of each row group of Parquet.
+        Rows of each row group (Parquet), record batch (Arrow IPC) or stripe (ORC).
     columns : dict of str to Stored
         The columns of all files.
     unreadable : dict of str to str
         Files that cannot be read, and why.
     """
 
-    files: list[str] = field(default_factory=list)
+    files: int = 0
     formats: dict[str, int] = field(default_factory=dict)
     bytes: int | None = None
     rows: int | None = 0
@@ -150,7 +156,7 @@ class Footers:
         """Takes the columns that the source has beside, or in place of, those of its files."""
         for each in schema:
             if each.name not in self.columns or self.columns[each.name].type != each.type:
-                self.columns[each.name] = Stored(each.name, each.type, partition=True, files=len(self.files))
+                self.columns[each.name] = Stored(each.name, each.type, partition=True, files=self.files)
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:
@@ -158,64 +164,60 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
     return plain(pa.nulls(0, kind)).type
 
 
-def read_footers(paths: Sequence[str]) -> Footers:
+def read_footers(places: Sequence[Place]) -> tuple[Footers, Source | None]:
     """Reads the footers of files; one that cannot be read is listed, and does not count.
 
     Parameters
     ----------
-    paths : sequence of str
+    places : sequence of Place
         The files.
 
     Returns
     -------
-    Footers
+    Footers, Source or None
+        How the files are stored, and the source of those that can be read; None where there is none.
     """
-    found = Footers(bytes=0)
-    for path in paths:
+    found, readable = Footers(bytes=0), []
+    for place in places:
         try:
-            with reading(path):
-                _read_file(found, path)
+            _read_file(found, place)
         except SourceError as error:
-            found.unreadable[path] = str(error).removeprefix(f"cannot read {path}: ")
-    if found.files:
-        found.add_partitions(open_source(found.files).schema)
-    return found
+            found.unreadable[place.name] = without_name(error, place.name)
+        else:
+            readable.append(place)
+    if not readable:
+        return found, None
+    source = open_files(readable, None, ENGINE)
+    found.add_partitions(source.schema)
+    return found, source
 
 
-def _read_file(found: Footers, path: str) -> None:
-    size = Path(path).stat().st_size
-    if _is_parquet(path):
-        from pyarrow.parquet import ParquetFile
+def without_name(error: Exception, path: str) -> str:
+    """Why a file cannot be read, where its name stands beside it."""
+    return str(error).removeprefix(f"cannot read {path}").lstrip(":, ")
 
-        with ParquetFile(path) as file:
-            metadata, schema = file.metadata, file.schema_arrow
-        rows: int | None = int(metadata.num_rows)
-        format_ = "Parquet"
-        found.add_schema(schema, path)
-        _add_chunks(found, metadata, frozenset(schema.names))
-    else:
-        source = open_source(path)
-        rows, schema = source.rows, source.schema
-        format_ = "CSV" if path.lower().endswith(CSV) else "Arrow IPC"
-        found.add_schema(schema, path)
-    found.files.append(path)
-    found.formats[format_] = found.formats.get(format_, 0) + 1
-    found.bytes = (found.bytes or 0) + size
+
+def _read_file(found: Footers, place: Place) -> None:
+    file = open_file(place, ENGINE)
+    try:
+        schema, parts = file.schema(), file.parts()
+        rows = file.rows() if parts is None else sum(parts)
+        found.add_schema(schema, place.name)
+        if isinstance(file, ParquetFile):
+            _add_chunks(found, file.metadata, frozenset(schema.names))
+        kind = next(name for name, each in FORMATS.items() if isinstance(file, each))
+    finally:
+        file.release()
+    found.group_rows.extend(parts or ())
+    found.files += 1
+    found.formats[kind] = found.formats.get(kind, 0) + 1
+    found.bytes = None if found.bytes is None or place.size is None else found.bytes + place.size
     found.rows = None if rows is None or found.rows is None else found.rows + rows
-
-
-def _is_parquet(path: str) -> bool:
-    name = path.lower()
-    if name.endswith(PARQUET + CSV + IPC):
-        return name.endswith(PARQUET)
-    with Path(path).open("rb") as stream:
-        return stream.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
 
 
 def _add_chunks(found: Footers, metadata: Any, names: frozenset[str]) -> None:
     for g in range(metadata.num_row_groups):
         group = metadata.row_group(g)
-        found.group_rows.append(int(group.num_rows))
         for i in range(group.num_columns):
             chunk = group.column(i)
             path = chunk.path_in_schema

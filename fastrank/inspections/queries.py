@@ -128,7 +128,8 @@ class QueryCheck:
             self._compact()
 
     def _in_sample(self, names: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        return _hash(names) & np.uint64((1 << self._zeros) - 1) == 0
+        in_sample: NDArray[np.bool_] = _hash(names) & np.uint64((1 << self._zeros) - 1) == 0
+        return in_sample
 
     def _compact(self) -> None:
         """Joins what waits with what is kept; where that is too much, half of the ids stay."""
@@ -140,7 +141,9 @@ class QueryCheck:
         names = names[order]
         starts = np.flatnonzero(np.append(True, names[1:] != names[:-1])[: names.size])
         self._ids = names[starts]
-        self._kept = np.add.reduceat(np.stack((runs[order], rows[order])), starts, axis=1) if starts.size else self._kept
+        self._kept = (
+            np.add.reduceat(np.stack((runs[order], rows[order])), starts, axis=1) if starts.size else self._kept
+        )
         while self._ids.size > self._most:
             self._zeros += 1
             kept = self._in_sample(self._ids)

@@ -115,7 +115,7 @@ def _kinds(column: Stored) -> dict[str, tuple[str, int]]:
         kinds = {"window": ("moment", 0)} | ({"by": ("date", 0)} if t.is_date(kind) else {})
     elif is_id(kind) and not t.is_null(kind):
         few = 0 < column.dictionary <= SMALL_DICTIONARY
-        kinds = {role: ("text", 1) for role in ("query", "item")}
+        kinds = dict.fromkeys(("query", "item"), ("text", 1))
         kinds["by"] = ("text, few values", 0) if few else ("text", 1)
     else:
         kinds = {}
@@ -135,36 +135,36 @@ def _list_kinds(entry: pa.DataType) -> dict[str, tuple[str, int]]:
 
 def _integer_kinds(kind: pa.DataType, bounds: tuple[int, int] | None) -> dict[str, tuple[str, int]]:
     if bounds is None:
-        found = {role: ("integer", 1) for role in ("query", "item", "by")}
-        return found | {role: ("integer", 2) for role in ("label", "score", "weight")}
+        found = dict.fromkeys(("query", "item", "by"), ("integer", 1))
+        return found | dict.fromkeys(("label", "score", "weight"), ("integer", 2))
     low, high = bounds
     array = _numbers(bounds, kind)
     if _fits(BINARY, array):
         label = ("-1 or 1" if low < 0 else "0 or 1", 0)
-    elif 0 <= low and high <= LARGEST_SMALL_GRADE:
+    elif low >= 0 and high <= LARGEST_SMALL_GRADE:
         label = (f"graded, {low} to {high}", 1)
     else:
-        label = ("number", 2)
-    kinds = {"label": label, "score": ("number", 2)}
+        label = ("integer", 2)
+    kinds = {"label": label, "score": ("integer", 2)}
     values = high - low + 1
     if values > FEW_IDS:
-        kinds |= {role: ("integer", 0) for role in ("query", "item")}
+        kinds |= dict.fromkeys(("query", "item"), ("integer", 0))
     if values <= FEW_VALUES:
         kinds["by"] = (f"at most {values:,} values", 0 if label[1] else 2)
     if _fits(WEIGHT, array):
-        kinds["weight"] = ("number", 2)
+        kinds["weight"] = ("integer", 2)
     return kinds
 
 
 def _real_kinds(kind: pa.DataType, bounds: tuple[Any, Any] | None) -> dict[str, tuple[str, int]]:
     more = int(pa.types.is_decimal(kind))  # rarely a model's
     if bounds is None:
-        return {"label": ("number", 2), "score": ("number", 1 + more), "weight": ("number", 2)}
+        return {"label": ("real number", 2), "score": ("real number", 1 + more), "weight": ("real number", 2)}
     array = _numbers(bounds, kind)
-    score = ("probability", more) if _fits(PROBABILITY, array) else ("number", 1 + more)
-    kinds = {"label": ("number", 2), "score": score}
+    score = ("probability", more) if _fits(PROBABILITY, array) else ("real number", 1 + more)
+    kinds = {"label": ("real number", 2), "score": score}
     if _fits(WEIGHT, array):
-        kinds["weight"] = ("number", 1)
+        kinds["weight"] = ("real number", 1)
     return kinds
 
 

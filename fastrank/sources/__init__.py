@@ -31,11 +31,11 @@ from fastrank.errors import ParameterError
 from fastrank.sources.arrays import table_of_arrays
 from fastrank.sources.base import Origin, Source, reason
 from fastrank.sources.files import open_files
-from fastrank.sources.paths import expand
+from fastrank.sources.paths import Place, expand
 from fastrank.sources.scans import open_scan
 from fastrank.sources.tables import TABLE_BATCH_ROWS, Stream, Table
 
-__all__ = ["Origin", "Source", "open_source"]
+__all__ = ["Origin", "Source", "find_files", "open_source"]
 
 OBJECTS = (
     "a path, a list of paths, a glob, a folder or a URI; a pyarrow Table, RecordBatch, RecordBatchReader or Dataset; "
@@ -77,9 +77,9 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
         raise ParameterError(f"batch_rows={batch_rows!r}: must be an integer, at least 1")
     if engine is not None and engine not in ENGINES:
         raise ParameterError(f'engine={engine!r}; allowed: "pyarrow", "polars"')
-    paths = _paths(source)
-    if paths is not None:
-        return open_files([place for path in paths for place in expand(path)], batch_rows, engine or ENGINES[0])
+    places = find_files(source)
+    if places is not None:
+        return open_files(places, batch_rows, engine or ENGINES[0])
     if engine == "polars":
         raise ParameterError(f"engine='polars' reads Parquet files, not {type(source).__name__}; leave out engine=")
     memory_rows = batch_rows or TABLE_BATCH_ROWS
@@ -103,6 +103,12 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ParameterError(f"cannot read the {kind} as a table: {reason(error)}") from error
     raise ParameterError(f"cannot read rows from {kind}; a source is {OBJECTS}")
+
+
+def find_files(source: Any) -> list[Place] | None:
+    """The files of a source, as found by their names; None where it is of none."""
+    paths = _paths(source)
+    return None if paths is None else [place for path in paths for place in expand(path)]
 
 
 def _paths(source: Any) -> list[str] | None:
