@@ -143,7 +143,7 @@ def _is_only_null(column: Stored) -> bool:
 def _of_schemas(footers: Footers) -> Iterator[Hint]:
     for column in footers.columns.values():
         lacking = footers.files - column.files
-        if lacking and not column.partition:
+        if lacking > 0 and not column.partition:
             yield Hint(
                 "missing column", f"{column.name!r} is missing from {lacking:,} of {footers.files:,} files",
                 "a file without a column that is read is an error", "write it in all files, or name files that have it",
@@ -163,7 +163,8 @@ def _of_numbers(played: Mapping[str, Sequence[Stored]]) -> Iterator[Hint]:
         if decimals:
             yield Hint(
                 "decimals", f"{_names(decimals)} ({role}) {_are(decimals)} decimal",
-                f"takes {TIMES['decimal']} times the time of float32, since each is converted by way of text", "write float32 or float64",
+                f"takes {TIMES['decimal']} times the time of float32, since each is converted by way of text",
+                "write float32 or float64",
             )  # fmt: skip
     lists = [
         column.name for role in NUMBER_ROLES for column in played.get(role, ()) if is_list(plain_type(column.type))
@@ -221,7 +222,8 @@ def _of_check(check: Check) -> Iterator[Hint]:
             yield Hint(
                 "scattered queries", f"{name!r} (query): {order.returning:,} queries come back after others",
                 f"takes {TIMES['second attempt']} times the time, and rows are held in memory or in a temporary file",
-                f'sort the rows by query; else queries="scattered" saves the first attempt ({TIMES["scattered"]} times)',
+                "sort the rows by query; else queries=\"scattered\" saves the first attempt, and takes "
+                f"{TIMES['scattered']} times the time",
             )  # fmt: skip
         elif not order.ascending:
             yield Hint(

@@ -147,8 +147,8 @@ def _integer_kinds(kind: pa.DataType, bounds: tuple[int, int] | None) -> dict[st
         label = ("integer", 2)
     kinds = {"label": label, "score": ("integer", 2)}
     values = high - low + 1
-    if values > FEW_IDS:
-        kinds |= dict.fromkeys(("query", "item"), ("integer", 0))
+    if label[1]:
+        kinds |= dict.fromkeys(("query", "item"), ("integer", 0 if values > FEW_IDS else 2))
     if values <= FEW_VALUES:
         kinds["by"] = (f"at most {values:,} values", 0 if label[1] else 2)
     if _fits(WEIGHT, array):
