@@ -63,14 +63,17 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     memory_limit: int = DEFAULT_MEMORY_LIMIT,
     threads: int | None = None,
     per_query: bool = False,
+    engine: str | None = None,
 ) -> Result | QueryValues:
     """Evaluates metrics over a source in one pass.
 
     Parameters
     ----------
-    source : path, list of paths, glob, folder, Arrow object, or dict of arrays
-        Parquet, Arrow IPC and CSV files (also gzipped); pyarrow tables, batches and readers; any object with
-        `__arrow_c_stream__` (Polars, DuckDB, pandas); a dict of NumPy arrays.  Only needed columns are read.
+    source : path, list of paths, glob, folder, URI, Arrow object, LazyFrame, or dict of arrays
+        Parquet, Arrow IPC, ORC and CSV files (also gzipped), on the local disk or by URI (`s3://`, `gs://`, `hdfs://`);
+        pyarrow tables, batches, readers and datasets; any object with `__arrow_c_stream__` (Polars, DuckDB, pandas);
+        a Polars LazyFrame; a dict of NumPy arrays.  Only needed columns are read.  Folders called `key=value` are
+        columns.
     metrics : Metric, str, or list of them
         `fastrank.metrics.auc()`, `"ndcg@10"`, ...
     label, score, rank, weight : str, optional
@@ -91,8 +94,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     by : str, list of str, or list of lists of str, optional
         Slice columns: `["a", "b"]` makes the combinations, `[["a"], ["b"]]` two groupings.
     where : str or pyarrow.compute.Expression, optional
-        Only rows that meet the condition count.  With `qrels`, a judged query of which it excludes all rows is
-        missing.
+        Only rows that meet the condition count; files and row groups that cannot hold one are not read.  With `qrels`,
+        a judged query of which it excludes all rows is missing.
     on_invalid : "raise" or "drop"
         What to do with rows that hold a null, a NaN, or a value that is not allowed in its role.
     qrels : source, or dict of dicts, optional
@@ -115,6 +118,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
     per_query : bool
         Give the value of each query instead, of ranking metrics: a stream of record batches (`QueryValues`), which has
         the Result when it has been read.
+    engine : "pyarrow" or "polars", optional
+        What reads Parquet files.  Polars, which has to be installed, is often faster; it reads local files.
 
     Returns
     -------
@@ -160,7 +165,8 @@ def evaluate(  # type: ignore[misc] # the two above say only what decides the ty
         queries=queries or "adjacent",
         memory_limit=memory_limit,
     )
-    opened = open_source(source, batch_rows=batch_rows) if qrels is None else open_run(source, batch_rows=batch_rows)
+    opener = open_source if qrels is None else open_run
+    opened = opener(source, batch_rows=batch_rows, engine=engine)
     if per_query:
         _thread_count(threads, evaluator)  # its batches come in order, from one
         return QueryValues(opened, evaluator)
@@ -213,6 +219,7 @@ def feed(
     restart: bool = True,
 ) -> tuple[Evaluator, Result]:
     """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
+    whole, source = source, source.pruned(evaluator.plan.roles.where)
     shards = source.shards(_thread_count(threads, evaluator))
     counter = _Counter(progress)
     if len(shards) > 1:
@@ -229,7 +236,7 @@ def feed(
     else:
         evaluator = _feed_again(source, evaluator, counter, restart=restart)
     result = evaluator.result()
-    check_evaluated(result, counter.total)
+    check_evaluated(result, counter.total or whole.rows or 0)  # all rows may be excluded without being read
     return evaluator, result
 
 

@@ -104,7 +104,8 @@ class QueryValues:
         for stream in evaluator.plan.streams.values():
             stream.waits_for = 0  # values are given as soon as they are known
         evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
-        for batch, origin in self._source.batches(*evaluator.columns(self._source.schema)):
+        source = self._source.pruned(evaluator.plan.roles.where)
+        for batch, origin in source.batches(*evaluator.columns(source.schema)):
             evaluator.update(batch, describe_row=origin.describe)
             self._read += batch.num_rows
             if self._progress is not None:
@@ -158,5 +159,5 @@ class QueryValues:
         if not self._finished:
             raise FastrankError("the values of queries have not been read to the end: the result is not known yet")
         result = self._evaluator.result()
-        check_evaluated(result, self._read)
+        check_evaluated(result, self._read or self._source.rows or 0)
         return result

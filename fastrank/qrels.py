@@ -18,7 +18,7 @@ from fastrank.errors import ColumnTypeError, EmptyInputError, InvalidValueError,
 from fastrank.ids import find_lists, plain_ids, row_ids
 from fastrank.judgments import Judgments
 from fastrank.sources import open_source
-from fastrank.sources.paths import CSV, IPC, PARQUET
+from fastrank.sources.paths import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ USUAL_NAMES = {
 DOMAINS = {"query": ID, "item": ID, "label": grades(), "query_weight": WEIGHT}
 
 
-def open_run(source: Any, *, batch_rows: int | None = None) -> Source:
+def open_run(source: Any, *, batch_rows: int | None = None, engine: str | None = None) -> Source:
     """Opens a run.
 
     Parameters
@@ -47,27 +47,29 @@ def open_run(source: Any, *, batch_rows: int | None = None) -> Source:
         What `open_source` takes, a dict {query: {item: score}}, or the path of a TREC run.
     batch_rows : int, optional
         Most rows in a batch.
+    engine : "pyarrow" or "polars", optional
+        What reads Parquet files.
 
     Returns
     -------
     Source
         Of a dict or a TREC run, the columns are query, item and score.
     """
-    return _open(source, "score", batch_rows)
+    return _open(source, "score", batch_rows, engine)
 
 
-def _open(source: Any, value: str, batch_rows: int | None = None) -> Source:
+def _open(source: Any, value: str, batch_rows: int | None = None, engine: str | None = None) -> Source:
     if isinstance(source, Mapping) and source and all(isinstance(entry, Mapping) for entry in source.values()):
         rows = [(query, item, number) for query, entry in source.items() for item, number in entry.items()]
         if not rows:
             raise EmptyInputError("the dict of queries holds no item")
         source = dict(zip(("query", "item", value), map(list, zip(*rows, strict=True)), strict=True))
-    elif isinstance(source, str | os.PathLike) and not os.fspath(source).lower().endswith(PARQUET + IPC + CSV):
+    elif isinstance(source, str | os.PathLike) and not os.fspath(source).lower().endswith(sum(FORMATS, ())):
         from fastrank.sources import trec
 
         if trec.looks_like_trec(source):
             source = trec.read_run(source) if value == "score" else trec.read_qrels(source)
-    return open_source(source, batch_rows=batch_rows)
+    return open_source(source, batch_rows=batch_rows, engine=engine)
 
 
 def read_judgments(source: Any, *, batch_rows: int | None = None, **names: str | None) -> Judgments:

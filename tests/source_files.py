@@ -8,6 +8,7 @@ import pathlib
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.feather
+import pyarrow.orc
 import pyarrow.parquet
 
 from fastrank.sources import open_source
@@ -69,11 +70,13 @@ WRITERS = {
     "a.arrows": write_stream,
     "stream.arrow": write_stream,
     "a.feather": lambda table, path: pyarrow.feather.write_feather(table, path, compression="zstd"),
+    "a.orc": lambda table, path: pyarrow.orc.write_table(table, path, stripe_size=1),
+    "orc_without_suffix": pyarrow.orc.write_table,
     "parquet_without_suffix": pyarrow.parquet.write_table,
     "ipc.unknown": write_ipc,
 }
 
 # Formats that say how many rows they hold; IPC files do from pyarrow 26 on.
-COUNTED = ["a.parquet", "A.PARQUET", "parquet_without_suffix"]
+COUNTED = ["a.orc", "orc_without_suffix", "a.parquet", "A.PARQUET", "parquet_without_suffix"]
 if hasattr(pa.ipc.RecordBatchFileReader, "count_rows"):
     COUNTED += ["a.arrow", "a.ipc", "a.feather", "ipc.unknown"]

@@ -168,6 +168,8 @@ class Files(Source):
             # A condition that does not fit the columns is told, whether or not a row is left to tell of it.
             names = condition.columns(self.schema)
             fields = [self.schema.field(name) for name in names]
+            if any(pa.types.is_null(field.type) for field in fields):
+                continue  # of a CSV file, the type of whose column is not known yet
             nothing = [pa.nulls(0, field.type) for field in fields]
             condition.mask(pa.RecordBatch.from_arrays(nothing, names=names))
         if not where:
@@ -183,9 +185,7 @@ class Files(Source):
     def _check(self, columns: Sequence[str]) -> None:
         for name in columns:
             if name in self._lacking and name not in self.schema.names:
-                raise MissingColumnError(
-                    f"no column {name!r}: no folder above {self._lacking[name]} is called {name}=..."
-                )
+                raise MissingColumnError(f"no column {name!r}: {self._lacking[name]} lies in no folder {name}=...")
         check_columns(self.schema, columns, self.files[0] if self.files else None)
 
     def _read(self, request: Request) -> Batches:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fastrank.errors import SourceError
+from fastrank.errors import ParameterError, SourceError
 from fastrank.sources.base import reading
 from fastrank.sources.paths import CSV, FORMATS, IPC, ORC, PARQUET, READABLE, Place
 
@@ -93,6 +93,8 @@ def batch_rows(request: Request, schema: pa.Schema, widths: Sequence[int] = ()) 
 def open_file(place: Place, engine: str) -> File:
     """The reader of a file, by its suffix; where that says nothing, by its first bytes."""
     kind = next((kind for kind in FORMATS if place.name.lower().endswith(kind)), None) or _kind(place)
+    if engine == "polars" and kind != PARQUET:
+        raise ParameterError(f"engine='polars' reads Parquet files, not {place.name}; leave out engine=")
     # Each format is imported with its reader: most sources are of one.
     if kind == CSV:
         from fastrank.sources.csv import CsvFile

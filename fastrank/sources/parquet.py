@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ParquetFile"]
 
 AHEAD_BYTES = 1 << 25  # of columns as they are stored, that are fetched together from a remote file
+# Footers are kept until their file's turn to be read comes; of thousands of files, larger ones are read again.
+LARGE_FOOTER = 1 << 15
 # A decoded value of text may be stored as a number in a dictionary.
 DICTIONARY_FACTOR = 4
 
@@ -60,7 +62,10 @@ class ParquetFile(File):
         return self.metadata.schema.to_arrow_schema()
 
     def rows(self) -> int | None:
-        return int(self.metadata.num_rows)
+        metadata = self.metadata
+        if metadata.serialized_size > LARGE_FOOTER:
+            self.release()
+        return int(metadata.num_rows)
 
     def parts(self) -> Sequence[int] | None:
         metadata = self.metadata

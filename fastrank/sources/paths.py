@@ -14,7 +14,20 @@ from fastrank.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CSV", "IPC", "ORC", "PARQUET", "READABLE", "Place", "expand", "is_hidden", "is_readable", "one_format"]
+__all__ = [
+    "CSV",
+    "FORMATS",
+    "IPC",
+    "ORC",
+    "PARQUET",
+    "READABLE",
+    "Place",
+    "expand",
+    "expand_local",
+    "is_hidden",
+    "is_readable",
+    "one_format",
+]
 
 PARQUET, IPC = (".parquet", ".pq"), (".arrow", ".feather", ".ipc", ".arrows")
 CSV, ORC = (".csv", ".csv.gz"), (".orc",)

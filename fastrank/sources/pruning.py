@@ -43,11 +43,10 @@ class Span:
 
 
 class Outcome(NamedTuple):
-    """Which values a condition may have."""
+    """Whether a condition may be true, and whether it may be false, of some row; null passes no more than false."""
 
     true: bool = True
     false: bool = True
-    null: bool = True
 
 
 SWAPPED = {"EQ": "EQ", "NEQ": "NEQ", "LT": "GT", "LTE": "GTE", "GT": "LT", "GTE": "LTE"}
@@ -78,24 +77,24 @@ def _outcome(node: Any, span_of: Callable[[str], Span]) -> Outcome:
     if kind == "Paren":
         return _outcome(node.this, span_of)
     if kind == "Boolean":
-        return Outcome(bool(node.this), not node.this, False)
+        return Outcome(bool(node.this), not node.this)
     if kind == "Not":
         inner = _outcome(node.this, span_of)
-        return Outcome(inner.false, inner.true, inner.null)
+        return Outcome(inner.false, inner.true)
     if kind in ("And", "Or"):
         parts = [_outcome(part, span_of) for part in node.flatten(unnest=False)]
         every, some = (all, any) if kind == "And" else (any, all)
-        return Outcome(every(p.true for p in parts), some(p.false for p in parts), any(p.null for p in parts))
+        return Outcome(every(part.true for part in parts), some(part.false for part in parts))
     if kind == "Is" and type(node.this).__name__ == "Column":
         span = span_of(node.this.name)
-        return Outcome(span.has_null, span.has_value, False)
+        return Outcome(span.has_null, span.has_value)
     if kind == "In":
         members = [_comparison("EQ", node.this, member, span_of) for member in node.expressions]
-        return Outcome(any(each.true for each in members), True, True)
+        return Outcome(any(each.true for each in members))
     if kind == "Between":
         low = _comparison("GTE", node.this, node.args["low"], span_of)
         high = _comparison("LTE", node.this, node.args["high"], span_of)
-        return Outcome(low.true and high.true, low.false or high.false, low.null or high.null)
+        return Outcome(low.true and high.true, low.false or high.false)
     if kind in SWAPPED:
         return _comparison(kind, node.this, node.expression, span_of)
     return Outcome()
@@ -109,7 +108,7 @@ def _comparison(kind: str, left: Any, right: Any, span_of: Callable[[str], Span]
         return Outcome()
     span = span_of(left.name)
     if not span.has_value:
-        return Outcome(False, False, True)
+        return Outcome(False, False)
     if span.bounds is None:
         return Outcome()
     try:
@@ -123,8 +122,8 @@ def _comparison(kind: str, left: Any, right: Any, span_of: Callable[[str], Span]
     only |= {"LTE": not above[1], "GTE": not below[0], "NEQ": not may["EQ"]}
     if pa.types.is_floating(span.bounds.type):
         # Bounds say nothing of NaN, which differs from all numbers, and is neither less nor greater.
-        return Outcome(bool(may[kind]) or kind == "NEQ", not only[kind] or kind != "NEQ", span.has_null)
-    return Outcome(bool(may[kind]), not only[kind], span.has_null)
+        return Outcome(bool(may[kind]) or kind == "NEQ", not only[kind] or kind != "NEQ")
+    return Outcome(bool(may[kind]), not only[kind])
 
 
 def _is_constant(node: Any) -> bool:

@@ -14,6 +14,7 @@ def test_the_core_path_imports_neither_pandas_nor_dataset_nor_numba(tmp_path):
     path = tmp_path / "a.parquet"
     WRITERS["a.parquet"](make_table(0, 10), str(path))
     WRITERS["a.csv"](make_table(0, 10), str(tmp_path / "b.csv"))
+    WRITERS["a.orc"](make_table(0, 10), str(tmp_path / "d.orc"))
     WRITERS["a.arrow"](make_table(0, 10), str(tmp_path / "c.arrow"))
     code = f"""
 import sys, warnings
