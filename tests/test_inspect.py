@@ -26,6 +26,7 @@ from fastrank.inspections.hints import TIMES
 from fastrank.inspections.queries import QueryCheck
 
 ROWS = 240
+NUMBERS = np.arange(ROWS)
 
 
 def clicks(rows: int = ROWS, **changes: Any) -> pa.Table:
@@ -109,7 +110,7 @@ def test_statistics_of_all_files_and_types(tmp_path: Path) -> None:
     columns = {each["name"]: each for each in found.to_dict()["columns"]}
     bounds = {name: (each["nulls"], each["least"], each["largest"]) for name, each in columns.items()}
     assert bounds["u"] == (1, 0, 2**64 - 1)
-    assert bounds["d"] == (2, None, None) or bounds["d"] == (2, "-2.50", "100.25")
+    assert bounds["d"] == (2, "-2.50", "100.25")
     assert bounds["day"] == (1, "2025-12-31", "2026-03-01")
     assert bounds["s"] == (1, "a", "ä")
     assert bounds["x"] == (0, -3.0, "inf")
@@ -284,16 +285,41 @@ def test_only_named_columns_are_checked_in_their_roles() -> None:
         ("item_id", "label"), ("ts", "score"), ("country", "query"), ("item_id", "item"),
     }  # fmt: skip
     unfit = [each for each in found.check.outside if each.role == "score"]
-    assert all(each.rows == ROWS and "is of type timestamp[ns]; allowed: " in each.first for each in unfit)
+    assert all(each.rows == ROWS and each.first.startswith("it is of type timestamp[ns]; allowed: ") for each in unfit)
     assert {each.column: each.distinct for each in found.check.values if each.distinct} == {
         "session_id": 60,
         "clicked": 2,
     }
     assert found.check.queries["country"].returning == 3
+    for role in ("query", "by"):
+        with pytest.raises(fr.FastrankError, match=rf"'p_click' \({role}\) is of type float; allowed: integer, string"):
+            fr.inspect(clicks(), check=True, **{role: "p_click"})
     with pytest.raises(fr.FastrankError, match=r"clickd.*clicked"):
         fr.inspect(clicks(), label="clickd")
     with pytest.raises(fr.FastrankError, match=r"label=.*must be"):
         fr.inspect(clicks(), label=[])
+
+
+def test_entries_of_lists_are_checked() -> None:
+    found = fr.inspect(
+        {"label": pa.array([[0, 1], [], [1, 2, None]]), "p": pa.array([[0.5, 1.5], [], [0.1, 0.2, 0.3]])}, check=True
+    )
+    assert found.check is not None
+    assert [(each.column, each.rows, each.nulls, each.largest) for each in found.check.values] == [
+        ("label", 5, 1, 2), ("p", 5, 0, 1.5),
+    ]  # fmt: skip
+    outside = [(each.domain, each.rows, each.first) for each in found.check.outside if each.rows]
+    assert outside[0] == ("binary", 2, "row 2 holds 2")
+    assert outside[-1] == ("probability", 1, "row 0 holds 1.5")
+
+
+def test_a_check_of_files_of_several_types(tmp_path: Path) -> None:
+    folder = write(clicks(), tmp_path / "log")
+    pq.write_table(clicks(session_id=[f"s{i}" for i in range(ROWS)], country=NUMBERS / 2), folder / "z.parquet")
+    found = fr.inspect(folder, check=True)
+    assert found.check is not None
+    assert found.check.queries["session_id"].queries == 60 + ROWS
+    assert {each.column: each.distinct for each in found.check.values if each.distinct} == {"country": 3}
 
 
 def test_many_distinct_values_are_counted_to_the_limit() -> None:
@@ -368,7 +394,6 @@ def test_hints_on_how_files_are_written(tmp_path: Path, topic: str) -> None:
     assert topics(fr.inspect(write(table, tmp_path / "good", **good))) == []
 
 
-NUMBERS = np.arange(ROWS)
 COLUMNS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "float64 scores": ({"p_click": NUMBERS / ROWS}, {"p_click": (NUMBERS / ROWS).astype(np.float32)}, "'p_click'"),
     "decimals": (

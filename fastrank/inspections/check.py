@@ -3,6 +3,7 @@ of roles."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.buffers import in_words
-from fastrank.columns import Columns
-from fastrank.domains import ID, PROBABILITY, REAL, SCORE, WEIGHT, grades
-from fastrank.errors import ColumnTypeError, InvalidValueError, MissingColumnError, SourceError
+from fastrank.buffers import in_words, is_id, is_list, plain
+from fastrank.domains import ID, PROBABILITY, REAL, SCORE, WEIGHT, Unfit, grades
+from fastrank.errors import ColumnTypeError, MissingColumnError, SourceError
 from fastrank.ids import row_ids
-from fastrank.inspections.footers import without_name
+from fastrank.inspections.footers import plain_type, without_name
 from fastrank.inspections.queries import QueryCheck
 from fastrank.inspections.roles import FEW_VALUES
 from fastrank.labels import BINARY
@@ -49,7 +49,7 @@ class Values:
     column : str
         Its name.
     rows, nulls, nan, infinite : int
-        How many there are; of NaN and infinities, of columns of numbers.
+        How many there are; of NaN and infinities, of columns of numbers.  Of a column of lists, entries.
     least, largest : object
         Of all that is neither null nor NaN; None where there is nothing.
     distinct : int or None
@@ -81,8 +81,9 @@ class Values:
         low, high = _value(found["min"]), _value(found["max"])
         if low is None or low != low:
             return  # nothing but nulls and NaN
-        self.least = low if self.least is None else min(self.least, low)
-        self.largest = high if self.largest is None else max(self.largest, high)
+        with suppress(TypeError):  # of another type than in the files before
+            self.least = low if self.least is None else min(self.least, low)
+            self.largest = high if self.largest is None else max(self.largest, high)
 
 
 @dataclass
@@ -141,26 +142,32 @@ class _Checker:
         self.distinct = {name: np.empty(0, np.uint64) for name in columns.get("by", ())}
 
     def add(self, batch: pa.RecordBatch, describe_row: Callable[[int], str]) -> None:
-        columns = Columns(batch, describe_row)
+        arrays = {name: plain(batch.column(name)) for name in self.names}
+        entries = {name: plain(pc.list_flatten(each)) if is_list(each.type) else each for name, each in arrays.items()}
         for name, values in self.values.items():
-            values.add(columns.array(name))
+            values.add(entries[name])
         for found, domain in self.outside:
+            array = entries[found.column]
             try:
-                invalid = columns.view(found.column, found.role, domain).invalid
-            except (ColumnTypeError, InvalidValueError) as error:
-                found.rows += batch.num_rows
-                found.first = found.first or str(error)
+                invalid = domain.view(array).invalid
+            except Unfit as error:
+                found.rows += len(array)
+                found.first = found.first or f"it is of type {array.type}; allowed: {error}"
                 continue
             if invalid is None or not invalid.any():
                 continue
-            i = int(invalid.argmax())
             found.rows += int(np.count_nonzero(invalid))
-            found.first = found.first or f"{describe_row(i)} holds {in_words(columns.array(found.column)[i])}"
+            if not found.first:
+                i = int(invalid.argmax())
+                whole = arrays[found.column]
+                row = pc.list_parent_indices(whole)[i].as_py() if is_list(whole.type) else i
+                found.first = f"{describe_row(row)} holds {in_words(array[i])}"
         for name, queries in self.queries.items():
-            queries.add(columns.array(name).drop_null())
+            if is_id(arrays[name].type):
+                queries.add(arrays[name].drop_null())
         for name, known in self.distinct.items():
-            if known.size <= FEW_VALUES:
-                more = np.union1d(known, row_ids(columns.array(name).drop_null().unique()))
+            if known.size <= FEW_VALUES and is_id(arrays[name].type):
+                more = np.union1d(known, row_ids(arrays[name].drop_null().unique()))
                 self.distinct[name] = more[: FEW_VALUES + 1]
 
     def result(self) -> Check:
@@ -196,11 +203,21 @@ def check_rows(
     Returns
     -------
     Check
+
+    Raises
+    ------
+    ColumnTypeError
+        A column of queries or slices holds no ids.
     """
     checker = _Checker(columns)
     numeric = [name for role in ("label", "score", "weight") for name in columns.get(role, ())]
     # Of the whole first: a name that the source does not know is no fault of a file.
     source.batches(checker.names, numeric)
+    for role in ("query", "by"):
+        for name in columns.get(role, ()):
+            kind = source.schema.field(name).type
+            if not is_id(plain_type(kind)):
+                raise ColumnTypeError(f"column {name!r} ({role}) is of type {kind}; allowed: {ID.types}")
     for each in source.by_file():
         try:
             # File by file, so that one that is damaged does not keep the others from being read.

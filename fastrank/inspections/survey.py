@@ -63,8 +63,8 @@ def inspect(
     ------
     SourceError
         There is no such file.
-    MissingColumnError
-        There is no column of a name that was given.
+    MissingColumnError, ColumnTypeError
+        There is no column of a name that was given, or it cannot play the role.
 
     Examples
     --------
