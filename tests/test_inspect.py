@@ -101,6 +101,7 @@ def test_statistics_of_all_files_and_types(tmp_path: Path) -> None:
             "time": pa.array([1, 2, 3, 86_399], pa.time32("s")),
             "zoned": pa.array([0, 1, 2, 3], pa.timestamp("us", "Europe/Berlin")),
             "null": pa.nulls(4),
+            "n": [None, 1, None, 2],
             "list": [[1, 2], [], None, [3]],
             "struct": [{"a": 1, "b": "x"}] * 4,
             "a.b": [4, 3, 2, 1],
@@ -118,9 +119,10 @@ def test_statistics_of_all_files_and_types(tmp_path: Path) -> None:
     assert bounds["time"] == (0, "00:00:01.000", "23:59:59.000")
     assert bounds["zoned"][1:] == ("1970-01-01 01:00:00.000000+0100", "1970-01-01 01:00:00.000003+0100")
     assert bounds["null"] == bounds["list"] == bounds["struct"] == (None, None, None)
+    assert bounds["n"] == (2, 1, 2)
     assert bounds["a.b"] == (0, 1, 4)
     assert all(each["compressed"] > 0 for each in columns.values())
-    assert found.table.num_rows == 12
+    assert found.table.num_rows == 13
     assert found.table["least"].to_pylist()[0] == "0"
     assert found.table["compressed"].to_pylist() == [each["compressed"] for each in columns.values()]
 
@@ -371,6 +373,11 @@ def test_of_many_queries_a_sample_is_kept() -> None:
     order = checked(pa.array(np.sort(ids)), [20_000, 40_000], most=1000)
     assert (order.exact, order.queries, order.returning, order.least_rows) == (True, 20_000, 0, 3)
     assert QueryCheck().result() is None
+
+
+def test_ids_that_descend_between_batches() -> None:
+    order = checked(pa.array([5, 3, 9]), [2])
+    assert (order.queries, order.adjacent, order.ascending) == (3, True, False)
 
 
 # Hints.

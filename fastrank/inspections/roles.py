@@ -148,7 +148,8 @@ def _integer_kinds(kind: pa.DataType, bounds: tuple[int, int] | None) -> dict[st
     kinds = {"label": label, "score": ("integer", 2)}
     values = high - low + 1
     if label[1]:
-        kinds |= dict.fromkeys(("query", "item"), ("integer", 0 if values > FEW_IDS else 2))
+        # Nothing but its name tells an item from a query, which most sources have.
+        kinds |= {"query": ("integer", 0 if values > FEW_IDS else 2), "item": ("integer", 1)}
     if values <= FEW_VALUES:
         kinds["by"] = (f"at most {values:,} values", 0 if label[1] else 2)
     if _fits(WEIGHT, array):
