@@ -52,8 +52,10 @@ class Stored:
         Of all row groups that tell; moments and durations as the integers that they are stored as.
     chunks, chunks_told : int
         In how many row groups it is, and how many of these tell their least and largest value, or are all null.
-    dictionary : int
-        Bytes of the largest dictionary, compressed.
+    dictionary, dictionaries : int
+        Bytes of the largest dictionary, and of all, compressed.
+    dictionary_values : int
+        How many values, of all row groups that have a dictionary.
     files : int
         In how many files it is.
     other_types : dict of str to str
@@ -73,8 +75,17 @@ class Stored:
     chunks: int = 0
     chunks_told: int = 0
     dictionary: int = 0
+    dictionaries: int = 0
+    dictionary_values: int = 0
     files: int = 0
     other_types: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Its type in words."""
+        if pa.types.is_dictionary(self.type):
+            return f"{self.type.value_type}, " + ("of folders" if self.partition else "dictionary")
+        return str(self.type)
 
     @property
     def bounds(self) -> tuple[Any, Any] | None:
@@ -99,7 +110,10 @@ class Stored:
         self.compressed = (self.compressed or 0) + int(chunk.total_compressed_size)
         self.uncompressed = (self.uncompressed or 0) + int(chunk.total_uncompressed_size)
         if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
-            self.dictionary = max(self.dictionary, int(chunk.data_page_offset - chunk.dictionary_page_offset))
+            size = int(chunk.data_page_offset - chunk.dictionary_page_offset)
+            self.dictionary = max(self.dictionary, size)
+            self.dictionaries += size
+            self.dictionary_values += int(chunk.num_values)
         if not whole:
             return
         self.chunks += 1

@@ -46,6 +46,7 @@ GOOD_GROUP_ROWS = 1 << 20
 SMALL_FILE_ROWS = 100_000
 MANY_FILES = 10
 SLOW_CODECS = ("GZIP", "BROTLI")
+MOST_NAMES = 4
 NUMBER_ROLES = ("label", "score", "weight")
 
 
@@ -229,7 +230,7 @@ def _of_check(check: Check) -> Iterator[Hint]:
         elif not order.ascending:
             yield Hint(
                 "ids in no order", f"{name!r} (query): ids do not ascend",
-                f"takes {TIMES['no order']} times the time, and ids of all queries are kept as a set, to notice one that comes back",
+                f"takes {TIMES['no order']} times the time, and ids of all queries are kept as a set",
                 "sort the rows by query, with integer ids",
             )  # fmt: skip
     for values in check.values:
@@ -258,7 +259,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _names(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(map(repr, names[:MOST_NAMES])) + more
 
 
 def _are(names: Sequence[str]) -> str:

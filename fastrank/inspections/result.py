@@ -139,7 +139,7 @@ class Inspection(Tabular):
         least, largest = column.bounds or (None, None)
         return {
             "name": column.name,
-            "type": str(column.type),
+            "type": column.kind,
             "partition": column.partition,
             "roles": [role for role, fits in self.fits.items() if any(fit.column == column.name for fit in fits)],
             "nulls": column.nulls,
@@ -171,12 +171,11 @@ class Inspection(Tabular):
         headings += ["compression", "encodings"] if told else []
         table = _table(headings, right=("nulls", "least", "largest", "size", "unpacked"))
         for column in stored[:most]:
-            kind = f"{column.type}, of folders" if column.partition else str(column.type)
             low, high = column.bounds or (None, None)
             sizes = ["" if size is None else _size(size) for size in (column.compressed, column.uncompressed)]
             cells = [cell_of(column.nulls), _short(low), _short(high), *sizes]
             cells += [", ".join(column.compression).lower(), ", ".join(column.encodings)]
-            _add(table, column.name, kind, *(cells if told else ()))
+            _add(table, column.name, column.kind, *(cells if told else ()))
         if most is not None and len(stored) > most:
             table.caption = f"... and {len(stored) - most:,} more columns: inspection.table has all"
             table.caption_justify = "left"
@@ -256,7 +255,7 @@ def _add(table: Table, *cells: str) -> None:
 
 
 def _short(value: Any) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else cell_of(value)
+    text = f"{value:.9g}" if isinstance(value, float) else cell_of(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 

@@ -25,7 +25,9 @@ __all__ = ["FEW_VALUES", "ROLES", "Fit", "find_fits", "likely", "named_for"]
 ROLES = ("label", "score", "query", "item", "weight", "by", "window")
 FEW_VALUES = 10_000  # of a column of slices
 FEW_IDS = 100  # integers of a smaller span are rather grades, ages or hours than ids
-SMALL_DICTIONARY = 1 << 16  # bytes: text with a larger one in a row group has thousands of values
+# Text has few values where its dictionaries are of less than 64 kB, which is thousands, and of less than a byte a row:
+# those of small row groups are small whatever the column holds.
+SMALL_DICTIONARY = 1 << 16
 
 USUAL_NAMES = {
     "label": ("y", "y_true", "target", "clicked", "click", "is_click", "converted", "outcome",
@@ -114,7 +116,7 @@ def _kinds(column: Stored) -> dict[str, tuple[str, int]]:
     elif t.is_date(kind) or t.is_timestamp(kind):
         kinds = {"window": ("moment", 0)} | ({"by": ("date", 0)} if t.is_date(kind) else {})
     elif is_id(kind) and not t.is_null(kind):
-        few = 0 < column.dictionary <= SMALL_DICTIONARY
+        few = 0 < column.dictionary <= SMALL_DICTIONARY and column.dictionaries <= column.dictionary_values
         kinds = dict.fromkeys(("query", "item"), ("text", 1))
         kinds["by"] = ("text, few values", 0) if few else ("text", 1)
     else:
