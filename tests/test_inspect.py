@@ -251,7 +251,7 @@ def test_a_check_counts_what_is_invalid(tmp_path: Path) -> None:
         session_id=pa.array([1, 1, None, 2, 2, 3, 3, 3]),
     )
     folder = write(table, tmp_path / "log", 2)
-    found = fr.inspect(folder, check=True)
+    found = fr.inspect(folder, check=True, by="country")
     assert found.check is not None
     values = {each.column: each for each in found.check.values}
     score = values["p_click"]
@@ -319,7 +319,7 @@ def test_entries_of_lists_are_checked() -> None:
 def test_a_check_of_files_of_several_types(tmp_path: Path) -> None:
     folder = write(clicks(), tmp_path / "log")
     pq.write_table(clicks(session_id=[f"s{i}" for i in range(ROWS)], country=NUMBERS / 2), folder / "z.parquet")
-    found = fr.inspect(folder, check=True)
+    found = fr.inspect(folder, check=True, by="country")
     assert found.check is not None
     assert found.check.queries["session_id"].queries == 60 + ROWS
     assert {each.column: each.distinct for each in found.check.values if each.distinct} == {"country": 3}
