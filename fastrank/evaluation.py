@@ -219,7 +219,7 @@ def feed(
     restart: bool = True,
 ) -> tuple[Evaluator, Result]:
     """As `run`, with the evaluator that holds the rows: another than was given, where the pass started anew."""
-    whole, source = source, source.pruned(evaluator.plan.roles.where)
+    whole, source = source, evaluator.plan.narrow(source)
     shards = source.shards(_thread_count(threads, evaluator))
     counter = _Counter(progress)
     if len(shards) > 1:

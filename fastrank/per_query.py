@@ -104,7 +104,7 @@ class QueryValues:
         for stream in evaluator.plan.streams.values():
             stream.waits_for = 0  # values are given as soon as they are known
         evaluator.watch = lambda identity, lists: waiting.append(self._batch(identity, lists))
-        source = self._source.pruned(evaluator.plan.roles.where)
+        source = evaluator.plan.narrow(self._source)
         for batch, origin in source.batches(*evaluator.columns(source.schema)):
             evaluator.update(batch, describe_row=origin.describe)
             self._read += batch.num_rows

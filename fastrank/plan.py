@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fastrank.pairing import Pairing
     from fastrank.requests import Request, Roles
     from fastrank.rules import ListRules
+    from fastrank.sources import Source
 
 __all__ = ["Plan"]
 
@@ -176,6 +177,15 @@ class Plan:
             for identity, accumulator in self.accumulators.items()
             if isinstance(accumulator, ListAccumulator) and self.stream_of[identity] == stream
         ]
+
+    def narrow(self, source: Source) -> Source:
+        """The source without what the conditions of all metrics exclude, and with columns that are but sliced by as
+        they are stored."""
+        others = {column for row_set in self.distinct_row_sets for _, column, _ in row_set.roles}
+        for row_set in self.distinct_row_sets:
+            for where in row_set.where:
+                others.update(where.columns(source.schema))
+        return source.pruned(self.roles.where).coded([name for name in self.by if name not in others])
 
     def columns(self, schema: pa.Schema) -> tuple[list[str], set[str]]:
         """(the columns to read, those among them that are numbers)."""

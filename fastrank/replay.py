@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from fastrank.sources import Source
-    from fastrank.sources.base import Batches, Origin
+    from fastrank.sources import Origin, Source
+    from fastrank.sources.base import Batches
 
 __all__ = ["Replay"]
 

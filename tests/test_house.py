@@ -94,7 +94,7 @@ OFFENCES = {
         {"metrics/base.py": "from fastrank.evaluation import compute"},
         "metrics/base.py:1: metrics must not import evaluation",
     ),
-    "where": ({"sources.py": "from fastrank.columns import Rows"}, "sources must not import where"),
+    "sources and columns": ({"sources.py": "from fastrank.columns import Rows"}, "sources must not import columns"),
     "the facade from below": ({"plan.py": "from fastrank import evaluate"}, "plan must not import the facade"),
     "from a compiled kernel": (
         {"_kernels/a.pyx": "from fastrank.columns import Rows"},

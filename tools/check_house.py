@@ -73,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "class_weights": _KERNELS | {"domains", "metrics"},
     "requests": _PLAN | {"result", "class_weights"},
     "pairing": _PLAN | {"requests"},
-    "plan": _PLAN | {"result", "requests", "pairing"},
+    "plan": _PLAN | {"result", "requests", "pairing", "sources"},
     "sources": _ARROW | {"where", "conditions"},
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},

@@ -4,7 +4,8 @@ Nothing here imports pandas for a file, a table or numeric and text arrays: `pya
 `pyarrow.dataset` would, so arrays are built from their buffers and files are read with the readers of their formats.
 
 ==============================  ============================================================
-base                            what a source is: its columns, its batches, the place of each
+base, origin                    what a source is: its columns, its batches, the place of each
+joining                         small batches joined
 paths, remote                   which files a path, a folder, a glob or a URI stands for
 files                           files one after the other, or side by side
 formats                         what every file can tell
@@ -29,11 +30,12 @@ import pyarrow as pa
 
 from fastrank.errors import ParameterError
 from fastrank.sources.arrays import table_of_arrays
-from fastrank.sources.base import Origin, Source, reason
+from fastrank.sources.base import Source, reason
 from fastrank.sources.files import open_files
+from fastrank.sources.origin import Origin
 from fastrank.sources.paths import Place, expand
 from fastrank.sources.scans import open_scan
-from fastrank.sources.tables import TABLE_BATCH_ROWS, Stream, Table
+from fastrank.sources.tables import Stream, Table
 
 __all__ = ["Origin", "Source", "find_files", "open_source"]
 
@@ -57,7 +59,8 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
         ``__arrow_c_stream__`` or ``__arrow_c_array__``; a Polars LazyFrame; a dict of one-dimensional arrays or
         sequences.
     batch_rows : int, optional
-        Most rows in a batch.  Default: from files, as many as have 16 MB, up to 1048576; from memory, 1048576.
+        Most rows in a batch.  Default: from files, as many as have 16 MB, up to 1048576; from memory, 1048576; small
+        batches of files and streams are joined.
     engine : "pyarrow" or "polars", optional
         What reads Parquet files.  Polars reads local files only, and has to be installed.
 
@@ -82,24 +85,23 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
         return open_files(places, batch_rows, engine or ENGINES[0])
     if engine == "polars":
         raise ParameterError(f"engine='polars' reads Parquet files, not {type(source).__name__}; leave out engine=")
-    memory_rows = batch_rows or TABLE_BATCH_ROWS
     if isinstance(source, pa.Table):
-        return Table(source, memory_rows)
+        return Table(source, batch_rows)
     if isinstance(source, pa.RecordBatch):
-        return Table(pa.Table.from_batches([source]), memory_rows)
+        return Table(pa.Table.from_batches([source]), batch_rows)
     if isinstance(source, pa.RecordBatchReader):
-        return Stream(source, memory_rows)
+        return Stream(source, batch_rows)
     if isinstance(source, Mapping):
-        return Table(table_of_arrays(source), memory_rows)
+        return Table(table_of_arrays(source), batch_rows)
     kind = type(source).__name__
-    scan = open_scan(source, memory_rows)
+    scan = open_scan(source, batch_rows)
     if scan is not None:
         return scan
     try:
         if hasattr(source, "__arrow_c_stream__"):
-            return Stream(pa.RecordBatchReader.from_stream(source), memory_rows)
+            return Stream(pa.RecordBatchReader.from_stream(source), batch_rows)
         if hasattr(source, "__arrow_c_array__"):
-            return Table(pa.Table.from_batches([pa.record_batch(source)]), memory_rows)
+            return Table(pa.Table.from_batches([pa.record_batch(source)]), batch_rows)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ParameterError(f"cannot read the {kind} as a table: {reason(error)}") from error
     raise ParameterError(f"cannot read rows from {kind}; a source is {OBJECTS}")

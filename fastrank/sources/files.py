@@ -17,7 +17,7 @@ from fastrank.sources.hive import Keys, constant, partition_keys, with_keys
 from fastrank.sources.pruning import keys_may_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from fastrank.sources.base import Batches
     from fastrank.sources.paths import Place
@@ -72,7 +72,7 @@ class Piece:
         own = tuple(name for name in request.columns if name not in self.keys)
         with closing(self.file.batches(replace(request, columns=own), kept)) as stored:
             for found, row in stored:
-                batch = self._with_keys(found, request.columns) if self.keys else found
+                batch = found if own == request.columns else self._with_keys(found, request.columns)
                 yield from located([batch], self.file.name, request.batch_rows, row)
         if self.parts is None:
             self.file.release()
@@ -179,8 +179,18 @@ class Files(Source):
         ]
         return self._of(pieces)
 
+    def coded(self, columns: Collection[str]) -> Source:
+        # Text and dictionaries side by side, from files of several formats, are not worth the trouble.
+        if not all(piece.file.has_dictionaries for piece in self._pieces):
+            return self
+        result = self._of(self._pieces)
+        result._coded = self._coded | frozenset(columns)
+        return result
+
     def _of(self, pieces: Sequence[Piece]) -> Files:
-        return Files(pieces, self.schema, self._batch_rows, self._lacking)
+        result = Files(pieces, self.schema, self._batch_rows, self._lacking)
+        result._coded = self._coded
+        return result
 
     def _check(self, columns: Sequence[str]) -> None:
         for name in columns:

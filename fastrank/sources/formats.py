@@ -31,6 +31,8 @@ TEXT_BYTES = 32  # a value of text or of a list, where nothing tells
 class File(ABC):
     """One file.  Its parts (row groups, record batches) follow each other, and each can be read alone."""
 
+    has_dictionaries = False  # whether text that repeats can be read as it is stored, once
+
     def __init__(self, place: Place) -> None:
         self.place = place
         self.name = place.name

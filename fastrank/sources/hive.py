@@ -105,7 +105,7 @@ def _one_row(text: str | None, arrow_type: pa.DataType) -> pa.DictionaryArray:
 def constant(key: pa.DictionaryArray, rows: int) -> pa.DictionaryArray:
     """A key as the column of a batch."""
     indices = pa.nulls(rows, pa.int32()) if key.null_count else _zeros(rows)
-    return pa.DictionaryArray.from_arrays(indices, key.dictionary)
+    return pa.DictionaryArray.from_arrays(indices, key.dictionary, safe=False)
 
 
 def _zeros(rows: int) -> pa.Array:

@@ -35,15 +35,23 @@ class ParquetFile(File):
     number was changed.
     """
 
+    has_dictionaries = True
+
     def __init__(self, place: Any) -> None:
         super().__init__(place)
         self._metadata: Any = None
 
-    def _open(self, *, fetch: bool = False) -> Any:
+    def _open(self, *, fetch: bool = False, coded: Sequence[str] = ()) -> Any:
         from pyarrow.parquet import ParquetFile as Reader
 
         # Local files gain nothing from reading ahead, and it holds more memory.
-        reader = Reader(self.place.open(), metadata=self._metadata, pre_buffer=fetch, page_checksum_verification=True)
+        reader = Reader(
+            self.place.open(),
+            metadata=self._metadata,
+            read_dictionary=coded,
+            pre_buffer=fetch,
+            page_checksum_verification=True,
+        )
         self._metadata = reader.metadata
         return reader
 
@@ -78,7 +86,8 @@ class ParquetFile(File):
 
     def batches(self, request: Request, parts: Sequence[int] | None = None) -> Generator[tuple[pa.RecordBatch, int]]:
         is_remote = self.place.filesystem is not None
-        with self.reading(), self._open(fetch=is_remote) as file:
+        coded = [name for name in request.columns if name in request.coded]
+        with self.reading(), self._open(fetch=is_remote, coded=coded) as file:
             metadata, columns = file.metadata, list(request.columns)
             check_columns(file.schema_arrow, columns, self.name)
             leaves = _leaves(metadata, columns)

@@ -25,6 +25,8 @@ class PolarsParquetFile(ParquetFile):
     Polars does not verify checksums of pages.
     """
 
+    has_dictionaries = False
+
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         if place.filesystem is not None:

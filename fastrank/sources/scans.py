@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastrank.errors import SourceError
 from fastrank.sources.base import Source, located, reading, reason
 from fastrank.sources.polars import collect_batches, import_polars
+from fastrank.sources.tables import TABLE_BATCH_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ __all__ = ["open_scan"]
 FRAGMENTS_AHEAD, BATCHES_AHEAD = 1, 4  # the scanner's defaults hold hundreds of MB
 
 
-def open_scan(source: Any, batch_rows: int) -> Source | None:
+def open_scan(source: Any, batch_rows: int | None) -> Source | None:
     """A dataset or a lazy frame as a source; None of other objects."""
     # Only where the module has been imported can an object be one of its classes.
     dataset = sys.modules.get("pyarrow.dataset")
@@ -39,8 +40,8 @@ class Dataset(Source):
     Rows are numbered as they come; the files are told where there are some, but not which row is of which.
     """
 
-    def __init__(self, dataset: Any, batch_rows: int) -> None:
-        super().__init__(batch_rows)
+    def __init__(self, dataset: Any, batch_rows: int | None) -> None:
+        super().__init__(batch_rows, TABLE_BATCH_ROWS)
         self.schema = dataset.schema
         self._dataset = dataset
 
@@ -60,8 +61,8 @@ class Dataset(Source):
 class LazyFrame(Source):
     """Batches of a Polars LazyFrame, which is collected as a stream each time it is read."""
 
-    def __init__(self, frame: Any, batch_rows: int) -> None:
-        super().__init__(batch_rows)
+    def __init__(self, frame: Any, batch_rows: int | None) -> None:
+        super().__init__(batch_rows, TABLE_BATCH_ROWS)
         self._polars = import_polars("a LazyFrame")
         self._frame = frame
         try:
@@ -77,6 +78,6 @@ class LazyFrame(Source):
         frame = self._frame.select([self._polars.col(list(request.columns))])
         try:
             with reading("the LazyFrame"):
-                yield from collect_batches(frame, request.batch_rows or 1)
+                yield from collect_batches(frame, request.batch_rows or TABLE_BATCH_ROWS)
         except (exceptions.PolarsError, exceptions.PanicException) as error:
             raise SourceError(f"cannot read the LazyFrame: {reason(error)}") from error

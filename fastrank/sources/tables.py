@@ -25,7 +25,7 @@ class Table(Source):
     """Batches of a table, which can be read any number of times."""
 
     def __init__(self, table: pa.Table, batch_rows: int | None, first_row: int = 0) -> None:
-        super().__init__(batch_rows)
+        super().__init__(batch_rows or TABLE_BATCH_ROWS)
         self.schema = table.schema
         self.rows = table.num_rows
         self.bytes = table.nbytes
@@ -48,8 +48,8 @@ class Stream(Source):
 
     reads_once = True
 
-    def __init__(self, reader: pa.RecordBatchReader, batch_rows: int) -> None:
-        super().__init__(batch_rows)
+    def __init__(self, reader: pa.RecordBatchReader, batch_rows: int | None) -> None:
+        super().__init__(batch_rows, TABLE_BATCH_ROWS)
         self.schema = reader.schema
         self._reader = reader
         self._is_spent = False

@@ -8,13 +8,19 @@ import pyarrow.parquet as pq
 import pytest
 from source_files import COLUMNS, WRITERS, make_table, places, write_ipc, write_stream
 
+import fastrank as fr
 from fastrank.errors import MissingColumnError, SourceError
-from fastrank.sources import files, open_source, parquet
+from fastrank.sources import files, joining, open_source, parquet
 
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch):
     monkeypatch.setattr(files, "LEAST_SHARD_BYTES", 1)
+
+
+def told(batches):
+    """All rows, each with the words that name it."""
+    return [(origin.describe(i), row) for batch, origin in batches for i, row in enumerate(batch.to_pylist())]
 
 
 def rows_by_shard(source, count):
@@ -24,13 +30,8 @@ def rows_by_shard(source, count):
     for shard in shards:
         batches = list(shard.batches(COLUMNS))
         assert shard.rows in (None, sum(batch.num_rows for batch, _ in batches))
-        for batch, origin in batches:
-            found += [(origin.file, origin.row + i, *row.values()) for i, row in enumerate(batch.to_pylist())]
-    whole = [
-        (origin.file, origin.row + i, *row.values())
-        for batch, origin in source.batches(COLUMNS)
-        for i, row in enumerate(batch.to_pylist())
-    ]
+        found += told(batches)
+    whole = told(source.batches(COLUMNS))
     assert found == whole
     return [sum(batch.num_rows for batch, _ in shard.batches(COLUMNS)) for shard in shards]
 
@@ -131,6 +132,7 @@ def test_small_files_are_not_opened_to_be_cut(tmp_path):
 
 def test_batches_of_wide_rows_are_smaller(tmp_path, monkeypatch):
     monkeypatch.setattr("fastrank.sources.formats.BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr("fastrank.sources.joining.JOINED_BYTES", 1 << 20)
     monkeypatch.setattr("fastrank.sources.formats.FILE_BATCH_ROWS", 1 << 18)
     rows = 100_000
     path = str(tmp_path / "a.parquet")
@@ -238,3 +240,79 @@ def test_ipc_batches_of_unequal_sizes(tmp_path):
     assert sum(rows_by_shard(open_source(path), 5)) == 74
     write_ipc(make_table(0, 0), path)
     assert rows_by_shard(open_source(path), 5) == [0]
+
+
+def test_small_batches_of_files_are_joined(tmp_path, monkeypatch):
+    monkeypatch.setattr(joining, "JOINED_ROWS", 50)
+    monkeypatch.setattr(joining, "SMALL_ROWS", 30)
+    sizes = [4, 29, 30, 31, 1, 20, 29, 29, 2, 3, 3]
+    tables = []
+    for i, rows in enumerate(sizes):
+        (tmp_path / f"k={i + 10}").mkdir()
+        tables.append(make_table(10 * i, rows))
+        # The last two files differ in their schemas from those before.
+        table = tables[-1] if i < 9 else tables[-1].set_column(0, "label", tables[-1]["label"].cast("int64"))
+        pq.write_table(table, str(tmp_path / f"k={i + 10}" / "a.parquet"))
+    source = open_source(tmp_path)
+    batches = list(source.batches(["k", *COLUMNS]))
+    assert [batch.num_rows for batch, _ in batches] == [33, 30, 31, 50, 31, 6]
+    expected = [
+        (f"row {j} of {source.files[i]}", {"k": i + 10, "score": row["score"], "label": row["label"]})
+        for i, table in enumerate(tables)
+        for j, row in enumerate(table.to_pylist())
+    ]
+    assert told(batches) == expected
+    assert told(open_source(tmp_path, batch_rows=1000).batches(["k", *COLUMNS])) == expected
+    (tmp_path / "k=11" / "a.parquet").write_bytes(b"no")
+    stream = source.batches(COLUMNS)
+    assert next(stream)[0].num_rows == 4
+    with pytest.raises(SourceError, match=r"k=11/a\.parquet"):
+        next(stream)
+
+
+# Text that repeats
+
+
+@pytest.mark.parametrize("options", [{}, {"queries": "scattered"}, {"where": "country <> 'c1'"}, {"memory_limit": 1}])
+def test_text_that_is_only_sliced_by_is_read_as_it_is_stored(tmp_path, monkeypatch, options):
+    rng = np.random.default_rng(7)
+    table = make_table(0, 3000).append_column("q", pa.array(np.arange(3000) // 3))
+    if options.get("queries"):
+        table = table.take(pa.array(rng.permutation(3000)))
+    for i in range(3):
+        pq.write_table(table.slice(1000 * i, 1000), str(tmp_path / f"{i}.parquet"), row_group_size=300)
+    types = []
+    original = parquet.ParquetFile._read
+
+    def seen(self, *arguments):
+        for batch, row in original(self, *arguments):
+            types.append(batch.schema.field("country").type)
+            yield batch, row
+
+    monkeypatch.setattr(parquet.ParquetFile, "_read", seen)
+    roles = {"label": "label", "score": "score", "query": "q", "by": "country", **options}
+    found, expected = (
+        fr.evaluate(source, ["brier", "ndcg@2"], **roles, on_invalid="drop").table for source in (str(tmp_path), table)
+    )
+    assert found.schema == expected.schema
+    assert found.to_pylist() == expected.to_pylist()
+    assert set(types) == {pa.string() if "where" in options else pa.dictionary(pa.int32(), pa.string())}
+    batches = open_source(tmp_path).coded(["country"]).by_file()[1].shards(2)[0].batches(["country"])
+    assert pa.types.is_dictionary(next(batches)[0].schema.field(0).type)
+
+
+def test_lists_are_sliced_by_text_as_it_is_stored(tmp_path):
+    table = pa.table(
+        {"y": [[1, 0], [0, 1, 1]] * 5, "p": [[0.5, 0.2], [0.1, 0.3, 0.2]] * 5, "c": ["a", "b", None, "a", "a"] * 2}
+    )
+    pq.write_table(table, str(tmp_path / "a.parquet"), row_group_size=3)
+    roles = {"label": "y", "score": "p", "by": "c"}
+    found, expected = (fr.evaluate(source, ["mrr", "ndcg@2"], **roles).table for source in (str(tmp_path), table))
+    assert found.to_pylist() == expected.to_pylist()
+
+
+def test_text_of_files_of_several_formats_is_not_coded(tmp_path):
+    WRITERS["a.parquet"](make_table(0, 10), str(tmp_path / "a.parquet"))
+    WRITERS["a.arrow"](make_table(0, 10), str(tmp_path / "b.arrow"))
+    source = open_source([tmp_path / "a.parquet", tmp_path / "b.arrow"])
+    assert source.coded(["country"]) is source
