@@ -24,25 +24,25 @@ __all__ = ["Hint", "find_hints"]
 # How many times the time it takes, as benchmarks/parquet_layouts.py measures it, against the usual layout there.
 TIMES = {
     "GZIP": "2",
-    "BROTLI": "2.6",
+    "BROTLI": "2.7",
     "CSV": "7",
     "decimal": "13",
     "float64": "2",
-    "int64 label": "1.2",
-    "null": "1.7",
-    "text query": "2.5",
-    "lists": "1.6",
-    "no order": "1.5",
+    "int64 label": "1.3",
+    "null": "1.8",
+    "text query": "3",
+    "lists": "1.3",
+    "no order": "1.3",
     "scattered": "3",
     "second attempt": "5",
 }
-# Row groups of 10,000 rows take 1.07 times the time of those of a million, of 1,000 rows 2.8 times.
+# Row groups of 10,000 rows take 1.1 times the time of those of a million, of 1,000 rows 2.6 times.
 SMALL_GROUP_ROWS = 10_000
 # Threads share row groups, and from 2^24 rows a group there are few to share; nothing is faster than 2^20.
 LARGE_GROUP_ROWS = 1 << 24
 GOOD_GROUP_ROWS = 1 << 20
-# To open a file and to read its footer takes 0.6 ms: files of 100,000 rows take 1.3 times the time of one of all rows,
-# files of 10,000 rows 5 times.
+# To open a file and to read its footer takes 0.5 ms: files of 100,000 rows take 1.6 times the time of one of all rows,
+# files of 10,000 rows 4 times.
 SMALL_FILE_ROWS = 100_000
 MANY_FILES = 10
 SLOW_CODECS = ("GZIP", "BROTLI")
@@ -115,7 +115,7 @@ def _of_files(footers: Footers) -> Iterator[Hint]:
     if footers.rows is not None and footers.files >= MANY_FILES and footers.rows < footers.files * SMALL_FILE_ROWS:
         yield Hint(
             "small files", f"{footers.files:,} files have {footers.rows / footers.files:,.0f} rows on average",
-            "to open a file costs as much as 40,000 rows", "write fewer files, of a million rows or more",
+            "to open a file costs as much as 30,000 rows", "write fewer files, of a million rows or more",
         )  # fmt: skip
     for codec in SLOW_CODECS:
         names = [column.name for column in columns if codec in column.compression]
