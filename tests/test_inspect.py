@@ -101,6 +101,8 @@ def test_statistics_of_all_files_and_types(tmp_path: Path) -> None:
             "time": pa.array([1, 2, 3, 86_399], pa.time32("s")),
             "zoned": pa.array([0, 1, 2, 3], pa.timestamp("us", "Europe/Berlin")),
             "null": pa.nulls(4),
+            "half": pa.array([1, 2, 3, 4], pa.float16()),
+            "span": pa.array([4, 3, 2, 1], pa.duration("ns")),
             "n": [None, 1, None, 2],
             "list": [[1, 2], [], None, [3]],
             "struct": [{"a": 1, "b": "x"}] * 4,
@@ -119,10 +121,13 @@ def test_statistics_of_all_files_and_types(tmp_path: Path) -> None:
     assert bounds["time"] == (0, "00:00:01.000", "23:59:59.000")
     assert bounds["zoned"][1:] == ("1970-01-01 01:00:00.000000+0100", "1970-01-01 01:00:00.000003+0100")
     assert bounds["null"] == bounds["list"] == bounds["struct"] == (None, None, None)
+    assert bounds["half"] == (0, None, None)
+    assert bounds["span"] == (0, 1, 4)
+    assert topics(found) == ["nulls"]  # of "u", which may be a query
     assert bounds["n"] == (2, 1, 2)
     assert bounds["a.b"] == (0, 1, 4)
     assert all(each["compressed"] > 0 for each in columns.values())
-    assert found.table.num_rows == 13
+    assert found.table.num_rows == 15
     assert found.table["least"].to_pylist()[0] == "0"
     assert found.table["compressed"].to_pylist() == [each["compressed"] for each in columns.values()]
 

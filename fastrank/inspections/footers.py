@@ -95,7 +95,9 @@ class Stored:
         return self._in_words(self.least), self._in_words(self.largest)
 
     def _in_words(self, value: Any) -> Any:
-        return _moment_in_words(value, plain_type(self.type)) if pa.types.is_temporal(plain_type(self.type)) else value
+        kind = plain_type(self.type)
+        is_moment = pa.types.is_temporal(kind) and not pa.types.is_duration(kind)
+        return _moment_in_words(value, kind) if is_moment else value
 
     def see(self, kind: pa.DataType, path: str) -> None:
         """Takes its type in a file."""

@@ -126,10 +126,11 @@ def _of_files(footers: Footers) -> Iterator[Hint]:
             )  # fmt: skip
     if "CSV" in footers.formats:
         yield Hint(
-            "CSV", "rows are text", f"takes {TIMES['CSV']} times the time of Parquet, and is read by one thread",
+            "CSV", "rows are text",
+            f"takes {TIMES['CSV']} times the time of Parquet, and threads cannot share out a file",
             "write Parquet",
         )  # fmt: skip
-    untold = [column.name for column in columns if column.chunks_told < column.chunks and not _is_only_null(column)]
+    untold = [column.name for column in columns if column.chunks_told < column.chunks and _has_order(column)]
     if untold:
         yield Hint(
             "no statistics", f"{_names(untold)} {_have(untold)} row groups without statistics",
@@ -138,8 +139,10 @@ def _of_files(footers: Footers) -> Iterator[Hint]:
         )  # fmt: skip
 
 
-def _is_only_null(column: Stored) -> bool:
-    return bool(pa.types.is_null(plain_type(column.type)))
+def _has_order(column: Stored) -> bool:
+    """Whether Parquet has statistics of columns of its type that are read here."""
+    kind = plain_type(column.type)
+    return not (pa.types.is_null(kind) or pa.types.is_float16(kind))
 
 
 def _of_schemas(footers: Footers) -> Iterator[Hint]:
