@@ -9,6 +9,7 @@ from fastrank.drifts import Drift, drift
 from fastrank.errors import FastrankError
 from fastrank.evaluation import evaluate
 from fastrank.evaluator import Evaluator
+from fastrank.inspections import Inspection, inspect
 from fastrank.merging import merge_states
 from fastrank.metrics import Metric, list_metrics
 from fastrank.per_query import QueryValues
@@ -23,12 +24,14 @@ __all__ = [
     "Drift",
     "Evaluator",
     "FastrankError",
+    "Inspection",
     "Metric",
     "QueryValues",
     "Result",
     "Window",
     "drift",
     "evaluate",
+    "inspect",
     "list_metrics",
     "merge_states",
     "metrics",

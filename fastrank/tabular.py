@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.table import Table
+    from rich.console import RenderableType
 
 __all__ = ["Tabular", "cell_of"]
 
@@ -25,7 +25,7 @@ class Tabular(ABC):
         """All of it."""
 
     @abstractmethod
-    def to_rich(self, most: int | None = None) -> Table:
+    def to_rich(self, most: int | None = None) -> RenderableType:
         """The table for a terminal (rich).
 
         Parameters

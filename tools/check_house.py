@@ -49,7 +49,7 @@ _EVALUATOR = _ANSWER | {"answer", "atomic", "state_files", "recipe", "sources", 
 _EVALUATION = _EVALUATOR | {
     *("intake", "folding", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"),
 }
-_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "rolling"}
+_FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "rolling", "inspections"}
 _BUILT_ON = _FACADE | {FACADE}
 _DOOR = _BUILT_ON | {"calibration", "compare", "drifts"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -109,6 +109,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files_apart": _EVALUATION,
     "evaluation": _EVALUATION | {"per_query"},
     FACADE: _FACADE,
+    "inspections": _ROWS | {"sources", "qrels", "tabular"},
     "calibration": _BUILT_ON,
     "compare": _BUILT_ON,
     "drifts": _BUILT_ON,
@@ -159,11 +160,11 @@ DOORS: dict[str, set[str] | None] = {
             "tabular",
             "drifts",
         ),
-        *("rolling", "calibration", "cli", "demo"),  # some of which write files
+        *("rolling", "inspections", "calibration", "cli", "demo"),  # some of which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},
-    "rich": {"cli", "demo", "result", "tabular", "drifts"},
+    "rich": {"cli", "demo", "result", "tabular", "drifts", "inspections"},
     "sqlglot": {"conditions", "sources"},
     "polars": {"sources", "tabular"},
     "pandas": {"tabular"},

@@ -1,4 +1,4 @@
-"""The command line: `fastrank evaluate`, `merge`, `windows`, `metrics`, `drift`, `calibrate`, `trec-eval`, `demo`."""
+"""The command line: `fastrank evaluate`, `merge`, `windows`, `inspect`, `metrics`, `drift`, `calibrate`, ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from fastrank.cli.calibrate import calibrate
 from fastrank.cli.evaluate import evaluate
+from fastrank.cli.inspect import inspect
 from fastrank.cli.merge import merge, windows
 from fastrank.cli.output import print_rich, result_writer
 from fastrank.drifts import drift as drift_of
@@ -47,6 +48,7 @@ main.add_command(calibrate)
 main.add_command(evaluate)
 main.add_command(merge)
 main.add_command(windows)
+main.add_command(inspect)
 
 
 @main.command("metrics")

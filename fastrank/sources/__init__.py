@@ -33,11 +33,11 @@ from fastrank.sources.arrays import table_of_arrays
 from fastrank.sources.base import Source, reason
 from fastrank.sources.files import open_files
 from fastrank.sources.origin import Origin
-from fastrank.sources.paths import expand
+from fastrank.sources.paths import Place, expand
 from fastrank.sources.scans import open_scan
 from fastrank.sources.tables import Stream, Table
 
-__all__ = ["ENGINES", "Origin", "Source", "open_source"]
+__all__ = ["ENGINES", "Origin", "Source", "find_files", "open_source"]
 
 OBJECTS = (
     "a path, a list of paths, a glob, a folder or a URI; a pyarrow Table, RecordBatch, RecordBatchReader or Dataset; "
@@ -80,9 +80,9 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
         raise ParameterError(f"batch_rows={batch_rows!r}: must be an integer, at least 1")
     if engine is not None and engine not in ENGINES:
         raise ParameterError(f'engine={engine!r}; allowed: "pyarrow", "polars"')
-    paths = _paths(source)
-    if paths is not None:
-        return open_files([place for path in paths for place in expand(path)], batch_rows, engine or ENGINES[0])
+    places = find_files(source)
+    if places is not None:
+        return open_files(places, batch_rows, engine or ENGINES[0])
     if engine == "polars":
         raise ParameterError(f"engine='polars' reads Parquet files, not {type(source).__name__}; leave out engine=")
     if isinstance(source, pa.Table):
@@ -105,6 +105,12 @@ def open_source(source: Any, *, batch_rows: int | None = None, engine: str | Non
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise ParameterError(f"cannot read the {kind} as a table: {reason(error)}") from error
     raise ParameterError(f"cannot read rows from {kind}; a source is {OBJECTS}")
+
+
+def find_files(source: Any) -> list[Place] | None:
+    """The files of a source, as found by their names; None where it is of none."""
+    paths = _paths(source)
+    return None if paths is None else [place for path in paths for place in expand(path)]
 
 
 def _paths(source: Any) -> list[str] | None:
