@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fastrank.judgments import Judgments
     from fastrank.where import Where
 
-__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "Taken", "as_record_batch", "find_rows", "join_batches"]
+__all__ = ["Columns", "Heads", "Problem", "RowSet", "Rows", "as_record_batch", "find_rows", "join_batches"]
 
 
 def as_record_batch(batch: Any) -> pa.RecordBatch:
@@ -269,10 +269,6 @@ def find_rows(row_sets: Sequence[RowSet], columns: Columns) -> tuple[dict[RowSet
     return {row_set: rows for row_set, (rows, _) in found.items()}, problems
 
 
-class Taken(dict[int, tuple[Any, Any]]):
-    """Parts of arrays by the identity of the array, which is kept, too."""
-
-
 class Rows:
     """Rows of a row set in one batch: typed arrays by role, all of length `count`."""
 
@@ -283,18 +279,20 @@ class Rows:
         index: NDArray[np.intp] | None,
         dropped: NDArray[np.intp] | None,
         bounds: tuple[int, int] | None = None,
-        taken: Taken | None = None,
     ) -> None:
         self.row_set = row_set
         self.columns = columns
-        self.index = index
+        self._index = index
         self.dropped = dropped
         self.bounds = bounds
-        # Shared by rows of the same index.
-        self._taken = taken
         self._arrays: dict[str, Any] = {}
         total = columns.batch.num_rows if index is None else index.size
         self.count = total if bounds is None else bounds[1] - bounds[0]
+
+    @property
+    def index(self) -> NDArray[np.intp] | None:
+        """Where these rows stand in the batch, before they are cut to `bounds`; None where they are all of it."""
+        return self._index
 
     def has(self, role: str) -> bool:
         """Whether the row set has a column in this role."""
@@ -329,14 +327,6 @@ class Rows:
 
     def select(self, values: Any) -> Any:
         """The part of an array of the whole batch that belongs to these rows."""
-        if self._taken is not None:
-            key = id(values)
-            if key not in self._taken:
-                self._taken[key] = values, self._take(values)
-            return self._taken[key][1]
-        return self._take(values)
-
-    def _take(self, values: Any) -> Any:
         if self.index is not None:
             values = values.take(self.index, 0) if isinstance(values, np.ndarray) else values.take(to_arrow(self.index))
         if self.bounds is not None:
@@ -360,11 +350,10 @@ class Rows:
         start, stop = self.bounds or (0, self.count)
         return np.arange(start, stop) if self.index is None else self.index[start:stop]
 
-    def reorder(self, order: NDArray[np.intp], taken: Taken | None = None) -> Rows:
-        """These rows in another order; `taken` is shared by those of other row sets with the same index and order, so
-        that each column is gathered once."""
+    def reorder(self, order: NDArray[np.intp]) -> Rows:
+        """These rows in another order."""
         index = order if self.index is None and self.bounds is None else self.positions[order]
-        return Rows(self.row_set, self.columns, index, None, taken=taken)
+        return Rows(self.row_set, self.columns, index, None)
 
     def to_batch(self, names: list[str]) -> pa.RecordBatch:
         """A copy of these rows that keeps nothing else of the batch alive."""

@@ -6,22 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastrank._kernels import slices as kernels
 from fastrank.accumulators.base import RowAccumulator
-from fastrank.columns import Taken
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
+from fastrank.sorted_rows import sort_by_slice
 from fastrank.wire import State, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from fastrank.accumulators.base import Accumulator, ListAccumulator
-    from fastrank.columns import Rows, RowSet
+    from fastrank.columns import Rows
     from fastrank.lists import Lists
     from fastrank.plan import Plan
     from fastrank.requests import Identity
@@ -65,7 +63,7 @@ class Intake:
             accumulator.grow(self.slices.count)
         self._count_dropped(rows_of, codes)
         for g in self.slices.finest:
-            sorted_of = _sort_by_slice(rows_of, codes[g])
+            sorted_of = sort_by_slice(rows_of, codes[g])
             for row_set, accumulator in self.plan.row_accumulators:
                 accumulator.update(*sorted_of[row_set])
         for identity, stream in self.plan.streams.items():
@@ -212,24 +210,3 @@ class Intake:
         for identity, stream in self.plan.streams.items():
             for lists in stream.last_lists():
                 yield identity, lists
-
-
-def _sort_by_slice(
-    rows_of: Mapping[RowSet, Rows], codes: NDArray[np.int32] | None
-) -> dict[RowSet, tuple[Rows, NDArray[np.int32] | None]]:
-    """The rows of each row set with those of a slice side by side, and the slice of each; kernels like runs."""
-    if codes is None:
-        return {row_set: (rows, None) for row_set, rows in rows_of.items()}
-    result: dict[RowSet, tuple[Rows, NDArray[np.int32] | None]] = {}
-    whole = None
-    for row_set, rows in rows_of.items():
-        if rows.index is None and whole is not None:
-            found, taken = whole
-        else:
-            found, taken = kernels.sort_by_slice(rows.select(codes)), Taken()
-            whole = (found, taken) if rows.index is None else whole
-        if found is None:
-            result[row_set] = rows, rows.select(codes)
-        else:
-            result[row_set] = rows.reorder(found[0], taken), found[1]
-    return result

@@ -286,11 +286,20 @@ def test_rows_are_sorted_by_slice() -> None:
         if found is None:
             assert np.array_equal(expected, np.arange(count))
         else:
-            assert np.array_equal(found[0], expected)
+            assert np.array_equal(np.argsort(found[0]), expected)
             assert np.array_equal(found[1], slices[expected])
+            for values in (
+                rng.random(count),
+                rng.random(count, np.float32),
+                rng.integers(0, 9, count, np.uint8),
+                slices,
+            ):
+                assert np.array_equal(kernels.move(values, found[0]), values[expected])
     assert kernels.sort_by_slice(np.array([1, 1, 4], np.int32)) is None
     with pytest.raises(ValueError, match="below 0"):
         kernels.sort_by_slice(np.array([1, -1], np.int32))
+    with pytest.raises(ValueError, match="differ in length"):
+        kernels.move(np.zeros(3), np.array([1, 0], np.int32))
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])

@@ -47,7 +47,18 @@ _PLAN = _STATES | {"metrics", "wire"}
 _ANSWER = _PLAN | {"plan", "pairing", "requests", "result", "tabular"}
 _EVALUATOR = _ANSWER | {"answer", "atomic", "state_files", "recipe", "sources", "qrels", "negatives", "class_weights"}
 _EVALUATION = _EVALUATOR | {
-    *("intake", "folding", "evaluator", "replay", "stats", "workers", "feeding", "states_dir", "files_apart"),
+    *(
+        "sorted_rows",
+        "intake",
+        "folding",
+        "evaluator",
+        "replay",
+        "stats",
+        "workers",
+        "feeding",
+        "states_dir",
+        "files_apart",
+    ),
 }
 _FACADE = _EVALUATION | {"evaluation", "per_query", "drifts", "merging", "rolling", "inspections"}
 _BUILT_ON = _FACADE | {FACADE}
@@ -98,7 +109,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": _ARROW | {"where", "conditions"},
     "answer": _ANSWER,
     "replay": _LEAF | {"sources"},
-    "intake": _EVALUATOR,
+    "intake": _EVALUATOR | {"sorted_rows"},
+    "sorted_rows": _ROWS,
     "folding": _STATES,
     "evaluator": _EVALUATOR | {"intake", "folding"},
     "recipe": _ANSWER,

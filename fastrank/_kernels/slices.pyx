@@ -20,6 +20,12 @@ ctypedef fused integer:
     uint32_t
     uint64_t
 
+ctypedef fused word:
+    uint8_t
+    uint16_t
+    uint32_t
+    uint64_t
+
 ctypedef fused time:
     int32_t
     int64_t
@@ -87,11 +93,10 @@ cdef inline int64_t floor(int64_t x, int64_t width) noexcept nogil:
 
 
 def sort_by_slice(const int32_t[::1] slices):
-    """(order, slices[order]) that brings the rows of each slice together, slices ascending, rows in the order in which
-    they came; None where they are in that order.  Slices are 0 or more."""
+    """(places, sorted slices): where each row comes to stand when those of each slice stand together, slices ascending,
+    in the order in which they came; None where they stand so.  Slices are 0 or more."""
     cdef Py_ssize_t i, n = slices.shape[0]
-    cdef int32_t least, most, s
-    cdef int64_t at = 0, count
+    cdef int32_t least, most, s, count, at = 0
     cdef int32_t descents = 0
     if n == 0:
         return None
@@ -108,27 +113,50 @@ def sort_by_slice(const int32_t[::1] slices):
         return None
     if least < 0:
         raise ValueError("a slice is below 0")
+    if n > INT32_MAX:
+        raise ValueError("more rows than places are counted")
+    places_ = np.empty(n, np.int32)
     if most - least > 4 * n:
-        order_ = np.argsort(slices, kind="stable")
-        return order_, np.asarray(slices)[order_]
-    order_, sorted_ = np.empty(n, np.int64), np.empty(n, np.int32)
-    next_ = np.zeros(most - least + 1, np.int64)
-    cdef int64_t[::1] order = order_, places = next_
-    cdef int32_t[::1] ordered = sorted_
+        order = np.argsort(slices, kind="stable")
+        places_[order] = np.arange(n, dtype=np.int32)
+        return places_, np.asarray(slices)[order]
+    sorted_, next_ = np.empty(n, np.int32), np.zeros(most - least + 1, np.int32)
+    cdef int32_t[::1] places = places_, following = next_, ordered = sorted_
     with nogil:
         for i in range(n):
-            places[slices[i] - least] += 1
+            following[slices[i] - least] += 1
         for s in range(most - least + 1):
-            count = places[s]
-            places[s] = at
+            count = following[s]
+            following[s] = at
             for i in range(at, at + count):
                 ordered[i] = s + least
             at += count
         for i in range(n):
             s = slices[i] - least
-            order[places[s]] = i
-            places[s] += 1
-    return order_, sorted_
+            places[i] = following[s]
+            following[s] += 1
+    return places_, sorted_
+
+
+def move(values, const int32_t[::1] places not None):
+    """A copy in which values[i] stands at places[i]; places hold each number below their count once."""
+    moved = np.empty(places.shape[0], values.dtype)
+    if values.shape != moved.shape:
+        raise ValueError("values and places differ in length")
+    width = values.dtype.itemsize
+    if values.dtype.hasobject or width not in (1, 2, 4, 8):
+        moved[np.asarray(places)] = values
+        return moved
+    word = np.dtype(f"u{width}")
+    _move(np.ascontiguousarray(values).view(word), places, moved.view(word))
+    return moved
+
+
+def _move(const word[::1] values, const int32_t[::1] places, word[::1] moved):
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(values.shape[0]):
+            moved[places[i]] = values[i]
 
 
 cdef check_numbers(const int64_t[::1] numbers, Py_ssize_t mine, Py_ssize_t theirs):

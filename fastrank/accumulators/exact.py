@@ -99,9 +99,9 @@ class ScoreRuns(ScoreAccumulator):
             return
         *columns, slices = (np.concatenate(parts) for parts in zip(*self._mixed, strict=True))
         self._mixed, self._mixed_rows = [], 0
-        order, slices = kernels.sort_by_slice(slices) or (None, slices)
-        if order is not None:
-            columns = [column[order] for column in columns]
+        places, slices = kernels.sort_by_slice(slices) or (None, slices)
+        if places is not None:
+            columns = [kernels.move(column, places) for column in columns]
         starts = [0, *(np.flatnonzero(slices[1:] != slices[:-1]) + 1).tolist()]
         for start, stop in zip(starts, [*starts[1:], slices.size], strict=True):
             self._slices[slices[start]].add(tuple(column[start:stop] for column in columns))
