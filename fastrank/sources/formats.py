@@ -23,7 +23,7 @@ __all__ = ["BATCH_BYTES", "FILE_BATCH_ROWS", "File", "batch_rows", "open_file"]
 
 FILE_BATCH_ROWS = 1_048_576  # a call of the evaluator costs 0.5 ms, and slices are sorted a batch at a time
 LEAST_BATCH_ROWS = 1024
-BATCH_BYTES = 6 << 20  # of the columns of a batch: what is made of them on the way takes a hundred times as much
+BATCH_BYTES = 1 << 22  # of the columns of a batch: what is made of them on the way takes a hundred times as much
 PARQUET_MAGIC, IPC_MAGIC, ORC_MAGIC, FEATHER_1_MAGIC = b"PAR1", b"ARROW1", b"ORC", b"FEA1"
 TEXT_BYTES = 32  # a value of text or of a list, where nothing tells
 
