@@ -7,17 +7,20 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.metrics.reading import parse
+from fastrank.time_windows import parse_by
 from fastrank.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fastrank.metrics.base import Metric
+    from fastrank.time_windows import Window
 
 __all__ = ["describe", "rebuild"]
 
@@ -29,17 +32,23 @@ def describe(metrics: Iterable[Metric], arguments: Mapping[str, Any], judgments:
     """Metrics and arguments of an evaluator as JSON has them; `judgments` is their digest, which is all of them that a
     state holds."""
     weights = arguments["class_weight"]
-    given = {name: value for name, value in arguments.items() if name not in _ELSEWHERE and value is not None}
+    given = {name: _plain(value) for name, value in arguments.items() if name not in _ELSEWHERE and value is not None}
     return {
         "fastrank": _version(),
         "metrics": [_describe(metric) for metric in metrics],
         "arguments": {
             **given,
-            **({} if weights is None else {"class_weight": list(weights.items())}),  # labels may be numbers
+            # Pairs, for labels may be numbers.
+            **({} if weights is None else {"class_weight": [list(map(_plain, pair)) for pair in weights.items()]}),
             **({} if arguments["where"] is None else {"where": _condition(arguments["where"])}),
             **({} if judgments is None else {"judgments": judgments}),
         },
     }
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @cache
@@ -88,12 +97,18 @@ def _where(about: Mapping[str, str] | None) -> Where | None:
     return Where.parse(pc.Expression._deserialize(serialized))
 
 
+def _column(name: str) -> str | Window:
+    return parse_by(name)[0] if name.startswith("window(") else name
+
+
 def rebuild(
     about: Mapping[str, Any], metrics: Any = None, qrels: Any = None
 ) -> tuple[Iterable[Metric | str] | Metric | str, dict[str, Any]]:
     """Metrics (those that are given, else those of the state) and arguments of an evaluator that the state fits;
     StateMismatchError where it takes what no state holds."""
-    arguments: dict[str, Any] = {"by": about["groupings"] or None, "qrels": qrels, **about.get("arguments", {})}
+    # Names of windows of time say which these are, so that rows may follow.
+    by = [[_column(name) for name in grouping] for grouping in about["groupings"]]
+    arguments: dict[str, Any] = {"by": by or None, "qrels": qrels, **about.get("arguments", {})}
     if metrics is None and "metrics" not in about:
         raise StateMismatchError(
             "the state is of format 1, which does not say which metrics and columns it is of: merge it into an "

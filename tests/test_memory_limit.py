@@ -168,7 +168,7 @@ def test_a_full_disk_is_told(tmp_path):
     with run_spilling(tmp_path, then) as process:
         out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
-    assert out.startswith(f"SourceError rows past memory_limit cannot be written to a temporary file in {tmp_path}: ")
+    assert out.startswith(f"WriteError rows past memory_limit cannot be written to a temporary file in {tmp_path}: ")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -479,7 +479,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(tmp_path):
         out, err = process.communicate()
     assert (process.returncode, err) == (0, "")
     first, second = out.splitlines()
-    assert first.startswith(f"SourceError rows past memory_limit cannot be written to a temporary file in {tmp_path}: ")
+    assert first.startswith(f"WriteError rows past memory_limit cannot be written to a temporary file in {tmp_path}: ")
     assert first.endswith("name a directory with room by TMPDIR, or raise memory_limit")
     assert second.startswith("an update failed half-way")
     assert list(tmp_path.iterdir()) == []

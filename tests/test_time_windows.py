@@ -182,3 +182,18 @@ def test_columns_that_hold_no_time() -> None:
             starts(array, every, **options)
     with pytest.raises(ParameterError, match="unit='h'"):
         fr.window("ts", "1d", unit="h")
+
+
+def test_what_a_state_rebuilds_takes_more_rows() -> None:
+    times = pa.array([0, 1, 90_000, 90_001], pa.timestamp("s"))
+    rows = pa.record_batch({"ts": times, "a,b": [1, 1, 2, 2], "y": [0, 1, 0, 1], "p": [0.1, 0.6, 0.7, 0.8]})
+
+    def of(*batches: pa.RecordBatch) -> fr.Evaluator:
+        evaluator = fr.Evaluator("log_loss", label="y", score="p", by=[fr.window("ts", "1d"), "a,b"])
+        for batch in batches:
+            evaluator.update(batch)
+        return evaluator
+
+    merged = fr.merge_states([of(rows.slice(0, 3)).state()])
+    merged.update(rows.slice(3))
+    assert merged.result().table.equals(of(rows).result().table)

@@ -62,7 +62,8 @@ def test_a_state_has_a_row_for_each_slice_the_overall_one_first():
     assert about == {
         "format": 2, "groupings": [["c"]], "negatives": {"y": 0}, "fastrank": fr.__version__,
         "metrics": [{"metric": metric} for metric in METRICS],
-        "arguments": {"label": "y", "score": ["p"], "query": "q", "on_invalid": "raise", "queries": "adjacent"},
+        "arguments": {"label": "y", "score": ["p"], "query": "q", "on_invalid": "raise", "queries": "adjacent",
+                      "max_slices": 10_000, "other_slices": False},
     }  # fmt: skip
     identity = json.loads(column(table, "exact_sum", "log_loss"))
     assert identity == {

@@ -210,7 +210,7 @@ def test_nothing_to_evaluate_is_undefined() -> None:
 def test_the_table_of_exposures() -> None:
     evaluator = fr.Evaluator("exposure(group=team)", score="s", query="q")
     evaluator.update(pa.RecordBatch.from_pydict(ROWS))
-    (view,) = [accumulator.at(0) for accumulator in evaluator._closed().values()]
+    (view,) = [accumulator.at(0) for accumulator in evaluator._intake.closed().values()]
     table = view.table()
     second = 1 / math.log2(3)
     assert table["group"] == ["x", "y", "z"]
