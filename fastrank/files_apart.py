@@ -160,7 +160,7 @@ class _FileJob:
         except _BAD_FILE as error:
             if not self._done.skip or isinstance(error, WriteError):
                 raise
-            self._done.skipped.append((number, SkippedFile(name, str(error))))
+            self._done.skipped.append((number, SkippedFile(name, str(error).removeprefix(f"cannot read {name}: "))))
             return
         if self.held is None:
             self.held = of_file
