@@ -26,7 +26,7 @@ from fastrank.cli import main
 from fastrank.errors import ColumnTypeError, InvalidValueError, ParameterError, StateMismatchError
 from fastrank.judgments import Judgments
 from fastrank.labels import BINARY, one_label
-from fastrank.sources import files, tables
+from fastrank.sources import csv, tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -451,7 +451,7 @@ def test_csv_files_of_text_and_of_numbers(tmp_path: Path, monkeypatch: pytest.Mo
     assert both["auc(positive=1, label=y)"] == 1.0
     assert both.table["rows"].to_pylist() == [6, 6]
     # And so they are where only a later block has fractions.
-    monkeypatch.setattr(files, "CSV_BLOCK_BYTES", 32)
+    monkeypatch.setattr(csv, "CSV_BLOCK_BYTES", 32)
     pa.csv.write_csv(pa.table({"y": [1, 2] * 20 + [0.5], "p": [0.9, 0.0] * 20 + [0.9]}), tmp_path / "c.csv")
     text = (tmp_path / "c.csv").read_text()
     assert "\n1,0.9\n2,0\n" in text
