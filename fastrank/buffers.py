@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array as packed
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,10 +98,12 @@ def in_words(scalar: pa.Scalar) -> str:
     if is_list(scalar.type) and len(scalar.values) > MOST_ENTRIES:
         shown = ", ".join(map(in_words, scalar.values[:MOST_ENTRIES]))
         return f"[{shown}, ...] ({len(scalar.values)} entries)"
-    try:
-        return repr(scalar.as_py())
-    except (ValueError, OverflowError, pa.ArrowException):
-        pass
+    t = pa.types
+    if not any(
+        is_kind(scalar.type) for is_kind in (t.is_date, t.is_time, t.is_timestamp)
+    ):  # 2026-05-01 says it shorter
+        with suppress(ValueError, OverflowError, pa.ArrowException):
+            return repr(scalar.as_py())
     try:
         return str(scalar.cast(pa.string()))
     except pa.ArrowException:

@@ -108,7 +108,8 @@ def _merged(jobs: Sequence[_FileJob], evaluator: Evaluator, done: _Done) -> Eval
     """What all jobs hold, with the limit of the evaluator."""
     held = [job.held for job in jobs if job.held is not None]
     if done.skipped and not held:
-        raise SourceError(f"no file is left of {done.files}; the first: {min(done.skipped)[1].reason}")
+        _, first = min(done.skipped)
+        raise SourceError(f"no file is left of {done.files}; the first: {first.path}: {first.reason}")
     whole = held.pop(0) if held else evaluator  # where= may exclude all files
     whole.memory_limit = evaluator.memory_limit
     whole.plan.limit_memory(evaluator.memory_limit)
@@ -160,7 +161,7 @@ class _FileJob:
         except _BAD_FILE as error:
             if not self._done.skip or isinstance(error, WriteError):
                 raise
-            self._done.skipped.append((number, SkippedFile(name, str(error))))
+            self._done.skipped.append((number, SkippedFile(name, _reason(error, name))))
             return
         if self.held is None:
             self.held = of_file
@@ -208,3 +209,8 @@ class _Part(Meter):
     def timing(self, what: str) -> AbstractContextManager[None]:
         """Counts the seconds of a block."""
         return self._whole.timing(what)
+
+
+def _reason(error: FastrankError, name: str) -> str:
+    """What is wrong with a file, without its name, which stands beside it."""
+    return str(error).removeprefix(f"cannot read {name}").lstrip(":, ")

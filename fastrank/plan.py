@@ -133,11 +133,11 @@ class Plan:
             readers = dict.fromkeys(r.metric.name for r in self.requests if lacking in r.states.values())
             raise StateMismatchError(
                 f"the other state lacks what {', '.join(readers)} read{'s' if len(readers) == 1 else ''}: "
-                f'{in_words(lacking.text)}; missing="drop" keeps what both have'
+                f'{in_words(lacking.text)}; missing="drop" (--missing drop) keeps what both have'
             )
         if missing == "error" and found.surplus and not surplus:
             raise StateMismatchError(
-                f'this state lacks {in_words(found.surplus[0])}; missing="drop" keeps what both have'
+                f'this state lacks {in_words(found.surplus[0])}; missing="drop" (--missing drop) keeps what both have'
             )
         gone = set(found.lacking)
         if all(gone.intersection(request.states.values()) for request in self.requests):

@@ -322,7 +322,7 @@ def _answer(steps: _Steps, every: str, span: str | None, missing_steps: str) -> 
         more = "" if count - len(held) <= len(gaps) else ", ..."
         raise StateMismatchError(
             f"{count - len(held)} of {count} steps have no state: {steps.named(gaps)}{more}; "
-            'missing_steps="empty" counts them as steps without rows'
+            'missing_steps="empty" (--missing-steps empty) counts them as steps without rows'
         )
     bounds = []
     begin, end = first, first + (length or stride)

@@ -133,7 +133,9 @@ def test_a_bad_file_counts_for_nothing(folder: Path, damage: Any, number: int) -
         result = evaluate(folder, on_bad_file="skip", **options)
         helpers.same_result(result, expected)
         assert [Path(skipped.path).name for skipped in result.skipped_files] == [f"{number}.parquet"]
-        assert result.skipped_files[0].reason
+        reason = result.skipped_files[0].reason
+        assert reason
+        assert not reason.startswith("cannot read")  # the path stands beside it
         assert result.stats is not None
         assert result.stats.rows == expected.evaluated_rows
     with pytest.raises((SourceError, MissingColumnError, ColumnTypeError), match=rf"{number}\.parquet"):
@@ -143,7 +145,7 @@ def test_a_bad_file_counts_for_nothing(folder: Path, damage: Any, number: int) -
 def test_no_file_is_left(folder: Path) -> None:
     for path in folder.iterdir():
         damage_last_row_group(path)
-    with pytest.raises(SourceError, match=r"no file is left of 6; the first: cannot read .*0\.parquet, row group"):
+    with pytest.raises(SourceError, match=r"no file is left of 6; the first: \S*0\.parquet: row group"):
         evaluate(folder, on_bad_file="skip")
 
 
@@ -428,7 +430,7 @@ def test_the_command_tells_of_skipped_files(folder: Path, tmp_path: Path) -> Non
     assert done.exit_code == 3
     first, *rest = done.stderr.splitlines()
     assert json.loads(first)["rows"] > 0
-    assert [line.partition(": cannot")[0] for line in rest] == [
+    assert [line.partition(".parquet: ")[0] + ".parquet" for line in rest] == [
         f"fastrank: skipped {folder}/1.parquet",
         f"fastrank: skipped {folder}/4.parquet",
     ]

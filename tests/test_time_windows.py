@@ -148,9 +148,9 @@ def test_the_command_line_takes_windows(tmp_path: Any) -> None:
     lines = found.output.splitlines()
     assert "window(ts, 1w)" in lines[0]
     assert len(lines) == 2 + 3 + 3
-    refused = CliRunner().invoke(main, [*arguments, "--by", "c", "--max-slices", "2"])
+    refused = CliRunner().invoke(main, [*arguments, "--by", "window(ts, 1d)", "--max-slices", "2"])
     assert refused.exit_code != 0
-    assert "max_slices=2" in refused.output
+    assert "max_slices=2 slices, such as window(ts, 1d)=20" in refused.output  # a date as it is written, not its repr
 
 
 def test_windows_in_words() -> None:

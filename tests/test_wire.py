@@ -184,8 +184,8 @@ def test_another_type_of_slices_is_a_mismatch():
 
 
 def test_an_accumulator_that_one_side_lacks():
-    refused(state(metrics=["auc"]), '^the other state lacks .*missing="drop" keeps what both have$')
-    refused(state(), '^this state lacks .*missing="drop" keeps what both have$', metrics=["auc"])
+    refused(state(metrics=["auc"]), r'^the other state lacks .*missing="drop" \(--missing drop\) keeps what both have$')
+    refused(state(), r'^this state lacks .*missing="drop" \(--missing drop\) keeps what both have$', metrics=["auc"])
     refused(state(metrics=["auc"], score="y"), "^the states have no metric in common$", missing="drop")
     # What they share is the sum of weights, of which no metric is made.
     refused(state(metrics=["mse"], label="p"), "in common$", missing="drop")
