@@ -14,8 +14,10 @@ cdef extern from "decisions.h" nogil:
         FR_DECISION_BLOCK
         FR_FEW_THRESHOLDS
     void any_foreign(const int32_t *, int64_t, long, int *)
-    void fr_count_indices(const uint32_t *, long, uint64_t *)
-    void fr_weigh_indices(const uint32_t *, const double *, long, uint64_t *)
+    ctypedef struct fr_pages:
+        uint8_t *used
+    void fr_count_indices(const uint32_t *, long, uint64_t *, fr_pages *)
+    void fr_weigh_indices(const uint32_t *, const double *, long, uint64_t *, fr_pages *)
     void fr_count_above_f32(const float *, const uint8_t *, float, long, int64_t *)
     void fr_count_above_f64(const double *, const uint8_t *, double, long, int64_t *)
     void fr_intervals_f32(const float *, const uint8_t *, const float *, long, uint32_t *, long)
@@ -94,6 +96,8 @@ def count_intervals(
     cdef uint32_t index[FR_CELL_BLOCK]
     cdef Py_ssize_t rows = scores.shape[0], number = thresholds.shape[0], start = 0, n
     cdef const int32_t *slice_block = NULL
+    cdef fr_pages unmarked
+    unmarked.used = NULL
     check(rows, labels, number, slices, counts.shape[0])
     if rows == 0:
         return
@@ -106,7 +110,7 @@ def count_intervals(
             if slices is not None:
                 slice_block = &slices[start]
             index_block(&scores[start], &labels[start], &thresholds[0], number, slice_block, index, n)
-            fr_count_indices(index, n, &counts[0])
+            fr_count_indices(index, n, &counts[0], &unmarked)
             start += n
 
 
@@ -118,6 +122,8 @@ def weigh_intervals(
     cdef uint32_t index[FR_CELL_BLOCK]
     cdef Py_ssize_t rows = scores.shape[0], number = thresholds.shape[0], start = 0, n
     cdef const int32_t *slice_block = NULL
+    cdef fr_pages unmarked
+    unmarked.used = NULL
     check(rows, labels, number, slices, words.shape[0] // 2)
     if weights.shape[0] != rows or words.shape[0] % 2:
         raise ValueError("weights and scores differ in length, or words do not come in pairs")
@@ -127,5 +133,5 @@ def weigh_intervals(
             if slices is not None:
                 slice_block = &slices[start]
             index_block(&scores[start], &labels[start], &thresholds[0], number, slice_block, index, n)
-            fr_weigh_indices(index, &weights[start], n, &words[0])
+            fr_weigh_indices(index, &weights[start], n, &words[0], &unmarked)
             start += n
