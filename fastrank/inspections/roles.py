@@ -14,6 +14,7 @@ from fastrank.domains import LARGEST_SMALL_GRADE, PROBABILITY, WEIGHT, Domain
 from fastrank.inspections.footers import plain_type
 from fastrank.labels import BINARY
 from fastrank.qrels import USUAL_NAMES as NAMES_OF_JUDGMENTS
+from fastrank.slices import DEFAULT_MAX_SLICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FEW_VALUES", "ROLES", "Fit", "find_fits", "likely", "named_for"]
 
 ROLES = ("label", "score", "query", "item", "weight", "by", "window")
-FEW_VALUES = 10_000  # of a column of slices
+FEW_VALUES = DEFAULT_MAX_SLICES  # of a column of slices
 FEW_IDS = 100  # integers of a smaller span are rather grades, ages or hours than ids
 # Text has few values where its dictionaries are of less than 64 kB, which is thousands, and of less than a byte a row:
 # those of small row groups are small whatever the column holds.
