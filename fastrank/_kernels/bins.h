@@ -15,7 +15,8 @@
 #define FR_BIN_BLOCK 512    /* rows taken at a time: what is made of them stays in the first-level cache */
 #define FR_BIN_ROWS 8192    /* rows between two emptyings, so that no sum of 64 bits overflows */
 #define FR_BIN_CELLS 1024   /* tables of at most so many cells have a copy to gather in */
-#define FR_BIN_COPIES 4     /* of which rows take turns: adding twice to one place in a row waits */
+#define FR_BIN_COPIES 8     /* of which rows take turns: adding to a place waits for what was added to it just before, and
+                               most scores of a click log fall into one bin */
 #define FR_BIN_RUN 64       /* rows of a slice from which on gathering them is worth emptying them */
 #define FR_BIN_HIGH 50      /* scores are whole numbers of 2^-50, and what is left of them of 2^-100 */
 #define FR_BIN_LOW 100
@@ -128,29 +129,20 @@ typedef struct {
 } fr_bin_gathered;
 
 static inline void fr_gather(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *high, long n) {
-    fr_bin_sum *a = g->sum, *b = a + cells, *c = b + cells, *d = c + cells;
     const fr_bin_sum row = {0, 1};
     long i = 0;
-    for (; i + 4 <= n; i += 4) {
-        a[index[i]] += (fr_bin_sum){high[i], 0} | row;
-        b[index[i + 1]] += (fr_bin_sum){high[i + 1], 0} | row;
-        c[index[i + 2]] += (fr_bin_sum){high[i + 2], 0} | row;
-        d[index[i + 3]] += (fr_bin_sum){high[i + 3], 0} | row;
-    }
-    for (; i < n; i++) a[index[i]] += (fr_bin_sum){high[i], 0} | row;
+    for (; i + FR_BIN_COPIES <= n; i += FR_BIN_COPIES)
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++)
+            g->sum[copy * cells + index[i + copy]] += (fr_bin_sum){high[i + copy], 0} | row;
+    for (; i < n; i++) g->sum[index[i]] += (fr_bin_sum){high[i], 0} | row;
 }
 
 static inline void fr_gather_low(fr_bin_gathered *g, long cells, const int32_t *index, const uint64_t *low, long n) {
-    int64_t *a = g->low, *b = a + cells, *c = b + cells, *d = c + cells;
     long i = 0;
     g->has_low = 1;
-    for (; i + 4 <= n; i += 4) {
-        a[index[i]] += (int64_t)low[i];
-        b[index[i + 1]] += (int64_t)low[i + 1];
-        c[index[i + 2]] += (int64_t)low[i + 2];
-        d[index[i + 3]] += (int64_t)low[i + 3];
-    }
-    for (; i < n; i++) a[index[i]] += (int64_t)low[i];
+    for (; i + FR_BIN_COPIES <= n; i += FR_BIN_COPIES)
+        for (int copy = 0; copy < FR_BIN_COPIES; copy++) g->low[copy * cells + index[i + copy]] += (int64_t)low[i + copy];
+    for (; i < n; i++) g->low[index[i]] += (int64_t)low[i];
 }
 
 /* Fetches what the emptying will add to, while rows are gathered: of many slices it is in no near cache. */
