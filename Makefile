@@ -14,6 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # files need no new install; what is compiled, and the metadata, do.
 COMPILED := pyproject.toml setup.py $(wildcard fastrank/_kernels/*.pyx fastrank/_kernels/*.pxd fastrank/_kernels/*.h)
 
+# Tests start many processes, which need not each compile the same Python files.
+test test-slow: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-slow lint types house bench clean
 
 demo: $(VENV)/.package

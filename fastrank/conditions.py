@@ -12,9 +12,9 @@ from fastrank.buffers import literal, moment
 from fastrank.errors import MissingColumnError, ParameterError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["TOO_DEEP", "canonical", "check_column", "column_names", "evaluate", "filled", "parse"]
+__all__ = ["TOO_DEEP", "canonical", "check_column", "column_names", "evaluate", "filled", "misfit", "parse"]
 
 ALLOWED = (
     "column names, numbers, strings, true, false, null, = <> != < <= > >=, and, or, not, in, between, is null, like, "
@@ -32,6 +32,34 @@ def check_column(name: str, names: list[str], text: str) -> None:
         raise ParameterError(f"where={text!r}: column {name!r} occurs {names.count(name)} times; rename all but one")
     hint = did_you_mean(name, names, otherwise=f"there are {', '.join(names) or 'none'}")
     raise MissingColumnError(f"where={text!r}: no column {name!r}; {hint}")
+
+
+def misfit(reason: str, schema: pa.Schema, names: Iterable[str], text: str) -> str | None:
+    """What to tell where a moment is compared with what is none: the column, among `names`, whose type is in Arrow's
+    own words, and how its values are written; None where there is no such column."""
+    for name in names:
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if str(kind) not in reason or not (example := _moment_in_words(kind)):
+            continue
+        what, word, value = example
+        quoted = name.replace('"', '""')
+        column = name if name.isidentifier() else f'"{quoted}"'
+        return (
+            f"where={text!r}: column {name!r} is of type {kind}; compare it with a {what} in quotes, "
+            f"as in {column} >= '{word}', or in Python with pyarrow.compute.field({name!r}) >= {value}"
+        )
+    return None
+
+
+def _moment_in_words(kind: pa.DataType) -> tuple[str, str, str] | None:
+    """What a moment of a type is, one as SQL has it, and as Python has it; None for other types."""
+    if pa.types.is_date(kind):
+        return "date", "2026-05-31", "datetime.date(2026, 5, 31)"
+    if pa.types.is_timestamp(kind):
+        zone = f", tzinfo=zoneinfo.ZoneInfo({kind.tz!r})" if kind.tz else ""
+        return "time", "2026-05-31 12:30", f"datetime.datetime(2026, 5, 31, 12, 30{zone})"
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class Plan:
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
     of_lists: bool | None = None  # whether ranked lists stand in list columns, when known
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
+    _lists_of: dict[Identity, list[tuple[Identity, ListAccumulator]]] | None = None
 
     @staticmethod
     def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str, memory_limit: int) -> Plan:
@@ -122,7 +123,7 @@ class Plan:
                 self.streams[stream] = self.make_queries(request.row_set, list(dict.fromkeys(names)), depth)
             self.streams[stream].in_order |= accumulator.in_order
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
-            self.stream_of[identity] = stream
+            self.stream_of[identity], self._lists_of = stream, None
 
     def pair(self, theirs: Mapping[str, Accumulator], missing: str, *, surplus: bool = False) -> Pairing:
         """How the accumulators of another state fit those of this one; StateMismatchError where one side lacks some and
@@ -146,12 +147,14 @@ class Plan:
 
     def coarsen(self, changes: Mapping[Identity, tuple[Identity, Accumulator]]) -> None:
         """Goes on with coarser accumulators, and with the metrics that read them in place of the finer ones'."""
+        self._lists_of = None
         self.requests = [_coarsened(request, changes) for request in self.requests]
         self.accumulators = dict(changes.get(i, (i, accumulator)) for i, accumulator in self.accumulators.items())
         self.row_sets = {changes[i][0] if i in changes else i: row_set for i, row_set in self.row_sets.items()}
 
     def remove(self, identities: set[Identity]) -> None:
         """Forgets the requests that read some accumulators, and what no other request reads."""
+        self._lists_of = None
         self.requests = [r for r in self.requests if not identities.intersection(r.states.values())]
         self.row_sets = {identity: r.row_set for r in reversed(self.requests) for identity in r.states.values()}
         self.accumulators = {i: accumulator for i, accumulator in self.accumulators.items() if i in self.row_sets}
@@ -192,11 +195,12 @@ class Plan:
 
     def list_accumulators(self, stream: Identity) -> list[tuple[Identity, ListAccumulator]]:
         """Accumulators that are fed with the lists of a stream."""
-        return [
-            (identity, accumulator)
-            for identity, accumulator in self.accumulators.items()
-            if isinstance(accumulator, ListAccumulator) and self.stream_of[identity] == stream
-        ]
+        if self._lists_of is None:  # asked for with every batch
+            self._lists_of = {each: [] for each in self.streams}
+            for identity, accumulator in self.accumulators.items():
+                if isinstance(accumulator, ListAccumulator):
+                    self._lists_of[self.stream_of[identity]].append((identity, accumulator))
+        return self._lists_of[stream]
 
     def narrow(self, source: Source) -> Source:
         """The source without what the conditions of all metrics exclude, and with columns that are but sliced by as

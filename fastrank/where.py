@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fastrank.conditions import TOO_DEEP, canonical, check_column, column_names, evaluate, filled, parse
+from fastrank.conditions import TOO_DEEP, canonical, check_column, column_names, evaluate, filled, misfit, parse
 from fastrank.errors import FastrankError, ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Where"]
 
@@ -98,7 +101,13 @@ class Where:
             return names
         # No public call lists the fields of an expression; evaluating it on no rows tells whether one is missing.
         self.mask(pa.RecordBatch.from_arrays([pa.nulls(0, column.type) for column in schema], schema=schema))
-        return [name for name in schema.names if name in self.text]
+        return self._named(schema.names)
+
+    def _named(self, names: Sequence[str]) -> list[str]:
+        """Which of the columns the condition reads; of an expression, perhaps others too."""
+        if self.expression is None:
+            return [name for name in dict.fromkeys(column_names(parse(self.text))) if name in names]
+        return [name for name in names if name in self.text]
 
     def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
         """Which rows of a batch meet the condition, without nulls.
@@ -119,7 +128,8 @@ class Where:
             raise ParameterError(TOO_DEEP) from error
         except (pa.ArrowException, OverflowError) as error:
             reason = " ".join(str(error).split())
-            raise ParameterError(f"where={self.text!r} cannot be evaluated: {reason}") from error
+            told = misfit(reason, batch.schema, self._named(batch.schema.names), self.text)
+            raise ParameterError(told or f"where={self.text!r} cannot be evaluated: {reason}") from error
 
     def _project(self, batch: pa.RecordBatch) -> Any:
         # Imports pandas and pyarrow.dataset: only those who pass an expression pay for that.

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -346,8 +347,13 @@ def is_in_order(metric: Metric) -> bool:
 
 def every_metric(*, in_order: bool = False) -> list[Metric]:
     """All variants of all metrics, each on its columns; those that keep the order of the source, or all others."""
-    found = [on_columns(metric) for name in list_metrics() for metric in variants(name)]
-    return [metric for metric in found if is_in_order(metric) == in_order]
+    return [metric for metric in _every_variant() if is_in_order(metric) == in_order]
+
+
+@cache
+def _every_variant() -> list[Metric]:
+    """All variants of all metrics, made once for all modules that ask."""
+    return [on_columns(metric) for name in list_metrics() for metric in variants(name)]
 
 
 def bits(value: Any) -> Any:

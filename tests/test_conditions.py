@@ -285,7 +285,7 @@ def test_between_symmetric_is_never_evaluated():
         ("x and flag", "cannot be evaluated"),
         ("not s", "cannot be evaluated"),
         ("x like 'a'", "cannot be evaluated"),
-        ("day = 'yesterday'", "cannot be evaluated: .*yesterday"),
+        ("day + 1 > 3", "cannot be evaluated"),
         ("f % 2 = 0", "'f % 2': % takes integers, not float and int64"),
         ("x + 9223372036854775807 > 0", "cannot be evaluated: .*overflow"),
         ("x = 99999999999999999999", "cannot be evaluated"),

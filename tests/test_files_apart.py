@@ -305,6 +305,7 @@ from fastrank import feeding
 
 moment, count, *arguments = sys.argv[1:]
 left = int(count)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 def before(owner, name):
     function = getattr(owner, name)

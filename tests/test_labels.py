@@ -74,19 +74,36 @@ SIGNED = [
 ]
 
 
-@pytest.mark.parametrize("kind", SIGNED, ids=str)
-def test_minus_one_is_zero_to_every_metric_of_two_classes(kind: pa.DataType) -> None:
+def signed_labels(clicked: pa.Array, kind: pa.DataType) -> pa.Array:
+    """-1 in place of 0, as another type."""
+    signed = [2 * y - 1 for y in clicked.to_pylist()]
+    labels = pa.array(np.array(signed, np.float16 if kind == pa.float16() else np.int8))
+    return labels.dictionary_encode() if pa.types.is_dictionary(kind) else labels.cast(kind)
+
+
+BY_COUNTRY: dict[str, Any] = {"score": ["p", "p2"], "query": "query", "weight": "weight", "by": "country"}
+
+
+def test_minus_one_is_zero_to_every_metric_of_two_classes() -> None:
     assert {"auc", "log_loss", "nce", "brier"} <= set(NAMES)
     plain = helpers.make_rows([40, 30], 3)
-    clicked = plain["clicked"].to_pylist()
-    labels = pa.array(np.array([2 * y - 1 for y in clicked], np.float16 if kind == pa.float16() else np.int8))
-    labels = labels.dictionary_encode() if pa.types.is_dictionary(kind) else labels.cast(kind)
-    options: dict[str, Any] = {"score": ["p", "p2"], "query": "query", "weight": "weight", "by": "country"}
-    expected = helpers.fed(fr.Evaluator(BINARY_METRICS, **options), [plain])
-    signed = relabelled(plain, "clicked", labels)
+    signed = relabelled(plain, "clicked", signed_labels(plain["clicked"], pa.int8()))
+    expected = helpers.fed(fr.Evaluator(BINARY_METRICS, **BY_COUNTRY), [plain]).result()
     for places in ([], [1, 2, 33]):
-        got = helpers.fed(fr.Evaluator(BINARY_METRICS, **options), helpers.cut(signed, places))
+        got = helpers.fed(fr.Evaluator(BINARY_METRICS, **BY_COUNTRY), helpers.cut(signed, places))
         helpers.same_result(got, expected)
+
+
+@pytest.mark.parametrize("kind", SIGNED, ids=str)
+def test_minus_one_is_zero_in_every_type(kind: pa.DataType) -> None:
+    """What a type is read as does not depend on the parameters of a metric: one of each name."""
+    metrics = list({metric.definition.name: metric for metric in BINARY_METRICS}.values())
+    assert len(metrics) == len(NAMES)
+    plain = helpers.make_rows([40, 30], 3)
+    signed = relabelled(plain, "clicked", signed_labels(plain["clicked"], kind))
+    expected = helpers.fed(fr.Evaluator(metrics, **BY_COUNTRY), [plain]).result()
+    for places in ([], [1, 2, 33]):
+        helpers.same_result(helpers.fed(fr.Evaluator(metrics, **BY_COUNTRY), helpers.cut(signed, places)), expected)
 
 
 @pytest.mark.parametrize("labels", [[True, False, True], [1.0, 0.0, 1.0]])

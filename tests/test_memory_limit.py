@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from helpers import merged, result_bits
 
 import fastrank as fr
 from fastrank import spill
 from fastrank.accumulators import distinct, exact
+from fastrank.cli import main
 from fastrank.errors import FastrankError, SourceError
 
 METRICS = ["auc", "average_precision", "ks", "auc(max_fpr=0.1)", "roc_curve(points=9)", "score_quantiles"]
@@ -118,6 +122,29 @@ def test_memory_stays_within_the_limit():
         evaluator.update(batch)
         most = max(most, sum(each.waiting_bytes + each.sorted_bytes for each in accumulator._slices))
     assert limit // 8 < most <= limit
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ids_of_finished_queries_past_the_limit_are_told(tmp_path, threads):
+    """Adjacent queries whose ids do not ascend: nothing of them is kept but the ids, which have to fit."""
+    ids = np.random.default_rng(2).permutation(40_000)
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"y": [0, 1] * 40_000, "p": [0.5, 0.25] * 40_000, "q": np.repeat(ids, 2)}), path)
+    arguments: dict[str, Any] = {"label": "y", "score": "p", "query": "q", "batch_rows": 5_000, "threads": threads}
+    told = (
+        r"the ids of \d+ finished queries, which do not ascend, take \d+ bytes, more than memory_limit=65536: "
+        r"sort the source by query \(ids that ascend take next to none\), or raise memory_limit"
+    )
+    with pytest.raises(FastrankError, match=told):
+        fr.evaluate(path, "mrr", **arguments, memory_limit=1 << 16)
+    assert fr.evaluate(path, "mrr", **arguments)["mrr"] == 0.5
+    command = ["evaluate", str(path), "--label", "y", "--score", "p", "--query", "q", "-m", "mrr"]
+    done = CliRunner().invoke(main, [*command, "--memory-limit", "65536", "--threads", str(threads)])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert re.fullmatch(f"fastrank: {told}\n", done.stderr)
+    # Of ids that ascend any number fits.
+    pq.write_table(pq.read_table(path).sort_by("q"), path)
+    assert fr.evaluate(path, "mrr", **arguments, memory_limit=1 << 16)["mrr"] == 0.5
 
 
 def run_spilling(folder: Any, then: str) -> subprocess.Popen[str]:

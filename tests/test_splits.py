@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from fastrank import Evaluator, Metric
 from fastrank.errors import QueryOrderError, StateMismatchError
 
-SETTINGS = settings(max_examples=40, deadline=None)
+SETTINGS = settings(max_examples=25, deadline=None)
 ALL = helpers.every_metric()
 IN_ORDER = helpers.every_metric(in_order=True)
 ROLES = {"query": "query", "item": "item", "score": ["p", "p2"]}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import datetime
 import pickle
+import re
+import zoneinfo
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +58,50 @@ def test_expressions_that_do_not_fit():
         Where.parse(pc.field("x") + 1).mask(BATCH)
     with pytest.raises(ParameterError, match="cannot be evaluated"):
         Where.parse(pc.field("s") == 1).mask(BATCH)
+
+
+MOMENTS = pa.record_batch(
+    {
+        "day": pa.array([datetime.date(2026, 5, 31), datetime.date(2020, 1, 1)]),
+        "the time": pa.array([datetime.datetime(2026, 6, 1), datetime.datetime(2020, 1, 1)], pa.timestamp("ms")),
+        "zoned": pa.array(
+            [datetime.datetime(2026, 6, 1), datetime.datetime(2020, 1, 1)], pa.timestamp("us", "Asia/Tokyo")
+        ),
+        "coded": pa.array(["2026-06-01", "2020-01-01"]).cast(pa.date32()).dictionary_encode(),
+        "x": pa.array([1, 2]),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "column"),
+    [
+        ("day = 3", "day"),
+        ("x = 1 and 3 < day", "day"),
+        ("day in (3, 4)", "day"),
+        ("day between 3 and 4", "day"),
+        ("day = 'yesterday'", "day"),
+        ("coded = 3", "coded"),
+        ('"the time" > 3', "the time"),
+        ("zoned < 3", "zoned"),
+        (pc.field("day") == 3, "day"),
+        (pc.field("day") == "2026-05-31", "day"),
+        (pc.field("the time") > 3, "the time"),
+        ((pc.field("day") == pc.field("day")) & (pc.field("zoned") > 3), "zoned"),
+    ],
+    ids=str,
+)
+def test_moments_compared_with_what_is_none(condition, column):
+    """The message names the column and its type, and its examples meet the first row only."""
+    with pytest.raises(ParameterError) as caught:
+        Where.parse(condition).mask(MOMENTS)
+    found = re.fullmatch(
+        rf"where=.+: column '{column}' is of type (date|time)\S*\[.*\]; compare it with a (date|time) in quotes, "
+        r"as in (.+), or in Python with (.+)", str(caught.value)
+    )  # fmt: skip
+    assert found
+    names = {"pyarrow": pa, "datetime": datetime, "zoneinfo": zoneinfo}
+    assert rows(found[3], MOMENTS) == rows(eval(found[4], names), MOMENTS) == [0]
 
 
 def test_expressions_that_print_alike_are_not_equal():
