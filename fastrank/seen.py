@@ -11,7 +11,7 @@ from fastrank._kernels import ids as kernels
 from fastrank.errors import FastrankError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -59,6 +59,92 @@ def _blocks(ids: NDArray[np.int64]) -> list[Block]:
     return [Block.of(ids[i : i + BLOCK]) for i in range(0, ids.size, BLOCK)]
 
 
+class _Side:
+    """Goes through the blocks of one of two sets."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = iter(blocks)
+        self.part: Block | NDArray[np.int64] | None = next(self._blocks, None)  # a block, or the ids left of one
+
+    @property
+    def first(self) -> int:
+        """The first id of the part."""
+        return self.part.first if isinstance(self.part, Block) else int(self.ids[0])
+
+    @property
+    def last(self) -> int:
+        """The last id of the part."""
+        return self.part.last if isinstance(self.part, Block) else int(self.ids[-1])
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids of the part."""
+        assert self.part is not None
+        return self.part.ids if isinstance(self.part, Block) else self.part
+
+    def rest(self) -> Iterator[Block | NDArray[np.int64]]:
+        """All parts from this one on."""
+        while self.part is not None:
+            yield self.whole()
+
+    def whole(self) -> Block | NDArray[np.int64]:
+        """The part; goes on to the next."""
+        part = self.part
+        assert part is not None
+        self.part = next(self._blocks, None)
+        return part
+
+    def up_to(self, last: int) -> NDArray[np.int64]:
+        """The ids of the part up to one; goes on to those after it."""
+        ids = self.ids
+        end = int(np.searchsorted(ids, last, side="right"))
+        self.part = ids[end:] if end < ids.size else next(self._blocks, None)
+        return ids[:end]
+
+
+def _together(mine: Iterable[Block], theirs: Iterable[Block]) -> Iterator[Block | NDArray[np.int64]]:
+    """The ids of two sets in ascending parts: blocks that none of the other set overlaps as they are, else ids of both
+    sets; one that both have stands twice in a part."""
+    left, right = _Side(mine), _Side(theirs)
+    while left.part is not None and right.part is not None:
+        if left.last < right.first:
+            yield left.whole()
+        elif right.last < left.first:
+            yield right.whole()
+        else:
+            last = min(left.last, right.last)
+            # A stable sort finds the two runs, and merges them.
+            yield np.sort(np.concatenate([left.up_to(last), right.up_to(last)]), kind="stable")
+    yield from left.rest()
+    yield from right.rest()
+
+
+def _in_blocks(parts: Iterable[Block | NDArray[np.int64]]) -> list[Block]:
+    """Parts that ascend, as blocks of which no two neighbours would fit into one."""
+    blocks: list[Block] = []
+
+    def put(block: Block) -> None:
+        if blocks and blocks[-1].size + block.size <= BLOCK:
+            block = Block.of(np.concatenate([blocks.pop().ids, block.ids]))
+        blocks.append(block)
+
+    rest: NDArray[np.int64] = np.empty(0, np.int64)
+    for part in parts:
+        if isinstance(part, Block):
+            for block in (*_blocks(rest), part):
+                put(block)
+            rest = rest[:0]
+        else:
+            ids = np.concatenate([rest, part])
+            whole = ids.size - ids.size % BLOCK
+            for block in _blocks(ids[:whole]):
+                put(block)
+            rest = ids[whole:]
+    for block in _blocks(rest):
+        put(block)
+    return blocks
+
+
 class SeenIds:
     """A set of 64-bit ids that only grows.
 
@@ -87,8 +173,7 @@ class SeenIds:
             self._flush()
             low, high = self._overlapping(int(signed[0]), int(signed[-1]))
             if sum(block.size for block in self._blocks[low:high]) <= SCATTERED * ids.size:
-                for block in _blocks(signed):
-                    self._insert(block)
+                self._take(_blocks(signed))
                 return
         self._scatter(ids.size)
         assert self._set is not None
@@ -99,8 +184,7 @@ class SeenIds:
         other._flush()
         if self._set is None and other._set is None:
             self._flush()
-            for block in other._blocks:
-                self._insert(block)
+            self._take(other._blocks)
             return
         self._scatter(len(other))
         assert self._set is not None
@@ -121,10 +205,11 @@ class SeenIds:
         if self._last is None or not (signed <= self._last).any():
             return marks
         self._flush()
-        place = np.searchsorted(np.array([block.last for block in self._blocks]), signed)
-        for b in np.unique(place[place < len(self._blocks)]).tolist():
-            mine = np.flatnonzero(place == b)
-            marks[mine] = np.isin(signed[mine], self._blocks[b].ids)
+        low, high = self._overlapping(int(signed.min()), int(signed.max()))
+        place = low + np.searchsorted(np.array([block.last for block in self._blocks[low:high]], np.int64), signed)
+        for b in np.unique(place[place < high]).tolist():
+            mine, ids = np.flatnonzero(place == b), self._blocks[b].ids
+            marks[mine] = ids[np.searchsorted(ids, signed[mine])] == signed[mine]
         return marks
 
     def contains_any(self, ids: NDArray[np.uint64]) -> bool:
@@ -139,11 +224,11 @@ class SeenIds:
             return any(self._set.contains_any(ids.view(np.uint64)) for ids in other._chunks())
         if other._set is not None:
             return other.meets(self)
-        for block in other._blocks:
-            low, high = self._overlapping(block.first, block.last)
-            if low < high and self.contains_any(block.ids.view(np.uint64)):
-                return True
-        return False
+        if not self._blocks or not other._blocks:
+            return False
+        low, high = self._overlapping(other._blocks[0].first, other._blocks[-1].last)
+        parts = _together(self._blocks[low:high], other._blocks)
+        return any(not isinstance(part, Block) and bool((part[1:] == part[:-1]).any()) for part in parts)
 
     def values(self) -> NDArray[np.uint64]:
         """All ids, in ascending order of the unsigned integer."""
@@ -208,27 +293,22 @@ class SeenIds:
         if self._waiting:
             blocks = _blocks(np.concatenate(self._tail))
             self._tail, self._waiting = [], 0
-            self._put(len(self._blocks), len(self._blocks), blocks)
+            self._take(blocks)
 
     def _overlapping(self, first: int, last: int) -> tuple[int, int]:
         """The blocks that hold ids from first to last, or could: low..high, empty where that is between two."""
         low = bisect_left(self._blocks, first, key=lambda block: block.last)
         return low, max(low, bisect_right(self._blocks, last, key=lambda block: block.first))
 
-    def _insert(self, block: Block) -> None:
-        low, high = self._overlapping(block.first, block.last)
-        blocks = [block]
-        if low < high:
-            blocks = _blocks(np.unique(np.concatenate([each.ids for each in (*self._blocks[low:high], block)])))
-        self._put(low, high, blocks)
+    def _take(self, blocks: list[Block]) -> None:
+        """Adds blocks that ascend; those here that they do not overlap stay as they are."""
+        if not blocks:
+            return
+        low, high = self._overlapping(blocks[0].first, blocks[-1].last)
+        low = max(0, low - 1)  # a small block joins its neighbours
+        high += 1
+        self._blocks[low:high] = _in_blocks(_together(self._blocks[low:high], blocks))
         self._last = self._blocks[-1].last
-
-    def _put(self, low: int, high: int, blocks: list[Block]) -> None:
-        """Puts blocks in place of low..high; a small one joins the one before it."""
-        if low and self._blocks[low - 1].size + blocks[0].size <= BLOCK:
-            low -= 1
-            blocks[0] = Block.of(np.concatenate([self._blocks[low].ids, blocks[0].ids]))
-        self._blocks[low:high] = blocks
 
     def _scatter(self, more: int) -> None:
         """Becomes a hash set with room for `more` ids."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +22,13 @@ SETS = st.lists(st.sets(ANY, max_size=30), max_size=8)
 
 def as_ids(values: object) -> NDArray[np.uint64]:
     return np.array(values, np.int64).view(np.uint64)
+
+
+def assert_full(ids: SeenIds) -> None:
+    """No two neighbouring blocks fit into one."""
+    sizes = [block.size for block in ids._blocks]
+    assert all(a + b > seen.BLOCK for a, b in pairwise(sizes))
+    assert max(sizes, default=0) <= seen.BLOCK
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +56,7 @@ def test_it_is_a_set(parts: list[set[int]], ordered: bool, apart: bool, random_:
         taken |= part
         assert len(found) == len(taken)
         assert found.values().tolist() == sorted(value % 2**64 for value in taken)
+        assert_full(found)
     again = SeenIds.unpacked(found.packed())
     assert again.values().tolist() == found.values().tolist()
     assert again.contains(as_ids(sorted(taken))).all()
@@ -71,6 +80,7 @@ def test_merging(mine: list[set[int]], theirs: list[set[int]], scattered: bool, 
         return
     before = right.packed().tobytes()
     left.merge(right)
+    assert_full(left)
     assert right.packed().tobytes() == before
     assert left.values().tolist() == sorted(value % 2**64 for value in values[0] | values[1])
     # The words depend on the ids only, not on how they came.
@@ -112,6 +122,25 @@ def test_pieces_of_two_shards_stay_small(monkeypatch: pytest.MonkeyPatch) -> Non
         some = SeenIds()
         some.add(as_ids(other))
         assert left.meets(some) is some.meets(left) is together
+
+
+def test_merging_makes_anew_what_overlaps_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two shards in turn: one block of the other holds ids of two of its pieces, and lies around the first's."""
+    left, right = SeenIds(), SeenIds()
+    left.add(as_ids(range(100)))
+    left.add(as_ids(range(200, 300)))
+    right.add(as_ids(range(100, 200)))
+    right.add(as_ids(range(300, 400)))
+    kept = {id(block) for side in (left, right) for block in side._blocks}
+    made = []
+    of = seen.Block.of
+    monkeypatch.setattr(seen.Block, "of", lambda ids: made.append(ids.size) or of(ids))
+    assert not left.meets(right)
+    assert not made
+    left.merge(right)
+    assert sum(made) < 8 * seen.BLOCK
+    assert sum(id(block) in kept for block in left._blocks) > 40
+    assert left.values().tolist() == list(range(400))
 
 
 def test_a_hash_set_keeps_within_the_limit() -> None:

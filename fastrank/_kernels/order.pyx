@@ -27,7 +27,7 @@ cdef extern from "order_equal.h" nogil:
     int64_t fr_first_duplicate(const int64_t *codes, int64_t n, int64_t *slots, uint64_t mask)
 
 cdef extern from "order_top.h" nogil:
-    int FR_LABELS
+    int FR_LABELS, FR_PADDING
     ctypedef struct fr_runs:
         double *label
         int64_t *count
@@ -117,7 +117,7 @@ cdef class Room:
     cdef fr_pair *spare
 
     def __cinit__(self, int64_t longest):
-        cdef size_t room = <size_t> longest + 1
+        cdef size_t room = <size_t> longest + FR_PADDING
         self.rows = <int64_t *> malloc(room * sizeof(int64_t))
         self.scores = <double *> malloc(room * sizeof(double))
         self.labels = <uint8_t *> malloc(room)

@@ -147,7 +147,7 @@ FR_BODY int64_t FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const
         }
         if (job->first_tied && found <= FR_COUNTED)
             return FR_NAMED(fr_add_counted)(runs, kept_scores, kept_labels, fr_labelled(kept_labels, found, found),
-                                            found, found, job->depth);
+                                            found, job->depth);
         FR_NAMED(fr_add_rows)(runs, kept_scores, kept_labels, found, found, job);
     }
     return job->first_tied ? fr_merge_runs(runs, first) : FR_NO_RANK;
@@ -157,12 +157,25 @@ FR_BODY int64_t FR_NAMED(fr_add_top)(fr_runs *runs, const FR_REAL *scores, const
 FR_BODY int64_t FR_NAMED(fr_add_list)(fr_runs *runs, fr_runs *ideal, const FR_REAL *scores, const uint8_t *labels,
                                       int64_t n, int64_t readable, fr_top_job *job) {
     int64_t first = runs->size;
-    if (job->first_tied && n <= (job->depth < n ? FR_COUNTED_WHOLE : FR_COUNTED)) {
-        uint64_t rows = fr_labelled(labels, n, readable);
-        fr_add_few_ideal(ideal, labels, rows);
-        return FR_NAMED(fr_add_counted)(runs, scores, labels, rows, n, readable, job->depth);
+    if (job->first_tied && n <= FR_COMPARED) {
+        FR_REAL copied[FR_COMPARED + FR_PADDING];
+        const FR_REAL *padded = scores;
+        fr_rows labelled;
+        if (readable < n + FR_PADDING) {
+            memset(copied, 0, sizeof copied);
+            padded = memcpy(copied, scores, (size_t)n * sizeof(FR_REAL));
+        }
+        fr_find_labelled(&labelled, labels, n, readable);
+        fr_add_few_ideal(ideal, labels, &labelled);
+        if (!FR_NAMED(fr_any_equal)(padded, n)) {
+            FR_NAMED(fr_add_differing)(runs, padded, labels, n, &labelled, job->depth);
+            return FR_NO_RANK;
+        }
+        if (n <= FR_COUNTED)
+            return FR_NAMED(fr_add_counted)(runs, padded, labels, fr_labelled(labels, n, readable), n, job->depth);
+    } else {
+        fr_add_ideal(ideal, labels, n);
     }
-    fr_add_ideal(ideal, labels, n);
     if (n > job->depth && n >= FR_GATHERED) return FR_NAMED(fr_add_top)(runs, scores, labels, n, job);
     FR_NAMED(fr_add_rows)(runs, scores, labels, n, readable, job);
     return job->first_tied ? fr_merge_runs(runs, first) : FR_NO_RANK;

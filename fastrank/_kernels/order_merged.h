@@ -12,9 +12,16 @@
 #include "order_sort.h"
 
 enum {
-    FR_COUNTED = 64,      /* most rows that are compared each with each; each is a bit of a word */
-    FR_COUNTED_WHOLE = 40 /* lists of more rows are cut to their first ranks before, where these are fewer */
+    FR_COUNTED = 64,   /* most rows whose ranks are counted where some tie; each is a bit of a word */
+    FR_COMPARED = 128, /* most rows that are compared each with each; a multiple of 64 */
+    FR_PADDING = 8     /* more rows that are read */
 };
+
+/* Some rows of a list. */
+typedef struct {
+    uint8_t row[FR_COMPARED];
+    int64_t count;
+} fr_rows;
 
 /* The first rank that ties, of a list in which none does. */
 static const int64_t FR_NO_RANK = INT64_MAX;
@@ -33,20 +40,23 @@ FR_BODY uint64_t fr_labelled(const uint8_t *labels, int64_t n, int64_t readable)
     return n < 64 ? found & (((uint64_t)1 << n) - 1) : found;
 }
 
+/* The rows of n <= FR_COMPARED whose label is not 0. */
+FR_BODY void fr_find_labelled(fr_rows *labelled, const uint8_t *labels, int64_t n, int64_t readable) {
+    labelled->count = 0;
+    for (int64_t i = 0; i < n; i += 64)
+        for (uint64_t left = fr_labelled(labels + i, n - i < 64 ? n - i : 64, readable - i); left; left &= left - 1)
+            labelled->row[labelled->count++] = (uint8_t)(i + __builtin_ctzll(left));
+}
+
 /* The distinct labels of rows, descending; few rows. */
-static inline void fr_add_few_ideal(fr_runs *ideal, const uint8_t *labels, uint64_t rows) {
+static inline void fr_add_few_ideal(fr_runs *ideal, const uint8_t *labels, const fr_rows *rows) {
     uint32_t present = 0;
-    for (uint64_t left = rows; left; left &= left - 1) present |= (uint32_t)1 << labels[__builtin_ctzll(left)];
+    for (int64_t i = 0; i < rows->count; i++) present |= (uint32_t)1 << labels[rows->row[i]];
     while (present) {
         int label = fr_width(present) - 1;
         int64_t count = 0;
         present ^= (uint32_t)1 << label;
-        for (uint64_t left = rows; left; left &= left - 1) {
-            uint64_t row = left & -left;
-            if (labels[__builtin_ctzll(left)] != label) continue;
-            count++;
-            rows ^= row;
-        }
+        for (int64_t i = 0; i < rows->count; i++) count += labels[rows->row[i]] == label;
         fr_add_run(ideal, label, count, 0);
     }
 }

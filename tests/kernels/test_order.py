@@ -152,6 +152,34 @@ def test_rank_merged_equals_plain_python(lists: list[list[Row]], depth: int, dty
         assert found == rank or (rank == order.NO_RANK and 0 < depth <= found)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_tie_is_found_at_every_size_and_place(dtype: Any) -> None:
+    """Each list has no tie or one, its last rows score as the first ones of the next, and the last list ends the
+    column."""
+    rng = np.random.default_rng(29)
+    for sizes in (range(1, 40), range(40, 80), range(124, 134), *([n] for n in range(1, 20))):
+        lists: list[list[Row]] = []
+        for n in sizes:
+            for tie in (False, True):
+                scores = rng.permutation(n).astype(float)
+                if lists:
+                    scores[: len(lists[-1])] = [row[0] for row in lists[-1][-n:]][:n]
+                    _, first = np.unique(scores, return_index=True)
+                    scores[np.setdiff1d(np.arange(n), first)] += 1_000.0 + np.arange(n - first.size)
+                if tie and n > 1:
+                    i, j = rng.choice(n, 2, replace=False)
+                    scores[i] = scores[j]
+                labels = np.where(rng.random(n) < 0.1, rng.integers(1, 5, n), 0)
+                lists.append([(float(x), float(y), 0) for x, y in zip(scores, labels, strict=True)])
+        scores_, labels_, _, offsets = columns(lists)
+        for depth in (0, 10):
+            *result, tied = order.rank_merged(scores_.astype(dtype), labels_.astype(np.uint8), offsets, depth)
+            expected = [plain_merged(rows, depth) for rows in lists]
+            assert unpack(tuple(result))[0] == [of_list for of_list, _ in expected]
+            for found, (_, rank) in zip(tied.tolist(), expected, strict=True):
+                assert found == rank or (rank == order.NO_RANK and 0 < depth <= found)
+
+
 @settings(max_examples=200, deadline=None)
 @given(list_of_rows(SCORES, LABELS), st.sampled_from([np.uint8, np.float64]))
 def test_ideal_runs(lists: list[list[Row]], dtype: Any) -> None:
