@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class Plan:
     stream_of: dict[Identity, Identity] = field(default_factory=dict)
     of_lists: bool | None = None  # whether ranked lists stand in list columns, when known
     _columns_of: tuple[pa.Schema, tuple[list[str], set[str]]] | None = None
-    _lists_of: dict[Identity, list[tuple[Identity, ListAccumulator]]] | None = None
+    _viewed: tuple[pa.Schema, bool] | None = None  # the schema of the last batch, and whether it has ranked lists
 
     @staticmethod
     def make(metrics: Sequence[Metric], roles: Roles, by: Sequence[str], queries: str, memory_limit: int) -> Plan:
@@ -123,7 +123,7 @@ class Plan:
                 self.streams[stream] = self.make_queries(request.row_set, list(dict.fromkeys(names)), depth)
             self.streams[stream].in_order |= accumulator.in_order
             self.streams[stream].unique_items |= accumulator.list_rules.duplicates == "error"
-            self.stream_of[identity], self._lists_of = stream, None
+            self.stream_of[identity] = stream
 
     def pair(self, theirs: Mapping[str, Accumulator], missing: str, *, surplus: bool = False) -> Pairing:
         """How the accumulators of another state fit those of this one; StateMismatchError where one side lacks some and
@@ -147,14 +147,14 @@ class Plan:
 
     def coarsen(self, changes: Mapping[Identity, tuple[Identity, Accumulator]]) -> None:
         """Goes on with coarser accumulators, and with the metrics that read them in place of the finer ones'."""
-        self._lists_of = None
+        self._forget()
         self.requests = [_coarsened(request, changes) for request in self.requests]
         self.accumulators = dict(changes.get(i, (i, accumulator)) for i, accumulator in self.accumulators.items())
         self.row_sets = {changes[i][0] if i in changes else i: row_set for i, row_set in self.row_sets.items()}
 
     def remove(self, identities: set[Identity]) -> None:
         """Forgets the requests that read some accumulators, and what no other request reads."""
-        self._lists_of = None
+        self._forget()
         self.requests = [r for r in self.requests if not identities.intersection(r.states.values())]
         self.row_sets = {identity: r.row_set for r in reversed(self.requests) for identity in r.states.values()}
         self.accumulators = {i: accumulator for i, accumulator in self.accumulators.items() if i in self.row_sets}
@@ -162,6 +162,11 @@ class Plan:
         self.streams = {i: stream for i, stream in self.streams.items() if i in self.stream_of.values()}
         for identity, stream in self.stream_of.items():
             self.streams[stream].row_set = self.row_sets[identity]
+
+    def _forget(self) -> None:
+        """Drops what was found out once, for all batches, of requests and accumulators that are about to change."""
+        for name in ("distinct_row_sets", "row_accumulators", "_lists_of"):
+            self.__dict__.pop(name, None)
 
     @property
     def in_order(self) -> bool:
@@ -174,7 +179,7 @@ class Plan:
         roles = {role for stream in self.streams.values() for role, _, _ in stream.row_set.roles}
         return not roles.isdisjoint(("item", "rank", "query_weight"))
 
-    @property
+    @cached_property
     def distinct_row_sets(self) -> list[RowSet]:
         """The row sets of all requests: what has to be checked in each batch."""
         return self.row_sets_without(set())
@@ -184,7 +189,7 @@ class Plan:
         kept = (r.row_set for r in self.requests if not identities.intersection(r.states.values()))
         return list(dict.fromkeys(kept))
 
-    @property
+    @cached_property
     def row_accumulators(self) -> list[tuple[RowSet, RowAccumulator]]:
         """Accumulators that are fed with rows."""
         return [
@@ -195,12 +200,15 @@ class Plan:
 
     def list_accumulators(self, stream: Identity) -> list[tuple[Identity, ListAccumulator]]:
         """Accumulators that are fed with the lists of a stream."""
-        if self._lists_of is None:  # asked for with every batch
-            self._lists_of = {each: [] for each in self.streams}
-            for identity, accumulator in self.accumulators.items():
-                if isinstance(accumulator, ListAccumulator):
-                    self._lists_of[self.stream_of[identity]].append((identity, accumulator))
         return self._lists_of[stream]
+
+    @cached_property
+    def _lists_of(self) -> dict[Identity, list[tuple[Identity, ListAccumulator]]]:
+        found: dict[Identity, list[tuple[Identity, ListAccumulator]]] = {stream: [] for stream in self.streams}
+        for identity, accumulator in self.accumulators.items():
+            if isinstance(accumulator, ListAccumulator):
+                found[self.stream_of[identity]].append((identity, accumulator))
+        return found
 
     def narrow(self, source: Source) -> Source:
         """The source without what the conditions of all metrics exclude, and with columns that are but sliced by as
@@ -237,19 +245,25 @@ class Plan:
 
     def view(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> Columns:
         """The columns of a batch as long rows; an error where it does not fit."""
-        names, _ = self.columns(batch.schema)
-        for name in names:
-            if len(batch.schema.get_all_field_indices(name)) != 1:
-                how = "no" if name not in batch.schema.names else "more than one"
-                raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(batch.schema.names)}")
-        of_lists = self.has_lists(batch.schema)
+        if self._viewed is None or not self._viewed[0].equals(batch.schema):
+            self._viewed = batch.schema, self._check_schema(batch.schema)
+        of_lists = self._viewed[1]
         self.use_shape(of_lists=of_lists)
         if not of_lists:
             return Columns(batch, describe_row)
+        names, _ = self.columns(batch.schema)
         self._refuse_scores_of_classes()
         self._refuse_columns_beside_lists(batch.schema)
         self._check_heads(batch.schema)
         return flatten(batch.select(names), first_row, describe_row, *self._rankings)
+
+    def _check_schema(self, schema: pa.Schema) -> bool:
+        """Whether batches of a schema have ranked lists; an error where they do not have each column once."""
+        for name in self.columns(schema)[0]:
+            if len(schema.get_all_field_indices(name)) != 1:
+                how = "no" if name not in schema.names else "more than one"
+                raise MissingColumnError(f"the batch has {how} column {name!r}; it has {', '.join(schema.names)}")
+        return self.has_lists(schema)
 
     def _refuse_scores_of_classes(self) -> None:
         """An error where lists are scores of classes for one metric and ranked lists for another."""
