@@ -38,6 +38,7 @@ _ROWS = _ARROW | {
     "slice_columns",
     "time_windows",
     "lists",
+    "scratch",
     "where",
 }
 _DATA = _ROWS | {"seen", "pieces", "grouping", "partitions", "scattered", "spill"}
@@ -82,7 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "time_windows": _ARROW,
     "slice_columns": _ARROW | {"ids"},
-    "slices": _ARROW | {"slice_columns", "columns", "time_windows"},
+    "scratch": set(),
+    "slices": _ARROW | {"slice_columns", "columns", "scratch", "time_windows"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "seen": _KERNELS,
     "pieces": _ARROW | {"seen"},

@@ -31,13 +31,13 @@ ctypedef fused time:
     int64_t
 
 
-def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None):
+def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None, empty=np.empty):
     """(table[value - low] of each value, or -1 where that lies outside; the first row that has a number below 0, -1
-    where none has)."""
+    where none has).  Here and below, `empty` makes arrays."""
     cdef Py_ssize_t i, n = values.shape[0]
     cdef uint64_t size = table.shape[0], place
     cdef int32_t found, worst = 0
-    numbers_ = np.empty(n, np.int32)
+    numbers_ = empty(n, np.int32)
     cdef int32_t[::1] numbers = numbers_
     with nogil:
         for i in range(n):
@@ -92,7 +92,7 @@ cdef inline int64_t floor(int64_t x, int64_t width) noexcept nogil:
     return whole - 1 if whole * width > x else whole
 
 
-def sort_by_slice(const int32_t[::1] slices):
+def sort_by_slice(const int32_t[::1] slices, empty=np.empty):
     """(places, sorted slices): where each row comes to stand when those of each slice stand together, slices ascending,
     in the order in which they came; None where they stand so.  Slices are 0 or more."""
     cdef Py_ssize_t i, n = slices.shape[0]
@@ -115,12 +115,12 @@ def sort_by_slice(const int32_t[::1] slices):
         raise ValueError("a slice is below 0")
     if n > INT32_MAX:
         raise ValueError("more rows than places are counted")
-    places_ = np.empty(n, np.int32)
+    places_ = empty(n, np.int32)
     if most - least > 4 * n:
         order = np.argsort(slices, kind="stable")
         places_[order] = np.arange(n, dtype=np.int32)
         return places_, np.asarray(slices)[order]
-    sorted_, next_ = np.empty(n, np.int32), np.zeros(most - least + 1, np.int32)
+    sorted_, next_ = empty(n, np.int32), np.zeros(most - least + 1, np.int32)
     cdef int32_t[::1] places = places_, following = next_, ordered = sorted_
     with nogil:
         for i in range(n):
@@ -138,9 +138,9 @@ def sort_by_slice(const int32_t[::1] slices):
     return places_, sorted_
 
 
-def move(values, const int32_t[::1] places not None):
+def move(values, const int32_t[::1] places not None, empty=np.empty):
     """A copy in which values[i] stands at places[i]; places hold each number below their count once."""
-    moved = np.empty(places.shape[0], values.dtype)
+    moved = empty(places.shape[0], values.dtype)
     if values.shape != moved.shape:
         raise ValueError("values and places differ in length")
     width = values.dtype.itemsize
