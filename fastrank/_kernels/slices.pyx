@@ -10,6 +10,25 @@ cdef extern from "cells.h" nogil:
         int64_t fresh
     void fr_add_table(uint64_t *, const uint64_t *, const uint8_t *, int, long, fr_pages *)
 
+cdef extern from "slice_order.h" nogil:
+    enum:
+        FR_COUNT_COPIES
+    void slice_extent(const int32_t *, long, int32_t *, int32_t *, int *)
+    void fr_count_slices(const int32_t *, long, int32_t, int32_t *, long)
+    void fr_place_rows(const int32_t *, long, int32_t, int32_t *, int32_t *)
+    void fr_move_u8(const uint8_t *, const int32_t *, uint8_t *, long)
+    void fr_move_u16(const uint16_t *, const int32_t *, uint16_t *, long)
+    void fr_move_u32(const uint32_t *, const int32_t *, uint32_t *, long)
+    void fr_move_u64(const uint64_t *, const int32_t *, uint64_t *, long)
+    int32_t fr_look_up_i8(const int8_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_i16(const int16_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_i32(const int32_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_i64(const int64_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_u8(const uint8_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_u16(const uint16_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_u32(const uint32_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+    int32_t fr_look_up_u64(const uint64_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
+
 ctypedef fused integer:
     int8_t
     int16_t
@@ -34,24 +53,35 @@ ctypedef fused time:
 def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None, empty=np.empty):
     """(table[value - low] of each value, or -1 where that lies outside; the first row that has a number below 0, -1
     where none has).  Here and below, `empty` makes arrays."""
-    cdef Py_ssize_t i, n = values.shape[0]
-    cdef uint64_t size = table.shape[0], place
-    cdef int32_t found, worst = 0
+    cdef Py_ssize_t i = -1, n = values.shape[0]
+    cdef uint64_t size = table.shape[0]
+    cdef const int32_t *entries = &table[0] if size else NULL
+    cdef int32_t worst
     numbers_ = empty(n, np.int32)
     cdef int32_t[::1] numbers = numbers_
+    if n == 0:
+        return numbers_, -1
     with nogil:
-        for i in range(n):
-            # Differences wrap: what lies below `low` is past the table, too.
-            place = <uint64_t> values[i] - <uint64_t> low
-            found = table[place] if place < size else -1
-            numbers[i] = found
-            worst |= found
-        if worst >= 0:
-            i = -1
+        if integer is int8_t:
+            worst = fr_look_up_i8(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is int16_t:
+            worst = fr_look_up_i16(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is int32_t:
+            worst = fr_look_up_i32(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is int64_t:
+            worst = fr_look_up_i64(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is uint8_t:
+            worst = fr_look_up_u8(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is uint16_t:
+            worst = fr_look_up_u16(&values[0], n, low, entries, size, &numbers[0])
+        elif integer is uint32_t:
+            worst = fr_look_up_u32(&values[0], n, low, entries, size, &numbers[0])
         else:
-            for i in range(n):
-                if numbers[i] < 0:
-                    break
+            worst = fr_look_up_u64(&values[0], n, low, entries, size, &numbers[0])
+        if worst < 0:
+            i = 0
+            while numbers[i] >= 0:
+                i += 1
     return numbers_, i
 
 
@@ -95,46 +125,38 @@ cdef inline int64_t floor(int64_t x, int64_t width) noexcept nogil:
 def sort_by_slice(const int32_t[::1] slices, empty=np.empty):
     """(places, sorted slices): where each row comes to stand when those of each slice stand together, slices ascending,
     in the order in which they came; None where they stand so.  Slices are 0 or more."""
-    cdef Py_ssize_t i, n = slices.shape[0]
-    cdef int32_t least, most, s, count, at = 0
-    cdef int32_t descents = 0
+    cdef Py_ssize_t n = slices.shape[0], start = 0, count, i
+    cdef int32_t least, most, s
+    cdef int descends
+    cdef long size
     if n == 0:
         return None
-    least = most = slices[0]
     with nogil:
-        # Without an exit, so that it is vectorised.
-        for i in range(1, n):
-            descents |= slices[i - 1] > slices[i]
-        if descents:
-            for i in range(1, n):
-                least = min(least, slices[i])
-                most = max(most, slices[i])
-    if not descents:
+        slice_extent(&slices[0], n, &least, &most, &descends)
+    if not descends:
         return None
     if least < 0:
         raise ValueError("a slice is below 0")
     if n > INT32_MAX:
         raise ValueError("more rows than places are counted")
-    places_ = empty(n, np.int32)
+    places_, sorted_ = empty(n, np.int32), empty(n, np.int32)
     if most - least > 4 * n:
         order = np.argsort(slices, kind="stable")
         places_[order] = np.arange(n, dtype=np.int32)
-        return places_, np.asarray(slices)[order]
-    sorted_, next_ = empty(n, np.int32), np.zeros(most - least + 1, np.int32)
+        np.take(slices, order, out=sorted_)
+        return places_, sorted_
+    size = <long> most - least + 1
+    next_ = np.zeros(FR_COUNT_COPIES * size, np.int32)
     cdef int32_t[::1] places = places_, following = next_, ordered = sorted_
     with nogil:
-        for i in range(n):
-            following[slices[i] - least] += 1
-        for s in range(most - least + 1):
+        fr_count_slices(&slices[0], n, least, &following[0], size)
+        for s in range(size):
             count = following[s]
-            following[s] = at
-            for i in range(at, at + count):
+            following[s] = start
+            for i in range(start, start + count):
                 ordered[i] = s + least
-            at += count
-        for i in range(n):
-            s = slices[i] - least
-            places[i] = following[s]
-            following[s] += 1
+            start += count
+        fr_place_rows(&slices[0], n, least, &following[0], &places[0])
     return places_, sorted_
 
 
@@ -153,10 +175,18 @@ def move(values, const int32_t[::1] places not None, empty=np.empty):
 
 
 def _move(const word[::1] values, const int32_t[::1] places, word[::1] moved):
-    cdef Py_ssize_t i
+    cdef Py_ssize_t n = values.shape[0]
+    if n == 0:
+        return
     with nogil:
-        for i in range(values.shape[0]):
-            moved[places[i]] = values[i]
+        if word is uint8_t:
+            fr_move_u8(&values[0], &places[0], &moved[0], n)
+        elif word is uint16_t:
+            fr_move_u16(&values[0], &places[0], &moved[0], n)
+        elif word is uint32_t:
+            fr_move_u32(&values[0], &places[0], &moved[0], n)
+        else:
+            fr_move_u64(&values[0], &places[0], &moved[0], n)
 
 
 cdef check_numbers(const int64_t[::1] numbers, Py_ssize_t mine, Py_ssize_t theirs):
