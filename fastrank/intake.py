@@ -123,7 +123,7 @@ class Intake:
             if dropped is not None:
                 is_derived = isinstance(accumulator, RowAccumulator)
                 for code in [codes[g] for g in self.slices.finest] if is_derived else codes:
-                    accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
+                    accumulator.count_dropped(None if code is None else code.array[dropped], dropped.size)
 
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
         rows = lists.heads or lists.rows
@@ -131,7 +131,7 @@ class Intake:
         codes = [] if lists.missing is not None else self.slices.codes(rows.columns, [rows])
         for _, accumulator in accumulators:
             accumulator.grow(self.slices.count)
-        splits = [lists.split(rows.select(code)) for code in codes if code is not None]
+        splits = [lists.split(rows.select(code.array)) for code in codes if code is not None]
         several = np.logical_or.reduce([split.queries for split in splits]) if splits else None
         for _, accumulator in accumulators:
             accumulator.update(lists, None, several)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from fastrank._kernels import slices as kernels
 from fastrank.buffers import in_words
 from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.slice_codes import Codes, TableCodes
 from fastrank.slice_columns import PairNumbers, SliceColumn
 from fastrank.time_windows import name_of
 
@@ -156,9 +157,7 @@ class Slices:
 
     # ---- rows ----
 
-    def codes(
-        self, columns: Columns, seen: Iterable[Rows], scratch: Scratch | None = None
-    ) -> list[NDArray[np.int32] | None]:
+    def codes(self, columns: Columns, seen: Iterable[Rows], scratch: Scratch | None = None) -> list[Codes | None]:
         """The slice of each row, a grouping each; None for grouping 0, where all rows are of slice 0.
 
         Rows that are not among those `seen` make no slice: theirs is -1 where no other row was of it.
@@ -166,17 +165,18 @@ class Slices:
         empty = np.empty if scratch is None else scratch.empty
         for name in self.columns:  # errors come before anything is numbered
             self._array(name, columns)
-        result: list[NDArray[np.int32] | None] = [None]
+        result: list[Codes | None] = [None]
         rows: list[Rows] | None = None
         for j in range(len(self.groupings)):
             codes = self._known(j, columns, empty)
             if codes is None:
                 combinations = self._combinations(j, columns)
-                codes, missing = self._of_combinations(j, combinations, empty)
+                array, missing = self._of_combinations(j, combinations, empty)
                 if missing >= 0:
                     rows = list(seen) if rows is None else rows
                     self._add_seen(j, combinations, rows)
-                    codes, _ = self._of_combinations(j, combinations, empty)
+                    array, _ = self._of_combinations(j, combinations, empty)
+                codes = Codes(array)
             result.append(codes)
         return result
 
@@ -191,8 +191,8 @@ class Slices:
             columns.derived[key] = array
         return columns.derived[key]
 
-    def _known(self, j: int, columns: Columns, empty: Empty) -> NDArray[np.int32] | None:
-        """The slices of the rows, where one look-up finds them all."""
+    def _known(self, j: int, columns: Columns, empty: Empty) -> Codes | None:
+        """The slices of the rows, where a table has them all."""
         key = "slices", j
         if key not in columns.derived:
             name = self.groupings[j][0]
@@ -206,11 +206,11 @@ class Slices:
                 self._grow_table(j)
                 slices = np.append(self._tables[j], np.int32(-1))[numbers]  # -1 stays
                 direct = self._direct[j] = numbers, slices
-            codes, missing = kernels.look_up(values, low, direct[1], empty)
-            if missing >= 0:
+            codes = TableCodes.find(values, low, direct[1], empty)
+            if codes is None:
                 return None
             columns.derived[key] = codes
-        result: NDArray[np.int32] = columns.derived[key]
+        result: Codes = columns.derived[key]
         return result
 
     def _combinations(self, j: int, columns: Columns) -> NDArray[np.int32]:
@@ -234,9 +234,7 @@ class Slices:
         result: NDArray[np.int32] = columns.derived[key]
         return result
 
-    def _of_combinations(
-        self, j: int, combinations: NDArray[np.int32], empty: Empty
-    ) -> tuple[NDArray[np.int32], int]:
+    def _of_combinations(self, j: int, combinations: NDArray[np.int32], empty: Empty) -> tuple[NDArray[np.int32], int]:
         """The slices of combinations, and the first row that has none yet, -1 where all have."""
         self._grow_table(j)
         return kernels.look_up(combinations, 0, self._tables[j], empty)

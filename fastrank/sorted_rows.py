@@ -10,6 +10,7 @@ import numpy as np
 from fastrank._kernels import checks
 from fastrank._kernels import slices as kernels
 from fastrank.columns import Rows
+from fastrank.slice_codes import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,20 +19,20 @@ if TYPE_CHECKING:
 
     from fastrank.columns import RowSet
     from fastrank.scratch import Scratch
+    from fastrank.slice_codes import Order
 
 __all__ = ["sort_by_slice"]
 
 
-class _Order:
+class _Moved:
     """Where rows belong, the slice of each in that order, and what was made for all row sets of these rows."""
 
-    def __init__(self, places: NDArray[np.int32], slices: NDArray[np.int32], scratch: Scratch) -> None:
-        self.places = places
-        self.slices = slices
+    def __init__(self, order: Order, scratch: Scratch) -> None:
+        self.places, self.slices, counts = order
         self._empty = scratch.empty
         # By where a column lies in memory, for the same bytes may be seen as of several types; it is kept, too.
         self._moved: dict[tuple[Any, ...], tuple[NDArray[Any], NDArray[Any]]] = {}
-        self._counts: dict[int | None, NDArray[np.int64]] = {}
+        self._counts: dict[int | None, NDArray[np.int64]] = {} if counts is None else {None: counts}
 
     def move(self, values: NDArray[Any], rows: Rows) -> NDArray[Any]:
         """The rows' part of an array of the whole batch, in order."""
@@ -45,7 +46,7 @@ class _Order:
         """How many rows each slice has, but for those of weight zero."""
         key = None if weights is None else weights.__array_interface__["data"][0]
         if key not in self._counts:
-            self._counts[key] = np.zeros(int(self.slices[-1]) + 1, np.int64)
+            self._counts[key] = np.zeros(int(self.slices.max()) + 1, np.int64)
             checks.count_rows(self.slices, weights, self._counts[key])
         return self._counts[key]
 
@@ -57,11 +58,11 @@ class _SortedRows(Rows):
     a third of the time of gathering them one by one.
     """
 
-    def __init__(self, rows: Rows, order: _Order) -> None:
+    def __init__(self, rows: Rows, moved: _Moved) -> None:
         super().__init__(rows.row_set, rows.columns, None, None)
         self._rows = rows
-        self._order = order
-        self.count = order.places.size
+        self._order = moved
+        self.count = moved.places.size
 
     @cached_property
     def index(self) -> NDArray[np.intp]:  # made only where it is asked for
@@ -81,7 +82,7 @@ class _SortedRows(Rows):
 
 
 def sort_by_slice(
-    rows_of: Mapping[RowSet, Rows], codes: NDArray[np.int32] | None, scratch: Scratch
+    rows_of: Mapping[RowSet, Rows], codes: Codes | None, scratch: Scratch
 ) -> dict[RowSet, tuple[Rows, NDArray[np.int32] | None]]:
     """The rows of each row set with those of a slice side by side, and the slice of each.
 
@@ -89,7 +90,7 @@ def sort_by_slice(
     ----------
     rows_of : mapping of RowSet to Rows
         Rows of one batch.
-    codes : int32[rows of the batch], optional
+    codes : Codes, optional
         The slice of each row; None: the rows stay as they are.
     scratch : Scratch
         Makes the arrays.
@@ -101,18 +102,19 @@ def sort_by_slice(
     if codes is None:
         return {row_set: (rows, None) for row_set, rows in rows_of.items()}
     result: dict[RowSet, tuple[Rows, NDArray[np.int32] | None]] = {}
-    whole: list[_Order | None] = []
+    whole: list[_Moved | None] = []
     for row_set, rows in rows_of.items():
         # Row sets that see the whole batch share what is moved.
         if rows.index is None and whole:
-            order = whole[0]
+            moved = whole[0]
         else:
-            found = kernels.sort_by_slice(rows.select(codes), scratch.empty)
-            order = None if found is None else _Order(*found, scratch)
+            part = codes if rows.index is None else Codes(rows.select(codes.array))
+            order = part.order(scratch.empty)
+            moved = None if order is None else _Moved(order, scratch)
             if rows.index is None:
-                whole.append(order)
-        if order is None:
-            result[row_set] = rows, rows.select(codes)
+                whole.append(moved)
+        if moved is None:
+            result[row_set] = rows, rows.select(codes.array)
         else:
-            result[row_set] = _SortedRows(rows, order), order.slices
+            result[row_set] = _SortedRows(rows, moved), moved.slices
     return result

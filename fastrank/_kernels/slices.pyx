@@ -12,7 +12,7 @@ cdef extern from "cells.h" nogil:
 
 cdef extern from "slice_order.h" nogil:
     enum:
-        FR_COUNT_COPIES
+        COUNT_COPIES "FR_COUNT_COPIES"
     void slice_extent(const int32_t *, long, int32_t *, int32_t *, int *)
     void fr_count_slices(const int32_t *, long, int32_t, int32_t *, long)
     void fr_place_rows(const int32_t *, long, int32_t, int32_t *, int32_t *)
@@ -20,14 +20,6 @@ cdef extern from "slice_order.h" nogil:
     void fr_move_u16(const uint16_t *, const int32_t *, uint16_t *, long)
     void fr_move_u32(const uint32_t *, const int32_t *, uint32_t *, long)
     void fr_move_u64(const uint64_t *, const int32_t *, uint64_t *, long)
-    int32_t fr_look_up_i8(const int8_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_i16(const int16_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_i32(const int32_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_i64(const int64_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_u8(const uint8_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_u16(const uint16_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_u32(const uint32_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
-    int32_t fr_look_up_u64(const uint64_t *, long, int64_t, const int32_t *, uint64_t, int32_t *)
 
 ctypedef fused integer:
     int8_t
@@ -53,36 +45,84 @@ ctypedef fused time:
 def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None, empty=np.empty):
     """(table[value - low] of each value, or -1 where that lies outside; the first row that has a number below 0, -1
     where none has).  Here and below, `empty` makes arrays."""
-    cdef Py_ssize_t i = -1, n = values.shape[0]
-    cdef uint64_t size = table.shape[0]
-    cdef const int32_t *entries = &table[0] if size else NULL
-    cdef int32_t worst
+    cdef Py_ssize_t i, n = values.shape[0]
+    cdef uint64_t size = table.shape[0], place
+    cdef int32_t found, worst = 0
     numbers_ = empty(n, np.int32)
     cdef int32_t[::1] numbers = numbers_
-    if n == 0:
-        return numbers_, -1
     with nogil:
-        if integer is int8_t:
-            worst = fr_look_up_i8(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is int16_t:
-            worst = fr_look_up_i16(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is int32_t:
-            worst = fr_look_up_i32(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is int64_t:
-            worst = fr_look_up_i64(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is uint8_t:
-            worst = fr_look_up_u8(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is uint16_t:
-            worst = fr_look_up_u16(&values[0], n, low, entries, size, &numbers[0])
-        elif integer is uint32_t:
-            worst = fr_look_up_u32(&values[0], n, low, entries, size, &numbers[0])
+        for i in range(n):
+            # Differences wrap: what lies below `low` is past the table, too.
+            place = <uint64_t> values[i] - <uint64_t> low
+            found = table[place] if place < size else -1
+            numbers[i] = found
+            worst |= found
+        if worst >= 0:
+            i = -1
         else:
-            worst = fr_look_up_u64(&values[0], n, low, entries, size, &numbers[0])
-        if worst < 0:
-            i = 0
-            while numbers[i] >= 0:
-                i += 1
+            for i in range(n):
+                if numbers[i] < 0:
+                    break
     return numbers_, i
+
+
+def tally(const integer[::1] values, int64_t low, Py_ssize_t size):
+    """(how many rows have each of `size` integers from `low` on, how often one differs from that before); None where
+    one lies outside."""
+    cdef Py_ssize_t i, n = values.shape[0]
+    cdef uint64_t most = size, place
+    cdef int64_t changes = 0
+    cdef bint outside = False
+    if n > INT32_MAX or size < 0:
+        raise ValueError("more rows than are counted, or a table of no size")
+    # Rows take turns: adding twice to one place in a row waits.
+    counts_ = np.zeros((COUNT_COPIES, size), np.int32)
+    cdef int32_t[:, ::1] counts = counts_
+    with nogil:
+        for i in range(1, n):
+            changes += values[i] != values[i - 1]
+        for i in range(n):
+            place = <uint64_t> values[i] - <uint64_t> low
+            if place < most:
+                counts[i & (COUNT_COPIES - 1), place] += 1
+            else:
+                outside = True
+    return None if outside else (counts_.sum(axis=0, dtype=np.int32), changes)
+
+
+def sort_by_value(
+    const integer[::1] values, int64_t low, const int32_t[::1] table not None, const int32_t[::1] counts not None,
+    empty=np.empty,
+):
+    """(places, sorted slices) of values that were tallied, as of `sort_by_slice`, but in the order of the values, of
+    which table[value - low] is the slice."""
+    cdef Py_ssize_t i, n = values.shape[0], size = counts.shape[0], v, start = 0
+    places_, sorted_, next_ = empty(n, np.int32), empty(n, np.int32), np.empty(size, np.int32)
+    cdef int32_t[::1] places = places_, ordered = sorted_, following = next_
+    cdef uint64_t place
+    cdef bint fits = True
+    for v in range(size):
+        fits = fits and counts[v] >= 0
+        start += counts[v]
+    if not fits or table.shape[0] != size or start != n:
+        raise ValueError("table, counts and values do not fit")
+    start = 0
+    with nogil:
+        for v in range(size):
+            following[v] = <int32_t> start
+            for i in range(start, start + counts[v]):
+                ordered[i] = table[v]
+            start += counts[v]
+        for i in range(n):
+            place = <uint64_t> values[i] - <uint64_t> low
+            if place >= <uint64_t> size:
+                fits = False
+                break
+            places[i] = following[place]
+            following[place] += 1
+    if not fits:
+        raise ValueError("a value lies outside the table")
+    return places_, sorted_
 
 
 def count_stretches(const time[::1] times, int64_t width):
@@ -146,7 +186,7 @@ def sort_by_slice(const int32_t[::1] slices, empty=np.empty):
         np.take(slices, order, out=sorted_)
         return places_, sorted_
     size = <long> most - least + 1
-    next_ = np.zeros(FR_COUNT_COPIES * size, np.int32)
+    next_ = np.zeros(COUNT_COPIES * size, np.int32)
     cdef int32_t[::1] places = places_, following = next_, ordered = sorted_
     with nogil:
         fr_count_slices(&slices[0], n, least, &following[0], size)
