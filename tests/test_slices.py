@@ -17,6 +17,7 @@ import fastrank as fr
 from fastrank import Evaluator, slice_columns
 from fastrank._kernels import slices as kernels
 from fastrank.errors import ColumnTypeError, ParameterError, StateMismatchError
+from fastrank.scratch import Scratch
 
 ROWS = 600
 METRICS = ["auc", "auc(bits=12)", "log_loss", "ece", "accuracy", "mrr"]
