@@ -10,6 +10,7 @@ from fastrank.accumulators.base import RowAccumulator
 from fastrank.errors import FastrankError, StateMismatchError
 from fastrank.grouping import QueryStream
 from fastrank.negatives import binary_columns, check_rows, merge_negatives
+from fastrank.scratch import Scratch
 from fastrank.sorted_rows import sort_by_slice
 from fastrank.wire import State, to_batches
 
@@ -48,13 +49,14 @@ class Intake:
         self._negatives: dict[str, int] = {}  # by label column, 0 or -1
         self._derived = True  # whether slices that are made of others hold all that those do
         self._broken: str | None = None
+        self._scratch = Scratch()
 
     def add(self, batch: pa.RecordBatch, first_row: int, describe_row: Callable[[int], str]) -> None:
         """Adds the rows of a batch, whose first is row `first_row`; nothing of it where it does not fit."""
         self.check()
         columns = self.plan.view(batch, first_row, describe_row)
         rows_of, negatives = check_rows(self.plan.distinct_row_sets, columns, self._negatives)
-        codes = self.slices.codes(columns, rows_of.values())
+        codes = self.slices.codes(columns, rows_of.values(), self._scratch)
         for row_set, of_rows in self.plan.row_accumulators:
             of_rows.check_rows(rows_of[row_set])
         prepared = {i: stream.prepare(rows_of[stream.row_set]) for i, stream in self.plan.streams.items()}
@@ -63,7 +65,7 @@ class Intake:
             accumulator.grow(self.slices.count)
         self._count_dropped(rows_of, codes)
         for g in self.slices.finest:
-            sorted_of = sort_by_slice(rows_of, codes[g])
+            sorted_of = sort_by_slice(rows_of, codes[g], self._scratch)
             for row_set, accumulator in self.plan.row_accumulators:
                 accumulator.update(*sorted_of[row_set])
         for identity, stream in self.plan.streams.items():
@@ -121,7 +123,7 @@ class Intake:
             if dropped is not None:
                 is_derived = isinstance(accumulator, RowAccumulator)
                 for code in [codes[g] for g in self.slices.finest] if is_derived else codes:
-                    accumulator.count_dropped(None if code is None else code[dropped], dropped.size)
+                    accumulator.count_dropped(None if code is None else code.array[dropped], dropped.size)
 
     def _update_lists(self, lists: Lists, accumulators: Sequence[tuple[Any, ListAccumulator]]) -> None:
         rows = lists.heads or lists.rows
@@ -129,7 +131,7 @@ class Intake:
         codes = [] if lists.missing is not None else self.slices.codes(rows.columns, [rows])
         for _, accumulator in accumulators:
             accumulator.grow(self.slices.count)
-        splits = [lists.split(rows.select(code)) for code in codes if code is not None]
+        splits = [lists.split(rows.select(code.array)) for code in codes if code is not None]
         several = np.logical_or.reduce([split.queries for split in splits]) if splits else None
         for _, accumulator in accumulators:
             accumulator.update(lists, None, several)

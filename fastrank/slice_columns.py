@@ -54,6 +54,23 @@ class SliceColumn:
                 "has one type in all batches and states"
             )
 
+    def table(self, array: pa.Array) -> tuple[NDArray[np.integer], int, NDArray[np.int32]] | None:
+        """(integers, the least, numbers): the number of the value of each row is that of its integer, from the least
+        on, as far as there is one yet.  None where it takes more to find it."""
+        if isinstance(array.type, pa.BaseExtensionType):
+            array = array.storage
+        if array.null_count or pa.types.is_run_end_encoded(array.type):
+            return None
+        if pa.types.is_integer(array.type) and self._table is not None:
+            return buffer_view(array, np.dtype(str(array.type)).type), self._low, self._table
+        if self._dictionary is None or not pa.types.is_dictionary(array.type):
+            return None
+        dictionary, numbers = self._dictionary
+        indices = array.indices
+        if not dictionary.equals(array.dictionary):
+            return None
+        return buffer_view(indices, np.dtype(str(indices.type)).type), 0, numbers
+
     def codes(self, array: pa.Array) -> NDArray[np.int32]:
         """The number of the value of each row."""
         if isinstance(array.type, pa.BaseExtensionType):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +10,20 @@ import pyarrow as pa
 from fastrank._kernels import slices as kernels
 from fastrank.buffers import in_words
 from fastrank.errors import ParameterError, StateMismatchError
+from fastrank.slice_codes import Codes, TableCodes
 from fastrank.slice_columns import PairNumbers, SliceColumn
 from fastrank.time_windows import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from fastrank.columns import Columns, Rows
+    from fastrank.scratch import Scratch
     from fastrank.time_windows import Window
+
+    Empty = Callable[..., NDArray[Any]]
 
 __all__ = ["DEFAULT_MAX_SLICES", "OTHER", "Slices"]
 
@@ -58,6 +62,8 @@ class Slices:
         # By grouping: numbers of the pairs of its first columns with the next; slices by number of the last of these.
         self._pairs = [[PairNumbers() for _ in grouping[1:]] for grouping in self.groupings]
         self._tables = [np.empty(0, np.int32) for _ in self.groupings]
+        # By grouping of one column: the table that gives numbers of its values, and one that gives slices instead.
+        self._direct: list[tuple[NDArray[np.int32], NDArray[np.int32]] | None] = [None for _ in self.groupings]
 
     @staticmethod
     def of(groupings: Sequence[Sequence[str | Window]], limit: int | None) -> Slices:
@@ -151,51 +157,94 @@ class Slices:
 
     # ---- rows ----
 
-    def codes(self, columns: Columns, seen: Iterable[Rows]) -> list[NDArray[np.int32] | None]:
+    def codes(self, columns: Columns, seen: Iterable[Rows], scratch: Scratch | None = None) -> list[Codes | None]:
         """The slice of each row, a grouping each; None for grouping 0, where all rows are of slice 0.
 
         Rows that are not among those `seen` make no slice: theirs is -1 where no other row was of it.
         """
-        if not self.groupings:
-            return [None]
-        if "slices" not in columns.derived:
-            columns.derived["slices"] = self._combinations(columns)
-        result: list[NDArray[np.int32] | None] = [None]
+        empty = np.empty if scratch is None else scratch.empty
+        for name in self.columns:  # errors come before anything is numbered
+            self._array(name, columns)
+        result: list[Codes | None] = [None]
         rows: list[Rows] | None = None
-        for j, combinations in enumerate(columns.derived["slices"]):
-            codes, missing = self._of_combinations(j, combinations)
-            if missing >= 0:
-                rows = list(seen) if rows is None else rows
-                self._add_seen(j, combinations, rows)
-                codes, _ = self._of_combinations(j, combinations)
+        for j in range(len(self.groupings)):
+            codes = self._known(j, columns, empty)
+            if codes is None:
+                combinations = self._combinations(j, columns)
+                array, missing = self._of_combinations(j, combinations, empty)
+                if missing >= 0:
+                    rows = list(seen) if rows is None else rows
+                    self._add_seen(j, combinations, rows)
+                    array, _ = self._of_combinations(j, combinations, empty)
+                codes = Codes(array)
             result.append(codes)
         return result
 
-    def _combinations(self, columns: Columns) -> list[NDArray[np.int32]]:
-        """For each grouping the number of each row's combination of values."""
-        arrays = {}
-        for name, column in self.columns.items():
+    def _array(self, name: str, columns: Columns) -> pa.Array:
+        """The values of a slice column; an error where they are none."""
+        key = "slice column", name
+        if key not in columns.derived:
             window = self.windows.get(name)
             array = columns.batch.column(self._source(name))
-            arrays[name] = array if window is None else window.starts(columns.array(window.column))
-            column.check_type(arrays[name])
-        codes = {name: column.codes(arrays[name]) for name, column in self.columns.items()}
-        result = []
-        for grouping, pairs in zip(self.groupings, self._pairs, strict=True):
-            combined, size = codes[grouping[0]], len(self.columns[grouping[0]].values)
-            for name, of_pairs in zip(grouping[1:], pairs, strict=True):
-                combined = of_pairs.codes(combined, codes[name], (size, len(self.columns[name].values)))
-                size = of_pairs.count
-            result.append(combined)
+            array = array if window is None else window.starts(columns.array(window.column))
+            self.columns[name].check_type(array)
+            columns.derived[key] = array
+        return columns.derived[key]
+
+    def _known(self, j: int, columns: Columns, empty: Empty) -> Codes | None:
+        """The slices of the rows, where a table has them all."""
+        key = "slices", j
+        if key not in columns.derived:
+            name = self.groupings[j][0]
+            array = self._array(name, columns)
+            found = None if self._pairs[j] else self.columns[name].table(array)
+            if found is None:
+                return None
+            values, low, numbers = found
+            direct = self._direct[j]
+            if direct is None or direct[0] is not numbers:
+                self._grow_table(j)
+                slices = np.append(self._tables[j], np.int32(-1))[numbers]  # -1 stays
+                direct = self._direct[j] = numbers, slices
+            codes = TableCodes.find(values, low, direct[1], empty)
+            if codes is None:
+                return None
+            columns.derived[key] = codes
+        result: Codes = columns.derived[key]
         return result
 
-    def _of_combinations(self, j: int, combinations: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    def _combinations(self, j: int, columns: Columns) -> NDArray[np.int32]:
+        """The number of each row's combination of values."""
+        key = "combinations", j
+        if key not in columns.derived:
+            first, *others = self.groupings[j]
+            combined, size = self._codes(first, columns), len(self.columns[first].values)
+            for name, of_pairs in zip(others, self._pairs[j], strict=True):
+                combined = of_pairs.codes(combined, self._codes(name, columns), (size, len(self.columns[name].values)))
+                size = of_pairs.count
+            columns.derived[key] = combined
+        result: NDArray[np.int32] = columns.derived[key]
+        return result
+
+    def _codes(self, name: str, columns: Columns) -> NDArray[np.int32]:
+        """The number of the value of each row in a slice column."""
+        key = "slice codes", name
+        if key not in columns.derived:
+            columns.derived[key] = self.columns[name].codes(self._array(name, columns))
+        result: NDArray[np.int32] = columns.derived[key]
+        return result
+
+    def _of_combinations(self, j: int, combinations: NDArray[np.int32], empty: Empty) -> tuple[NDArray[np.int32], int]:
         """The slices of combinations, and the first row that has none yet, -1 where all have."""
+        self._grow_table(j)
+        return kernels.look_up(combinations, 0, self._tables[j], empty)
+
+    def _grow_table(self, j: int) -> None:
+        """Makes room for the slices of all combinations there are."""
         size = self._pairs[j][-1].count if self._pairs[j] else len(self.columns[self.groupings[j][0]].values)
         table = self._tables[j]
         if table.size < size:
             self._tables[j] = np.concatenate((table, np.full(max(size, 2 * table.size) - table.size, -1, np.int32)))
-        return kernels.look_up(combinations, 0, self._tables[j])
 
     def _add_seen(self, j: int, combinations: NDArray[np.int32], rows: Iterable[Rows]) -> None:
         """Gives numbers to the slices of rows that are seen, or were dropped."""
@@ -209,6 +258,7 @@ class Slices:
         keys = [(j + 1, self._key(j, combination)) for combination in new]
         self._check_limit(keys)
         self._tables[j][new] = self._register(keys)
+        self._direct[j] = None
 
     def _key(self, j: int, combination: int) -> Key:
         """The values of a combination."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastrank._kernels import checks
 from fastrank._kernels import slices as kernels
 from fastrank.columns import Rows
+from fastrank.slice_codes import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,11 +18,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastrank.columns import RowSet
+    from fastrank.scratch import Scratch
+    from fastrank.slice_codes import Order
 
 __all__ = ["sort_by_slice"]
 
-# Columns in the new order by the identity of the column, which is kept, too.
-Moved = dict[int, tuple[Any, Any]]
+
+class _Moved:
+    """Where rows belong, the slice of each in that order, and what was made for all row sets of these rows."""
+
+    def __init__(self, order: Order, scratch: Scratch) -> None:
+        self.places, self.slices, counts = order
+        self._empty = scratch.empty
+        # By where a column lies in memory, for the same bytes may be seen as of several types; it is kept, too.
+        self._moved: dict[tuple[Any, ...], tuple[NDArray[Any], NDArray[Any]]] = {}
+        self._counts: dict[int | None, NDArray[np.int64]] = {} if counts is None else {None: counts}
+
+    def move(self, values: NDArray[Any], rows: Rows) -> NDArray[Any]:
+        """The rows' part of an array of the whole batch, in order."""
+        dtype = values.dtype
+        key = values.__array_interface__["data"][0], values.strides, dtype.itemsize, dtype.hasobject
+        if key not in self._moved:
+            self._moved[key] = values, kernels.move(rows.select(values), self.places, self._empty)
+        return self._moved[key][1].view(dtype)
+
+    def counts(self, weights: NDArray[np.float64] | None) -> NDArray[np.int64]:
+        """How many rows each slice has, but for those of weight zero."""
+        key = None if weights is None else weights.__array_interface__["data"][0]
+        if key not in self._counts:
+            self._counts[key] = np.zeros(int(self.slices.max()) + 1, np.int64)
+            checks.count_rows(self.slices, weights, self._counts[key])
+        return self._counts[key]
 
 
 class _SortedRows(Rows):
@@ -30,30 +58,31 @@ class _SortedRows(Rows):
     a third of the time of gathering them one by one.
     """
 
-    def __init__(self, rows: Rows, places: NDArray[np.int32], moved: Moved) -> None:
+    def __init__(self, rows: Rows, moved: _Moved) -> None:
         super().__init__(rows.row_set, rows.columns, None, None)
         self._rows = rows
-        self._places = places
-        self._moved = moved
-        self.count = places.size
+        self._order = moved
+        self.count = moved.places.size
 
     @cached_property
     def index(self) -> NDArray[np.intp]:  # made only where it is asked for
         """Where these rows stand in the batch."""
-        return self._rows.positions[np.argsort(self._places)]
+        return self._rows.positions[np.argsort(self._order.places)]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many rows each slice has, but for those of weight zero."""
+        return self._order.counts(self.get("weight"))
 
     def select(self, values: Any) -> Any:
         """The part of an array of the whole batch that belongs to these rows."""
         if not isinstance(values, np.ndarray) or values.ndim > 1:
             return super().select(values)
-        key = id(values)
-        if key not in self._moved:
-            self._moved[key] = values, kernels.move(self._rows.select(values), self._places)
-        return self._moved[key][1]
+        return self._order.move(values, self._rows)
 
 
 def sort_by_slice(
-    rows_of: Mapping[RowSet, Rows], codes: NDArray[np.int32] | None
+    rows_of: Mapping[RowSet, Rows], codes: Codes | None, scratch: Scratch
 ) -> dict[RowSet, tuple[Rows, NDArray[np.int32] | None]]:
     """The rows of each row set with those of a slice side by side, and the slice of each.
 
@@ -61,8 +90,10 @@ def sort_by_slice(
     ----------
     rows_of : mapping of RowSet to Rows
         Rows of one batch.
-    codes : int32[rows of the batch], optional
+    codes : Codes, optional
         The slice of each row; None: the rows stay as they are.
+    scratch : Scratch
+        Makes the arrays.
 
     Returns
     -------
@@ -71,16 +102,19 @@ def sort_by_slice(
     if codes is None:
         return {row_set: (rows, None) for row_set, rows in rows_of.items()}
     result: dict[RowSet, tuple[Rows, NDArray[np.int32] | None]] = {}
-    whole = None
+    whole: list[_Moved | None] = []
     for row_set, rows in rows_of.items():
         # Row sets that see the whole batch share what is moved.
-        found = whole if rows.index is None else None
-        if found is None:
-            found = kernels.sort_by_slice(rows.select(codes)), Moved()
-            whole = found if rows.index is None else whole
-        placed, moved = found
-        if placed is None:
-            result[row_set] = rows, rows.select(codes)
+        if rows.index is None and whole:
+            moved = whole[0]
         else:
-            result[row_set] = _SortedRows(rows, placed[0], moved), placed[1]
+            part = codes if rows.index is None else Codes(rows.select(codes.array))
+            order = part.order(scratch.empty)
+            moved = None if order is None else _Moved(order, scratch)
+            if rows.index is None:
+                whole.append(moved)
+        if moved is None:
+            result[row_set] = rows, rows.select(codes.array)
+        else:
+            result[row_set] = _SortedRows(rows, moved), moved.slices
     return result

@@ -17,6 +17,7 @@ import fastrank as fr
 from fastrank import Evaluator, slice_columns
 from fastrank._kernels import slices as kernels
 from fastrank.errors import ColumnTypeError, ParameterError, StateMismatchError
+from fastrank.scratch import Scratch
 
 ROWS = 600
 METRICS = ["auc", "auc(bits=12)", "log_loss", "ece", "accuracy", "mrr"]
@@ -368,3 +369,35 @@ def test_a_window_and_a_column_of_one_name_are_refused() -> None:
         of(by=[["a"], [fr.window("t", "1d", name="a"), "b"]])
     with pytest.raises(ParameterError, match="'slices' is the name of a column of the result"):
         of(by="slices")
+
+
+def test_rows_are_sorted_by_value() -> None:
+    rng = np.random.default_rng(0)
+    for kind, low in ((np.int8, -20), (np.uint16, 300), (np.int64, -(1 << 60))):
+        values = (rng.integers(0, 30, 500) + low).astype(kind)
+        counts, changes = kernels.tally(values, low, 30)  # type: ignore[misc]
+        assert np.array_equal(counts, np.bincount((values.astype(np.int64) - low), minlength=30))
+        assert changes == np.count_nonzero(values[1:] != values[:-1])
+        table = rng.permutation(30).astype(np.int32)
+        places, slices = kernels.sort_by_value(values, low, table, counts)
+        order = np.argsort(values, kind="stable")
+        assert np.array_equal(np.argsort(places), order)
+        assert np.array_equal(slices, table[(values.astype(np.int64) - low)[order]])
+        assert kernels.tally(values, low, 5) is None
+        with pytest.raises(ValueError, match="do not fit"):
+            kernels.sort_by_value(values, low, table, counts[:-1])
+
+
+def test_scratch_lends_no_memory_twice() -> None:
+    scratch = Scratch()
+    first = scratch.empty(1 << 16, np.float32)
+    view = first[:10].view(np.uint32)
+    first[:] = 1
+    del first
+    scratch.empty(1 << 16, np.float32)[:] = 2
+    assert view.view(np.float32).tolist() == [1] * 10
+    place = view.__array_interface__["data"][0]
+    del view
+    both = [scratch.empty(1 << 16, np.int32) for _ in range(2)]
+    assert place in [each.__array_interface__["data"][0] for each in both]
+    assert not np.shares_memory(*both)

@@ -35,9 +35,11 @@ _ROWS = _ARROW | {
     "ids",
     "judgments",
     "slices",
+    "slice_codes",
     "slice_columns",
     "time_windows",
     "lists",
+    "scratch",
     "where",
 }
 _DATA = _ROWS | {"seen", "pieces", "grouping", "partitions", "scattered", "spill"}
@@ -82,7 +84,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "qrels": _ARROW | {"domains", "columns", "ids", "judgments", "sources"},
     "time_windows": _ARROW,
     "slice_columns": _ARROW | {"ids"},
-    "slices": _ARROW | {"slice_columns", "columns", "time_windows"},
+    "scratch": set(),
+    "slice_codes": _KERNELS,
+    "slices": _ARROW | {"slice_codes", "slice_columns", "columns", "scratch", "time_windows"},
     "lists": _ARROW | {"domains", "ids", "columns", "judgments"},
     "seen": _KERNELS,
     "pieces": _ARROW | {"seen"},

@@ -152,6 +152,17 @@ static inline int fr_find_reach(const double *term, long n) {
     return reach < FR_LEAST_REACH ? FR_LEAST_REACH : reach > FR_LARGEST_REACH ? FR_LARGEST_REACH : reach;
 }
 
+/* Of the lowest bit of the top slice, among the digits. */
+static inline int fr_top_bit(const fr_shape *shape) { return shape->reach - FR_TOP_SLICE + 1074; }
+
+/* Fetches the digits to which terms of a shape will be added, while others are: of many sums they are in no near
+   cache. */
+static inline void fr_fetch_digits(const fr_shape *shape, const int64_t *digits) {
+    int top = fr_top_bit(shape);
+    __builtin_prefetch(&digits[(top - (1 + shape->wide) * FR_SLICE) >> 5], 1);
+    __builtin_prefetch(&digits[(top >> 5) + 2], 1);
+}
+
 /* Adds a block of terms by slices; false where its range is too wide, or a term is too large, infinite or NaN.
    The shape that fits is tried first next time. */
 static inline int fr_add_slices(const double *term, long n, fr_shape *shape, int64_t *digits) {
@@ -165,9 +176,9 @@ static inline int fr_add_slices(const double *term, long n, fr_shape *shape, int
         shape->wide = !fits;
         if (!fits) three_slices(term, n, shape->reach, sums, &fits);
     }
-    for (int j = 0; fits && j < FR_SLICES; j++)
+    for (int j = 0; fits && j < 2 + shape->wide; j++)
         fr_add_shifted(digits, sums[j] < 0 ? -(uint64_t)sums[j] : (uint64_t)sums[j],
-                       shape->reach - FR_TOP_SLICE - j * FR_SLICE + 1074, sums[j] < 0);
+                       fr_top_bit(shape) - j * FR_SLICE, sums[j] < 0);
     return fits;
 }
 
@@ -227,12 +238,14 @@ static inline void fr_drain_cells(fr_cells *cells, int64_t *digits) {
 FR_WIDEN(u8, uint8_t)
 FR_WIDEN(f32, float)
 
-/* The sum of bytes is an integer far below 2^53, so it is added as one term. */
+#define FR_UNIT_WORD (1074 >> 5) /* where the digits of integers begin */
+
+/* The sum of bytes is an integer. */
 static inline void fr_add_bytes(const uint8_t *values, long n, int64_t *digits) {
     uint64_t sum = 0;
     for (long i = 0; i < n; i++) sum += values[i];
-    int first = fr_add_term(digits, (double)sum);
-    fr_carry_range(digits, first, first + 2);
+    fr_add_shifted(digits, sum, 1074, 0);
+    fr_carry_range(digits, FR_UNIT_WORD, FR_UNIT_WORD + 2);
 }
 
 /* A row of weight zero is absent, whatever its term. */
@@ -267,8 +280,8 @@ FR_CLONES(multiply_exactly, (const double *factor, double *term, double *rest, l
 /* Terms of one slice, whose digits are carried before and afterwards. */
 static inline void fr_add_run(const double *term, long n, fr_shape *shape, int64_t *digits, int64_t *special) {
     if (n >= FR_LONG_RUN && fr_add_slices(term, n, shape, digits)) {
-        int top = shape->reach - FR_TOP_SLICE + 1074;
-        fr_carry_range(digits, (top - (FR_SLICES - 1) * FR_SLICE) >> 5, (top >> 5) + 2);
+        int top = fr_top_bit(shape);
+        fr_carry_range(digits, (top - (1 + shape->wide) * FR_SLICE) >> 5, (top >> 5) + 2);
         return;
     }
     int first = FR_DIGITS, last = 0;
@@ -297,6 +310,7 @@ static inline void fr_add_block(double *term, const double *weight, const int32_
     }
     for (long start = 0, end; start < n; start = end) {
         end = fr_run_end(slice, start, n);
+        if (end < n) fr_fetch_digits(shape, digits + FR_DIGITS * (long)slice[end]);
         fr_add_run(term + start, end - start, shape, digits + FR_DIGITS * (long)slice[start],
                    special + FR_SPECIALS * (long)slice[start]);
     }

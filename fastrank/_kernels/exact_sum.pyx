@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 cdef extern from "exact_sum.h" nogil:
     enum:
-        FR_DIGITS, FR_SPECIALS, FR_BLOCK
+        FR_DIGITS, FR_SPECIALS, FR_BLOCK, FR_UNIT_WORD
     ctypedef struct fr_shape:
         pass
     ctypedef struct fr_cells:
@@ -28,6 +28,7 @@ cdef extern from "exact_sum.h" nogil:
     void widen_f32(const float *, double *, long)
     void fr_add_bytes(const uint8_t *, long, int64_t *)
     void fr_carry(int64_t *)
+    void prefetch "__builtin_prefetch" (const void *)
 
 cdef extern from "slice_runs.h" nogil:
     long fr_run_end(const int32_t *, long, long)
@@ -182,6 +183,8 @@ def add_values(const value[::1] values, weights, slices, digits, special, Py_ssi
                 while start < rows:
                     if total.slices is not None:
                         end, at = fr_run_end(&total.slices[0], start, rows), total.slices[start]
+                        if end < rows:
+                            prefetch(&total.digits[total.slices[end], FR_UNIT_WORD])
                     fr_add_bytes(&values[start], end - start, &total.digits[at, 0])
                     start = end
             return

@@ -9,9 +9,10 @@
 static inline long fr_run_end(const int32_t *slice, long start, long n) {
     const int32_t code = slice[start];
     long i = start + 1;
-    while (i + 16 <= n && slice[i] == code) {
+    if (i == n || slice[i] != code) return i;
+    while (i + 16 <= n) {
         int32_t other = 0;
-        for (int j = 1; j < 16; j++) other |= slice[i + j] ^ code;
+        for (int j = 0; j < 16; j++) other |= slice[i + j] ^ code;
         if (other) break;
         i += 16;
     }

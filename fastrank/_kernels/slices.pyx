@@ -10,6 +10,17 @@ cdef extern from "cells.h" nogil:
         int64_t fresh
     void fr_add_table(uint64_t *, const uint64_t *, const uint8_t *, int, long, fr_pages *)
 
+cdef extern from "slice_order.h" nogil:
+    enum:
+        COUNT_COPIES "FR_COUNT_COPIES"
+    void slice_extent(const int32_t *, long, int32_t *, int32_t *, int *)
+    void fr_count_slices(const int32_t *, long, int32_t, int32_t *, long)
+    void fr_place_rows(const int32_t *, long, int32_t, int32_t *, int32_t *)
+    void fr_move_u8(const uint8_t *, const int32_t *, uint8_t *, long)
+    void fr_move_u16(const uint16_t *, const int32_t *, uint16_t *, long)
+    void fr_move_u32(const uint32_t *, const int32_t *, uint32_t *, long)
+    void fr_move_u64(const uint64_t *, const int32_t *, uint64_t *, long)
+
 ctypedef fused integer:
     int8_t
     int16_t
@@ -31,13 +42,13 @@ ctypedef fused time:
     int64_t
 
 
-def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None):
+def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not None, empty=np.empty):
     """(table[value - low] of each value, or -1 where that lies outside; the first row that has a number below 0, -1
-    where none has)."""
+    where none has).  Here and below, `empty` makes arrays."""
     cdef Py_ssize_t i, n = values.shape[0]
     cdef uint64_t size = table.shape[0], place
     cdef int32_t found, worst = 0
-    numbers_ = np.empty(n, np.int32)
+    numbers_ = empty(n, np.int32)
     cdef int32_t[::1] numbers = numbers_
     with nogil:
         for i in range(n):
@@ -53,6 +64,65 @@ def look_up(const integer[::1] values, int64_t low, const int32_t[::1] table not
                 if numbers[i] < 0:
                     break
     return numbers_, i
+
+
+def tally(const integer[::1] values, int64_t low, Py_ssize_t size):
+    """(how many rows have each of `size` integers from `low` on, how often one differs from that before); None where
+    one lies outside."""
+    cdef Py_ssize_t i, n = values.shape[0]
+    cdef uint64_t most = size, place
+    cdef int64_t changes = 0
+    cdef bint outside = False
+    if n > INT32_MAX or size < 0:
+        raise ValueError("more rows than are counted, or a table of no size")
+    # Rows take turns: adding twice to one place in a row waits.
+    counts_ = np.zeros((COUNT_COPIES, size), np.int32)
+    cdef int32_t[:, ::1] counts = counts_
+    with nogil:
+        for i in range(1, n):
+            changes += values[i] != values[i - 1]
+        for i in range(n):
+            place = <uint64_t> values[i] - <uint64_t> low
+            if place < most:
+                counts[i & (COUNT_COPIES - 1), place] += 1
+            else:
+                outside = True
+    return None if outside else (counts_.sum(axis=0, dtype=np.int32), changes)
+
+
+def sort_by_value(
+    const integer[::1] values, int64_t low, const int32_t[::1] table not None, const int32_t[::1] counts not None,
+    empty=np.empty,
+):
+    """(places, sorted slices) of values that were tallied, as of `sort_by_slice`, but in the order of the values, of
+    which table[value - low] is the slice."""
+    cdef Py_ssize_t i, n = values.shape[0], size = counts.shape[0], v, start = 0
+    places_, sorted_, next_ = empty(n, np.int32), empty(n, np.int32), np.empty(size, np.int32)
+    cdef int32_t[::1] places = places_, ordered = sorted_, following = next_
+    cdef uint64_t place
+    cdef bint fits = True
+    for v in range(size):
+        fits = fits and counts[v] >= 0
+        start += counts[v]
+    if not fits or table.shape[0] != size or start != n:
+        raise ValueError("table, counts and values do not fit")
+    start = 0
+    with nogil:
+        for v in range(size):
+            following[v] = <int32_t> start
+            for i in range(start, start + counts[v]):
+                ordered[i] = table[v]
+            start += counts[v]
+        for i in range(n):
+            place = <uint64_t> values[i] - <uint64_t> low
+            if place >= <uint64_t> size:
+                fits = False
+                break
+            places[i] = following[place]
+            following[place] += 1
+    if not fits:
+        raise ValueError("a value lies outside the table")
+    return places_, sorted_
 
 
 def count_stretches(const time[::1] times, int64_t width):
@@ -92,55 +162,47 @@ cdef inline int64_t floor(int64_t x, int64_t width) noexcept nogil:
     return whole - 1 if whole * width > x else whole
 
 
-def sort_by_slice(const int32_t[::1] slices):
+def sort_by_slice(const int32_t[::1] slices, empty=np.empty):
     """(places, sorted slices): where each row comes to stand when those of each slice stand together, slices ascending,
     in the order in which they came; None where they stand so.  Slices are 0 or more."""
-    cdef Py_ssize_t i, n = slices.shape[0]
-    cdef int32_t least, most, s, count, at = 0
-    cdef int32_t descents = 0
+    cdef Py_ssize_t n = slices.shape[0], start = 0, count, i
+    cdef int32_t least, most, s
+    cdef int descends
+    cdef long size
     if n == 0:
         return None
-    least = most = slices[0]
     with nogil:
-        # Without an exit, so that it is vectorised.
-        for i in range(1, n):
-            descents |= slices[i - 1] > slices[i]
-        if descents:
-            for i in range(1, n):
-                least = min(least, slices[i])
-                most = max(most, slices[i])
-    if not descents:
+        slice_extent(&slices[0], n, &least, &most, &descends)
+    if not descends:
         return None
     if least < 0:
         raise ValueError("a slice is below 0")
     if n > INT32_MAX:
         raise ValueError("more rows than places are counted")
-    places_ = np.empty(n, np.int32)
+    places_, sorted_ = empty(n, np.int32), empty(n, np.int32)
     if most - least > 4 * n:
         order = np.argsort(slices, kind="stable")
         places_[order] = np.arange(n, dtype=np.int32)
-        return places_, np.asarray(slices)[order]
-    sorted_, next_ = np.empty(n, np.int32), np.zeros(most - least + 1, np.int32)
+        np.take(slices, order, out=sorted_)
+        return places_, sorted_
+    size = <long> most - least + 1
+    next_ = np.zeros(COUNT_COPIES * size, np.int32)
     cdef int32_t[::1] places = places_, following = next_, ordered = sorted_
     with nogil:
-        for i in range(n):
-            following[slices[i] - least] += 1
-        for s in range(most - least + 1):
+        fr_count_slices(&slices[0], n, least, &following[0], size)
+        for s in range(size):
             count = following[s]
-            following[s] = at
-            for i in range(at, at + count):
+            following[s] = start
+            for i in range(start, start + count):
                 ordered[i] = s + least
-            at += count
-        for i in range(n):
-            s = slices[i] - least
-            places[i] = following[s]
-            following[s] += 1
+            start += count
+        fr_place_rows(&slices[0], n, least, &following[0], &places[0])
     return places_, sorted_
 
 
-def move(values, const int32_t[::1] places not None):
+def move(values, const int32_t[::1] places not None, empty=np.empty):
     """A copy in which values[i] stands at places[i]; places hold each number below their count once."""
-    moved = np.empty(places.shape[0], values.dtype)
+    moved = empty(places.shape[0], values.dtype)
     if values.shape != moved.shape:
         raise ValueError("values and places differ in length")
     width = values.dtype.itemsize
@@ -153,10 +215,18 @@ def move(values, const int32_t[::1] places not None):
 
 
 def _move(const word[::1] values, const int32_t[::1] places, word[::1] moved):
-    cdef Py_ssize_t i
+    cdef Py_ssize_t n = values.shape[0]
+    if n == 0:
+        return
     with nogil:
-        for i in range(values.shape[0]):
-            moved[places[i]] = values[i]
+        if word is uint8_t:
+            fr_move_u8(&values[0], &places[0], &moved[0], n)
+        elif word is uint16_t:
+            fr_move_u16(&values[0], &places[0], &moved[0], n)
+        elif word is uint32_t:
+            fr_move_u32(&values[0], &places[0], &moved[0], n)
+        else:
+            fr_move_u64(&values[0], &places[0], &moved[0], n)
 
 
 cdef check_numbers(const int64_t[::1] numbers, Py_ssize_t mine, Py_ssize_t theirs):

@@ -219,7 +219,10 @@ class RowAccumulator(Accumulator):
     def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts the rows; one of weight zero is absent."""
         weights = rows.get("weight")
-        if slices is not None:
+        counts = getattr(rows, "counts", None)
+        if slices is not None and counts is not None:
+            self.rows[: counts.size] += counts
+        elif slices is not None:
             checks.count_rows(slices, weights, self.rows[: self.slices])
         else:
             self.rows[0] += rows.count if weights is None else checks.count_positive(weights)
