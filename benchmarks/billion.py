@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +71,9 @@ def evaluate(metrics: list[str], **options: Any) -> Callable[[Given], Values]:
     return run
 
 
+by_polars = partial(evaluate, engine="polars")
+
+
 def duckdb_log_loss(given: Given) -> Values:
     import duckdb
 
@@ -99,32 +103,38 @@ class Case:
     most: float | None = None
     part: float = 1.0
     threads: int = 0  # 0: as many as were asked for
-    module: str = "fastrank"  # loaded before the clock starts
+    modules: tuple[str, ...] = ("fastrank",)  # loaded before the clock starts
 
 
+BOTH = ("fastrank", "polars")
 CASES = [
-    Case("scan of score, label", scan(TWO), module="pyarrow.dataset"),
-    Case("scan, one thread", scan(TWO), threads=1, module="pyarrow.dataset"),
+    Case("scan of score, label", scan(TWO), modules=("pyarrow.dataset",)),
+    Case("scan, one thread", scan(TWO), threads=1, modules=("pyarrow.dataset",)),
     Case("streaming", evaluate(STREAMING), "scan of score, label", 1.3),
     Case("streaming, one thread", evaluate(STREAMING), "scan, one thread", threads=1),
-    Case("streaming, engine=polars", evaluate(STREAMING, engine="polars"), "scan of score, label", 1.0),
+    Case("streaming, engine=polars", by_polars(STREAMING), "scan of score, label", 1.0, modules=BOTH),
     Case("streaming, a tenth of the rows", evaluate(STREAMING), part=0.1),
     Case("streaming, exact auc", evaluate(["auc", *LOSSES]), "scan of score, label", 2.5),
-    Case("DuckDB, log loss", duckdb_log_loss, "streaming", module="duckdb"),
-    Case("Polars, log loss", polars_log_loss, "streaming", module="polars"),
-    Case("scan of score, label, query", scan(RANKED), module="pyarrow.dataset"),
+    Case("exact auc, engine=polars", by_polars(["auc", *LOSSES]), "scan of score, label", 2.5, modules=BOTH),
+    Case("DuckDB, log loss", duckdb_log_loss, "streaming", modules=("duckdb",)),
+    Case("Polars, log loss", polars_log_loss, "streaming", modules=("polars",)),
+    Case("scan of score, label, query", scan(RANKED), modules=("pyarrow.dataset",)),
     Case("ranking", evaluate(RANKING, query="session"), "scan of score, label, query", 2.5),
+    Case(
+        "ranking, engine=polars", by_polars(RANKING, query="session"), "scan of score, label, query", 2.5, modules=BOTH
+    ),
     Case("losses", evaluate(LOSSES)),
     Case("losses by campaign", evaluate(LOSSES, by="campaign"), "losses", 1.5),
     Case("auc(bits=16)", evaluate(["auc(bits=16)"])),
     Case("auc(bits=16) by campaign", evaluate(["auc(bits=16)"], by="campaign"), "auc(bits=16)", 3.0),
-    Case("scan of score, label, campaign", scan(SLICED), module="pyarrow.dataset"),
+    Case("scan of score, label, campaign", scan(SLICED), modules=("pyarrow.dataset",)),
 ]
 
 
 def measure(case: Case, given: Given) -> dict[str, Any]:
     """Runs a case here: seconds, peak memory in bytes, values."""
-    import_module(case.module)
+    for module in case.modules:
+        import_module(module)
     begin = perf_counter()
     values = case.run(given)
     seconds = perf_counter() - begin

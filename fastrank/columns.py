@@ -294,6 +294,11 @@ class Rows:
         """Where these rows stand in the batch, before they are cut to `bounds`; None where they are all of it."""
         return self._index
 
+    @property
+    def counts(self) -> NDArray[np.int64] | None:
+        """How many rows each slice has, but for those of weight zero, where that was counted for all."""
+        return None
+
     def has(self, role: str) -> bool:
         """Whether the row set has a column in this role."""
         return role in self.row_set.by_role

@@ -219,9 +219,8 @@ class RowAccumulator(Accumulator):
     def count_rows(self, rows: Rows, slices: NDArray[np.int32] | None) -> None:
         """Counts the rows; one of weight zero is absent."""
         weights = rows.get("weight")
-        counts = getattr(rows, "counts", None)
-        if slices is not None and counts is not None:
-            self.rows[: counts.size] += counts
+        if slices is not None and rows.counts is not None:
+            self.rows[: rows.counts.size] += rows.counts
         elif slices is not None:
             checks.count_rows(slices, weights, self.rows[: self.slices])
         else:

@@ -71,6 +71,8 @@ CATEGORY = Domain(
 class _Rows(dict[str, Any]):
     """Columns by role, as accumulators of rows read them."""
 
+    counts = None
+
     @property
     def count(self) -> int:
         return int(self["score"].size)

@@ -204,6 +204,8 @@ def many_slices(limit: int) -> tuple[ScoreRuns, dict[int, tuple[Any, ...]]]:
 class SomeRows(dict[str, Any]):
     """Rows as accumulators read them."""
 
+    counts = None
+
     def __init__(self, scores: Any, labels: Any) -> None:
         super().__init__(score=scores, label=labels)
         self.count = len(scores)

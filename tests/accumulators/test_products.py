@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Rows(dict[str, Any]):
     """Columns by role, as an accumulator reads them."""
 
+    counts = None
+
     @property
     def count(self) -> int:
         return len(next(iter(self.values())))
