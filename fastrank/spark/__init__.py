@@ -5,9 +5,19 @@
 
 from __future__ import annotations
 
-from fastrank.spark.evaluation import evaluate, merge, states
-from fastrank.spark.functions import state_function
+from fastrank.spark.evaluation import evaluate, evaluate_files, merge, states
+from fastrank.spark.functions import metric_udf, state_function, value_function
 from fastrank.spark.rows import COLUMNS as STATES
 from fastrank.spark.rows import state_tables
 
-__all__ = ["STATES", "evaluate", "merge", "state_function", "state_tables", "states"]
+__all__ = [
+    "STATES",
+    "evaluate",
+    "evaluate_files",
+    "merge",
+    "metric_udf",
+    "state_function",
+    "state_tables",
+    "states",
+    "value_function",
+]

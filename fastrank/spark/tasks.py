@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from fastrank.spark.rows import as_batch, read_state, rows_of
 from fastrank.stats import Meter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
 
     Function = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
-__all__ = ["STATES_SHARE", "Partition", "merging", "partition_number", "reading", "task", "update_states"]
+__all__ = [
+    "STATES_SHARE",
+    "Partition",
+    "merging",
+    "partition_number",
+    "reading",
+    "reading_files",
+    "task",
+    "update_states",
+]
 
 # Of the memory that Spark allows a worker, the part that states may take: batches and what is made of them need more.
 STATES_SHARE = 2
@@ -32,6 +43,8 @@ STATES_SHARE = 2
 
 def partition_number() -> int:
     """The number of the task; 0 where this is none."""
+    if "pyspark" not in sys.modules:
+        return 0
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -99,6 +112,19 @@ def feed(evaluator: Evaluator, source: Source, number: int) -> Iterator[pa.Recor
     held = feed_source(source, _of_task(evaluator), meter, restart=False)
     if meter.rows:
         yield from map(as_batch, rows_of(held, number, meter.rows))
+
+
+def reading_files(evaluator: Evaluator, shards: Sequence[bytes]) -> Function:
+    """The function for `mapInArrow` that makes states of shards of files, whose numbers Spark gives."""
+    made_by = version()
+
+    def states(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with task(made_by):
+            for batch in batches:
+                for number in batch.column(0).to_pylist():
+                    yield from feed(evaluator, pickle.loads(shards[number]), number)
+
+    return states
 
 
 def _of_task(evaluator: Evaluator) -> Evaluator:
