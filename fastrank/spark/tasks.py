@@ -39,6 +39,9 @@ __all__ = [
 
 # Of the memory that Spark allows a worker, the part that states may take: batches and what is made of them need more.
 STATES_SHARE = 2
+# What an Evaluator can do about queries that come back, and what Spark can.
+_SCATTERED = 'queries="scattered" takes them from anywhere'
+_SHUFFLED = "leave out assume= (of files: evaluate the DataFrame that Spark reads), so that Spark brings them together"
 
 
 def partition_number() -> int:
@@ -62,7 +65,7 @@ def task(made_by: str, where: str = "") -> Iterator[None]:
             )
         yield
     except FastrankError as error:
-        text = str(error).replace("\n", " ")
+        text = str(error).replace("\n", " ").replace(_SCATTERED, _SHUFFLED)
         # The traceback is that of the worker, of which the driver shows the last line.
         raise type(error)(text if where in text else f"{where}: {text}") from None
 
