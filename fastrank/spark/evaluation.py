@@ -158,8 +158,7 @@ def states(
     pyspark.sql.DataFrame
         Evaluated when it is written.  A row for each partition that has rows, and more where it holds many distinct
         scores; each is a state by itself.  Columns: `partition` (int), `rows` (bigint: how many were read), `state`
-        (binary), `specification` (string: metrics, columns and slices, as JSON), `version` (string: of fastrank), and
-        of rows that hold distinct scores alone `scores` (bigint: how many), `low` and `high` (double: the range).
+        (binary), `specification` (string: metrics, columns and slices, as JSON), `version` (string: of fastrank).
 
     Raises
     ------

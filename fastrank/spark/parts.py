@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from fastrank._kernels import runs
 from fastrank.accumulators.exact import ScoreRuns
 from fastrank.slices import Slices
 from fastrank.wire import State, make_accumulator, read_description, to_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from fastrank.accumulators.base import Accumulator
     from fastrank.evaluator import Evaluator
 
-__all__ = ["PART_BYTES", "Part", "cut", "parts_of"]
+__all__ = ["PART_BYTES", "parts_of"]
 
 PART_BYTES = 8 << 20  # of distinct scores in a row of a DataFrame, before they are compressed
 
 Arrays = dict[str, "NDArray[Any]"]
 
 
-class Part(NamedTuple):
-    """A state, how many distinct scores it holds that stand apart, and the lowest and the highest of them."""
-
-    table: pa.Table
-    scores: int = 0
-    low: float | None = None
-    high: float | None = None
-
-
-def parts_of(evaluator: Evaluator, most: int = PART_BYTES) -> Iterator[Part]:
+def parts_of(evaluator: Evaluator, most: int = PART_BYTES) -> Iterator[pa.Table]:
     """The state of an evaluator; where it holds more than `most` bytes of distinct scores, without these, which follow
     in parts of about that size."""
     content = evaluator.content()
@@ -47,7 +36,7 @@ def parts_of(evaluator: Evaluator, most: int = PART_BYTES) -> Iterator[Part]:
         if isinstance(accumulator, ScoreRuns) and _bytes(accumulator) > most
     }
     if not large:
-        yield Part(evaluator.state())
+        yield evaluator.state()
         return
     rest = evaluator.twin()
     rest.merge(
@@ -58,7 +47,7 @@ def parts_of(evaluator: Evaluator, most: int = PART_BYTES) -> Iterator[Part]:
             content.negatives,
         )
     )
-    yield Part(rest.state())
+    yield rest.state()
     made = _Parts(evaluator, content, read_description(evaluator.twin().state()))
     for identity, accumulator in large.items():
         for s in range(content.slices.count):
@@ -68,31 +57,6 @@ def parts_of(evaluator: Evaluator, most: int = PART_BYTES) -> Iterator[Part]:
                     yield made.take()
     if made.bytes:
         yield made.take()
-
-
-def cut(table: pa.Table, bounds: Sequence[int], evaluator: Evaluator) -> Iterator[tuple[int, Part]]:
-    """A part that holds scores, cut at keys that ascend: (how many bounds are not above its keys, a part)."""
-    held = evaluator.twin()
-    held.merge(table)
-    content = held.content()
-    description = read_description(table)
-    made = {j: _Parts(held, content, description) for j in range(len(bounds) + 1)}
-    for identity, accumulator in content.accumulators.items():
-        if not isinstance(accumulator, ScoreRuns):
-            continue
-        for s in range(content.slices.count):
-            for arrays in accumulator.ragged_parts(s):
-                places = [
-                    0,
-                    *np.searchsorted(arrays["keys"], np.array(bounds, np.uint64)).tolist(),
-                    arrays["keys"].size,
-                ]
-                for j, (start, stop) in enumerate(pairwise(places)):
-                    if stop > start:
-                        made[j].add(identity, s, {name: array[start:stop] for name, array in arrays.items()})
-    for j, each in made.items():
-        if each.bytes:
-            yield j, each.take()
 
 
 def _bytes(accumulator: ScoreRuns) -> int:
@@ -124,7 +88,7 @@ class _Parts:
         self._held.setdefault((identity, s), []).append(arrays)
         self.bytes += sum(array.nbytes for array in arrays.values())
 
-    def take(self) -> Part:
+    def take(self) -> pa.Table:
         """The state of what was added since the last."""
         held, self._held, self.bytes = self._held, {}, 0
         joined = {
@@ -145,12 +109,7 @@ class _Parts:
             self._content.negatives,
             {name: value for name, value in self._description.items() if name != "negatives"},
         )
-        keys = [arrays["keys"] for arrays in joined.values()]
-        low, high = (
-            float(runs.keys_to_scores(np.array([key], np.uint64))[0])
-            for key in (min(int(each[0]) for each in keys), max(int(each[-1]) for each in keys))
-        )
-        return Part(pa.Table.from_batches(list(batches)), sum(each.size for each in keys), low, high)
+        return pa.Table.from_batches(list(batches))
 
 
 def _only(slices: Slices, wanted: set[int]) -> tuple[Slices, dict[int, int]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from fastrank.errors import StateMismatchError
-from fastrank.spark.parts import Part, parts_of
+from fastrank.spark.parts import parts_of
 from fastrank.wire import read_description
 
 if TYPE_CHECKING:
@@ -26,18 +26,12 @@ SCHEMA = pa.schema(
     [
         ("partition", pa.int32()),
         ("rows", pa.int64()),
-        ("scores", pa.int64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
         ("state", pa.binary()),
         ("specification", pa.string()),
         ("version", pa.string()),
     ]
 )
-COLUMNS = (
-    "partition int, rows bigint, scores bigint, low double, high double, state binary, specification string, "
-    "version string"
-)
+COLUMNS = "partition int, rows bigint, state binary, specification string, version string"
 _CODEC = "zstd"  # most of a state is zeros
 # What a state says of itself that is not the same in all states of an evaluation, or stands in a column of its own.
 _ELSEWHERE = ("format", "negatives", "fastrank")
@@ -52,10 +46,6 @@ class StateRow(NamedTuple):
         The number of the task.
     rows : int
         How many rows the task read; 0 in all rows of a task but the first.
-    scores : int
-        How many distinct scores the row holds that no other row of the task does; 0 where the state is small.
-    low, high : float or None
-        The lowest and the highest of these.
     state : bytes
         The state, as an Arrow IPC stream.
     specification : str
@@ -66,9 +56,6 @@ class StateRow(NamedTuple):
 
     partition: int
     rows: int
-    scores: int
-    low: float | None
-    high: float | None
     state: bytes
     specification: str
     version: str
@@ -86,24 +73,21 @@ def rows_of(evaluator: Evaluator, partition: int, rows: int) -> Iterator[StateRo
     rows : int
         How many rows it read.
     """
-    for part in parts_of(evaluator):
-        yield _row_of(part, partition, rows)
+    for table in parts_of(evaluator):
+        yield _row_of(table, partition, rows)
         rows = 0
 
 
-def _row_of(part: Part, partition: int, rows: int) -> StateRow:
-    about = read_description(part.table)
+def _row_of(table: pa.Table, partition: int, rows: int) -> StateRow:
+    about = read_description(table)
     specification = {name: value for name, value in about.items() if name not in _ELSEWHERE}
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=_CODEC if pa.Codec.is_available(_CODEC) else None)
-    with pa.ipc.new_stream(sink, part.table.schema, options=options) as writer:
-        writer.write_table(part.table)
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
     return StateRow(
         partition,
         rows,
-        part.scores,
-        part.low,
-        part.high,
         sink.getvalue().to_pybytes(),
         json.dumps(specification, sort_keys=True),
         about.get("fastrank", ""),

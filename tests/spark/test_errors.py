@@ -35,6 +35,8 @@ def test_advice_is_of_this_function(spark, files):
 
 
 def test_what_does_not_fit_is_told_before_spark_runs(spark, files):
+    import pyspark
+
     df = spark.read.parquet(files)
     with pytest.raises(MissingColumnError, match="did you mean 'clicked'"):
         frs.evaluate(df, "auc", label="klicked", score="p")
@@ -48,6 +50,8 @@ def test_what_does_not_fit_is_told_before_spark_runs(spark, files):
         frs.evaluate(pa.table({"p": [1]}), "auc", **ROLES)
     with pytest.raises(ParameterError, match="queries= is no argument here"):
         frs.evaluate(df, "auc", queries="scattered", **ROLES)
+    if pyspark.__version__ < "4":
+        return  # Spark 3.5 cannot tell the schema of an interval itself
     with pytest.raises(ColumnTypeError, match="which Arrow does not have"):
         frs.evaluate(df.selectExpr("clicked", "make_interval(1) as p"), "auc", **ROLES)
 
@@ -78,3 +82,15 @@ def test_a_worker_that_is_killed_once_changes_nothing(files, rows, spark, tmp_pa
     expected = helpers.result_bits(fr.evaluate(pa.Table.from_batches([rows]), metrics, threads=1, **roles))
     assert helpers.result_bits(frs.evaluate(df, metrics, **roles)) == expected
     assert mark.exists()
+
+
+def test_on_a_cluster_everything_is_the_same(spark, rows, files):
+    """Executors of their own: the functions and the evaluator are sent to them."""
+    metrics = ["auc", "log_loss", "ndcg@5", fr.metrics.mean_of(helpers.log_share, name="own")]
+    roles = {**ROLES, "query": "query", "by": "country", "on_invalid": "drop"}
+    expected = helpers.result_bits(fr.evaluate(pa.Table.from_batches([rows]), metrics, threads=1, **roles))
+    df = spark.read.parquet(files).repartition(5)
+    assert helpers.result_bits(frs.evaluate(df, metrics, **roles)) == expected
+    assert helpers.result_bits(frs.evaluate_files(spark, files, metrics, tasks=4, **roles)) == expected
+    with pytest.raises(InvalidValueError, match=r"row \d+ of partition \d"):
+        frs.evaluate(df, "log_loss", label="clicked", score="weight")
