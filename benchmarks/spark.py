@@ -74,7 +74,7 @@ def sql_log_loss(df: Any) -> float:
     """Log loss, Brier score and calibration as expressions of SQL."""
     df.createOrReplaceTempView("rows")
     return df.sparkSession.sql(
-        "select avg(-(label * ln(p) + (1 - label) * ln1p(-p))), avg((p - label) * (p - label)), sum(p) / sum(label), "
+        "select avg(-(label * ln(p) + (1 - label) * log1p(-p))), avg((p - label) * (p - label)), sum(p) / sum(label), "
         "avg(case when (p >= 0.5) = (label = 1) then 1 else 0 end) "
         "from (select label, cast(score as double) p from rows)"
     ).collect()[0][0]
