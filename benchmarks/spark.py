@@ -48,26 +48,26 @@ def pass_through(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def mllib_auc(df: Any) -> float:
-    """The area under the curve by MLlib, which takes pairs."""
-    from pyspark.mllib.evaluation import BinaryClassificationMetrics
+    """The area under the curve by BinaryClassificationMetrics of MLlib, which never leaves the JVM."""
+    from pyspark.ml.evaluation import BinaryClassificationEvaluator
 
-    pairs = df.select("score", "label").rdd.map(lambda row: (float(row[0]), float(row[1])))
-    return BinaryClassificationMetrics(pairs).areaUnderROC
+    found = BinaryClassificationEvaluator(rawPredictionCol="score", labelCol="label", metricName="areaUnderROC")
+    return found.evaluate(df.selectExpr("cast(score as double) score", "cast(label as double) label"))
 
 
 def mllib_ndcg(df: Any) -> float:
-    """NDCG by MLlib, of the ids of ranked and of relevant rows of each query."""
-    from pyspark.mllib.evaluation import RankingMetrics
+    """NDCG by RankingMetrics of MLlib, of the ids of ranked and of relevant rows of each query."""
+    from pyspark.ml.evaluation import RankingEvaluator
     from pyspark.sql import Window
     from pyspark.sql import functions as f
 
     order = Window.partitionBy("query").orderBy(f.desc("score"))
-    ranked = df.withColumn("rank", f.row_number().over(order))
+    ranked = df.withColumn("rank", f.row_number().over(order).cast("double"))
     lists = ranked.groupBy("query").agg(
-        f.array_sort(f.collect_list("rank")).alias("ranked"),
-        f.collect_list(f.when(f.col("label") == 1, f.col("rank"))).alias("relevant"),
+        f.array_sort(f.collect_list("rank")).alias("prediction"),
+        f.collect_list(f.when(f.col("label") == 1, f.col("rank"))).alias("label"),
     )
-    return RankingMetrics(lists.rdd.map(lambda row: (row["ranked"], row["relevant"]))).ndcgAt(10)
+    return RankingEvaluator(metricName="ndcgAtK", k=10).evaluate(lists)
 
 
 def sql_log_loss(df: Any) -> float:
