@@ -109,8 +109,10 @@ def measure(cases: dict[str, Callable[[], Any]], repeat: int) -> dict[str, float
         for name, run in cases.items():
             begin = perf_counter()
             run()
+            seconds = perf_counter() - begin
+            print(f"{'run' if turn else 'warm-up'}: {name}, {seconds:.2f} s", file=sys.stderr, flush=True)
             if turn:
-                best[name] = min(best[name], perf_counter() - begin)
+                best[name] = min(best[name], seconds)
     return best
 
 

@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_told_before_spark_runs(spark, files):
 
     df = spark.read.parquet(files)
     with pytest.raises(MissingColumnError, match="did you mean 'clicked'"):
-        frs.evaluate(df, "auc", label="klicked", score="p")
+        frs.evaluate(df, "auc", label="clickd", score="p")
     with pytest.raises(ParameterError, match='ties="input"'):
         frs.evaluate(df, "ndcg(ties=input)@5", query="query", **ROLES)
     with pytest.raises(ParameterError, match="assume='no'"):
