@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastrank.metrics.base import Metric
     from fastrank.time_windows import Window
 
-__all__ = ["describe", "rebuild"]
+__all__ = ["describe", "rebuild", "version"]
 
 # What an evaluator is told anew wherever it goes on, or what a state says elsewhere.
 _ELSEWHERE = ("memory_limit", "by", "qrels", "where", "class_weight")
@@ -34,7 +34,7 @@ def describe(metrics: Iterable[Metric], arguments: Mapping[str, Any], judgments:
     weights = arguments["class_weight"]
     given = {name: _plain(value) for name, value in arguments.items() if name not in _ELSEWHERE and value is not None}
     return {
-        "fastrank": _version(),
+        "fastrank": version(),
         "metrics": [_describe(metric) for metric in metrics],
         "arguments": {
             **given,
@@ -52,11 +52,13 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+def version() -> str:
+    """The version of fastrank; empty where it was not installed, but stands in the path."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
 
     try:
-        return version("fastrank-metrics")
+        return version_of("fastrank-metrics")
     except PackageNotFoundError:
         return ""
 

@@ -176,7 +176,7 @@ DOORS: dict[str, set[str] | None] = {
             "tabular",
             "drifts",
         ),
-        *("rolling", "inspections", "calibration", "cli", "demo"),  # some of which write files
+        *("rolling", "inspections", "calibration", "cli", "demo", "spark"),  # some of which write files
     },
     "numba": {"_kernels"},
     "click": {"cli", "demo"},

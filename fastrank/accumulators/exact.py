@@ -156,11 +156,20 @@ class ScoreRuns(ScoreAccumulator):
                 f"the state would hold {held.size * width} bytes of distinct scores, more than "
                 f"memory_limit={self.memory_limit}: raise it, or take auc(bits=...), whose state has a fixed size"
             )
-        (blocks,) = held.blocks()
-        parts = [widened((block.keys, *block.negatives, *block.positives)) for block in blocks]
+        parts = list(self.ragged_parts(s))
         if not parts:
             return {name: np.empty(0, dtype) for name, dtype in self.ragged.items()}
-        return dict(zip(self.ragged, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.ragged}
+
+    def ragged_parts(self, s: int) -> Iterator[dict[str, NDArray[Any]]]:
+        """The runs of a slice, some at a time."""
+        (blocks,) = self._of(s).blocks()
+        for block in blocks:
+            yield dict(zip(self.ragged, widened((block.keys, *block.negatives, *block.positives)), strict=True))
+
+    def most_runs(self, s: int) -> int:
+        """How many distinct scores a slice can hold at the most: rows that wait may share one."""
+        return self._of(s).size
 
     def merge_ragged(self, s: int, arrays: dict[str, NDArray[Any]]) -> None:
         """Merges runs."""
