@@ -30,6 +30,8 @@ MOST_PARTS = 1 << 22  # distributions of one accumulator, all slices together
 class _Entries:
     """The rows of one score, as an accumulator of scores reads them."""
 
+    counts = None
+
     def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
         self._arrays = arrays
         self.count = len(arrays["score"])
