@@ -24,24 +24,24 @@ __all__ = ["Hint", "find_hints"]
 # How many times the time it takes, as benchmarks/parquet_layouts.py measures it, against the usual layout there.
 TIMES = {
     "GZIP": "2",
-    "BROTLI": "2.7",
-    "CSV": "7",
+    "BROTLI": "2.6",
+    "CSV": "6",
     "decimal": "13",
     "float64": "2",
     "int64 label": "1.3",
     "null": "1.8",
     "text query": "3",
-    "lists": "1.3",
+    "lists": "1.4",
     "no order": "1.3",
     "scattered": "3",
-    "second attempt": "5",
+    "second attempt": "3.4",
 }
-# Row groups of 10,000 rows take 1.1 times the time of those of a million, of 1,000 rows 2.6 times.
+# Row groups of 10,000 rows take 1.1 times the time of those of a million, of 1,000 rows 2.5 times.
 SMALL_GROUP_ROWS = 10_000
 # Threads share row groups, and from 2^24 rows a group there are few to share; nothing is faster than 2^20.
 LARGE_GROUP_ROWS = 1 << 24
 GOOD_GROUP_ROWS = 1 << 20
-# To open a file and to read its footer takes 0.5 ms: files of 100,000 rows take 1.6 times the time of one of all rows,
+# To open a file and to read its footer takes 0.5 ms: files of 100,000 rows take 1.3 times the time of one of all rows,
 # files of 10,000 rows 4 times.
 SMALL_FILE_ROWS = 100_000
 MANY_FILES = 10
