@@ -71,7 +71,7 @@ def mllib_ndcg(df: Any) -> float:
 
 
 def sql_log_loss(df: Any) -> float:
-    """Log loss, Brier score and calibration as expressions of SQL."""
+    """Log loss, Brier score, calibration and accuracy as expressions of SQL."""
     df.createOrReplaceTempView("rows")
     return df.sparkSession.sql(
         "select avg(-(label * ln(p) + (1 - label) * log1p(-p))), avg((p - label) * (p - label)), sum(p) / sum(label), "

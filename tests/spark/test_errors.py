@@ -57,7 +57,8 @@ def test_what_does_not_fit_is_told_before_spark_runs(spark, files):
 
 
 def test_messages_of_spark_are_put_into_words():
-    assert "make test" not in str(in_words("ModuleNotFoundError: No module named 'fastrank'"))
+    assert "cannot import fastrank" in str(in_words("ModuleNotFoundError: No module named 'fastrank'"))
+    assert in_words("ModuleNotFoundError: No module named 'theirs'") is None
     assert "cannot import pyarrow" in str(in_words("  ModuleNotFoundError: No module named 'pyarrow'\n at"))
     told = in_words("Total size of serialized results of 12 tasks (1.1 GiB) is bigger than spark.driver.maxResultSize")
     assert "auc(bits=...)" in str(told)
